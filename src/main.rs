@@ -1,0 +1,2 @@
+//! The edgenode frontend. Not built up yet: see the crates.
+fn main() {}
