@@ -1,2 +1,16 @@
-//! The edgenode frontend. Not built up yet: see the crates.
-fn main() {}
+//! The program in the frontend image. BuildKit starts it with its options in the environment and talks to it over
+//! stdin and stdout.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if std::env::var_os("BUILDKIT_SESSION_ID").is_some() {
+        return buildkit_frontend::run(edgenode::frontend::EdgeNode);
+    }
+    let help = "edgenode is a BuildKit frontend: put `# syntax=ratio1/edgenode:1` on the first line of a spec\n\
+                and run `docker buildx build -f node.yaml .`\n";
+    // There is nobody else to tell when stderr is closed.
+    let _ = std::io::stderr().write_all(help.as_bytes());
+    ExitCode::from(2)
+}

@@ -1,1 +1,22 @@
-//! The gateway of a frontend.
+#![doc = include_str!("../README.md")]
+
+mod caps;
+mod context;
+mod error;
+mod gateway;
+mod git;
+mod ignore;
+mod image;
+mod options;
+mod result;
+mod run;
+mod transport;
+
+pub use caps::Capabilities;
+pub use context::{BuildContext, NamedContext, SpecFile};
+pub use error::Error;
+pub use gateway::{Gateway, ResolvedImage, Warning};
+pub use image::ImageConfig;
+pub use options::{CacheImport, NoCache, Options};
+pub use result::{BuildResult, Reference};
+pub use run::{Frontend, run, serve};

@@ -33,6 +33,9 @@ pub enum Error {
     /// Not a platform.
     #[error("`{0}` is not a platform such as `linux/amd64`")]
     Platform(String),
+    /// A definition that someone else made is not whole.
+    #[error("the definition of another build cannot be used: {0}")]
+    Import(&'static str),
     /// Scratch has no definition.
     #[error("there is nothing to build: the result is scratch")]
     Scratch,

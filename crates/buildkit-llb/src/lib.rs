@@ -3,6 +3,7 @@
 mod definition;
 mod exec;
 mod file;
+mod import;
 mod meta;
 mod op;
 mod platform;

@@ -93,6 +93,16 @@ impl Source {
         self.attr("git.keepgitdir", "true", Some(llb::SOURCE_GIT_KEEP_DIR))
     }
 
+    /// The commit that the reference must stand for.
+    pub fn git_checksum(self, commit: &str) -> Self {
+        self.attr("git.checksum", commit, Some(llb::SOURCE_GIT_CHECKSUM))
+    }
+
+    /// Fetches with the ssh agent of the client.
+    pub fn git_ssh(self, id: &str) -> Self {
+        self.attr("git.mountsshsock", id, Some(llb::SOURCE_GIT_MOUNT_SSH_SOCK))
+    }
+
     /// Which client's directory; without it two builds at once can see each other's files.
     pub fn session(self, id: &str) -> Self {
         self.attr("local.session", id, Some(llb::SOURCE_LOCAL_SESSION_ID))

@@ -27,6 +27,8 @@ pub mod llb {
         SOURCE_GIT = "source.git";
         SOURCE_GIT_FULL_URL = "source.git.fullurl";
         SOURCE_GIT_KEEP_DIR = "source.git.keepgitdir";
+        SOURCE_GIT_CHECKSUM = "source.git.checksum";
+        SOURCE_GIT_MOUNT_SSH_SOCK = "source.git.mountsshsock";
         SOURCE_HTTP = "source.http";
         SOURCE_HTTP_CHECKSUM = "source.http.checksum";
         SOURCE_HTTP_PERM = "source.http.perm";

@@ -1,0 +1,112 @@
+//! What ends a build, in the form that BuildKit and its clients understand.
+
+use buildkit_llb::{Range, SourceFile};
+use buildkit_proto::{errdefs, pb, rpc};
+use prost::Message;
+
+/// gRPC's code `UNKNOWN`: clients show the message without a prefix.
+const UNKNOWN: i32 = 2;
+/// gRPC's code `INTERNAL`: buildx ends with exit code 100.
+const INTERNAL: i32 = 13;
+/// gRPC's code `UNIMPLEMENTED`.
+const UNIMPLEMENTED: i32 = 12;
+
+/// Why there is no result. Details that came from the daemon are kept as they are.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{}", self.status.message)]
+pub struct Error {
+    status: Box<rpc::Status>,
+}
+
+impl Error {
+    fn new(code: i32, message: String) -> Self {
+        Self { status: Box::new(rpc::Status { code, message, details: Vec::new() }) }
+    }
+
+    /// The user can put it right.
+    pub fn user(message: impl Into<String>) -> Self {
+        Self::new(UNKNOWN, message.into())
+    }
+
+    /// The frontend is at fault.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(INTERNAL, message.into())
+    }
+
+    /// The client asked for a subrequest that the frontend does not have.
+    pub fn unsupported_request(name: &str) -> Self {
+        let mut error = Self::user(format!("unsupported request {name}"));
+        error.status.details.push(errdefs::subrequest(name));
+        error
+    }
+
+    /// The client demands a capability that the frontend does not have.
+    pub fn unsupported_capability(name: &str) -> Self {
+        let mut error = Self::new(UNIMPLEMENTED, format!("unsupported frontend capability {name}"));
+        error.status.details.push(errdefs::frontend_cap(name));
+        error
+    }
+
+    /// Adds the lines that clients show as a snippet.
+    pub fn with_source(mut self, file: &SourceFile, ranges: Vec<Range>) -> Self {
+        let ranges: Vec<pb::Range> = ranges.iter().map(|range| range.to_pb()).collect();
+        self.status.details.push(errdefs::source(&file.to_pb(), &ranges));
+        self
+    }
+
+    /// Whether some lines are already named.
+    pub fn has_source(&self) -> bool {
+        self.status.details.iter().any(|detail| detail.type_url.contains("errdefs.Source"))
+    }
+
+    /// Puts words in front of the message.
+    pub fn context(mut self, words: &str) -> Self {
+        self.status.message = format!("{words}: {}", self.status.message);
+        self
+    }
+
+    /// As it travels.
+    pub fn into_status(self) -> rpc::Status {
+        *self.status
+    }
+}
+
+impl From<tonic::Status> for Error {
+    fn from(status: tonic::Status) -> Self {
+        match rpc::Status::decode(status.details()) {
+            Ok(whole) if whole.code != 0 => Self { status: Box::new(whole) },
+            _ => Self::new(status.code() as i32, status.message().to_owned()),
+        }
+    }
+}
+
+impl From<buildkit_llb::Error> for Error {
+    fn from(error: buildkit_llb::Error) -> Self {
+        Self::user(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use buildkit_llb::Position;
+
+    #[test]
+    fn details_of_the_daemon_are_kept() {
+        let inner = rpc::Status { code: 2, message: "no".into(), details: vec![errdefs::subrequest("x")] };
+        let status = tonic::Status::with_details(tonic::Code::Unknown, "no", inner.encode_to_vec().into());
+        let error = Error::from(status);
+        assert!(!error.has_source());
+        let at = Position { line: 1, character: 1 };
+        let error = error.with_source(&SourceFile::default(), vec![Range { start: at, end: at }]);
+        assert!(error.has_source());
+        assert_eq!(error.into_status().details.len(), 2);
+    }
+
+    #[test]
+    fn a_status_without_details_keeps_code_and_message() {
+        let error = Error::from(tonic::Status::not_found("gone")).context("spec.yaml");
+        assert_eq!(error.to_string(), "spec.yaml: gone");
+        assert_eq!(error.into_status().code, 5);
+    }
+}

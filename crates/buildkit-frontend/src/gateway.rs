@@ -1,0 +1,199 @@
+//! The daemon's gateway: what a frontend can ask of BuildKit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use buildkit_llb::{Definition, Platform, Range, SourceFile};
+use buildkit_proto::{caps, frontend, pb};
+use serde_json::Value;
+
+use crate::transport::Client;
+use crate::{Capabilities, Error, Options, Reference};
+
+/// A handle to the daemon. Clones share the connection, and calls may run at the same time.
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    client: Client,
+    options: Arc<Options>,
+    caps: Arc<Capabilities>,
+    platform: Platform,
+}
+
+/// What an image says about itself.
+#[derive(Clone, Debug)]
+pub struct ResolvedImage {
+    /// The full reference; a source policy may have changed it.
+    pub reference: String,
+    /// The digest that the tag stands for. A Docker daemon may know none of a local image.
+    pub digest: Option<String>,
+    /// Its configuration.
+    pub config: Value,
+}
+
+/// Something the user should know that stops nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Warning {
+    /// The op it belongs to; clients drop warnings of ops that they do not know.
+    pub digest: String,
+    /// One line.
+    pub short: String,
+    /// More lines.
+    pub detail: Vec<String>,
+    /// Where to read about it; may be empty.
+    pub url: String,
+    /// The file it is about.
+    pub source: Option<SourceFile>,
+    /// The lines it is about.
+    pub ranges: Vec<Range>,
+}
+
+impl Gateway {
+    /// Shakes hands: asks for the capabilities and refuses what the client demands in vain.
+    pub(crate) async fn new(mut client: Client, options: Options) -> Result<Self, Error> {
+        let pong = client.ping(frontend::PingRequest {}).await?.into_inner();
+        let told = pong.workers.iter().flat_map(|worker| worker.platforms.iter().cloned()).next();
+        let platform = options.worker_platform.clone().or(told.map(Platform::from_pb)).unwrap_or_default();
+        let caps = Arc::new(Capabilities::new(&pong));
+        Ok(Self { client, options: Arc::new(options), caps, platform })
+    }
+
+    /// What the client asked for.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// What the daemon can do.
+    pub fn caps(&self) -> &Capabilities {
+        &self.caps
+    }
+
+    /// The platform that the daemon runs on.
+    pub fn build_platform(&self) -> Platform {
+        self.platform.clone()
+    }
+
+    /// Hands a graph to the daemon, with the caches that the client wants to be read. Nothing runs before the result is
+    /// looked at or returned.
+    pub async fn solve(&self, definition: &Definition) -> Result<Reference, Error> {
+        let cache_imports = self.options.cache_imports.iter().map(|import| frontend::CacheOptionsEntry {
+            r#type: import.kind.clone(),
+            attrs: import.attributes.clone().into_iter().collect(),
+        });
+        let request = frontend::SolveRequest {
+            definition: Some(definition.to_pb()),
+            allow_result_return: true,
+            allow_result_array_ref: true,
+            cache_imports: cache_imports.collect(),
+            ..frontend::SolveRequest::default()
+        };
+        let response = self.client.clone().solve(request).await?.into_inner();
+        match response.result.and_then(|result| result.result) {
+            Some(frontend::result::Result::Ref(reference)) => Ok(Reference { id: reference.id }),
+            None => Ok(Reference::scratch()),
+            Some(_) => Err(Error::internal("BuildKit gave an unexpected kind of result")),
+        }
+    }
+
+    /// Reads the first `limit` bytes of a file. What the file depends on runs first.
+    pub async fn read_file(&self, from: &Reference, path: &str, limit: usize) -> Result<Vec<u8>, Error> {
+        let range = frontend::FileRange { offset: 0, length: limit as i64 };
+        let request = frontend::ReadFileRequest {
+            r#ref: from.id.clone(),
+            file_path: path.to_owned(),
+            range: Some(range),
+            ..frontend::ReadFileRequest::default()
+        };
+        Ok(self.client.clone().read_file(request).await?.into_inner().data)
+    }
+
+    /// Like [`Gateway::read_file`], but a file that is not there is `None`.
+    pub async fn read_file_opt(
+        &self,
+        from: &Reference,
+        path: &str,
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        match self.read_file(from, path, limit).await {
+            Ok(data) => Ok(Some(data)),
+            // The daemon has no code for this, only Go's words. A directory in between that is a file counts too.
+            Err(error) if is_missing(&error.to_string()) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks the registry what a reference stands for. `log` is the line that progress shows.
+    pub async fn resolve_image_config(
+        &self,
+        reference: &str,
+        platform: &Platform,
+        log: &str,
+    ) -> Result<ResolvedImage, Error> {
+        let request = frontend::ResolveImageConfigRequest {
+            r#ref: reference.to_owned(),
+            platform: Some(platform.to_pb()),
+            resolve_mode: self.options.image_resolve_mode.clone(),
+            log_name: log.to_owned(),
+            ..frontend::ResolveImageConfigRequest::default()
+        };
+        self.resolve(request).await
+    }
+
+    /// The same for an image in an OCI layout of the client.
+    pub(crate) async fn resolve_oci_layout(
+        &self,
+        reference: &str,
+        store: &str,
+        platform: &Platform,
+        log: &str,
+    ) -> Result<ResolvedImage, Error> {
+        let request = frontend::ResolveImageConfigRequest {
+            r#ref: reference.to_owned(),
+            platform: Some(platform.to_pb()),
+            log_name: log.to_owned(),
+            resolver_type: 1,
+            session_id: self.options.session_id.clone(),
+            store_id: store.to_owned(),
+            ..frontend::ResolveImageConfigRequest::default()
+        };
+        self.resolve(request).await
+    }
+
+    async fn resolve(&self, request: frontend::ResolveImageConfigRequest) -> Result<ResolvedImage, Error> {
+        let asked = request.r#ref.clone();
+        let response = self.client.clone().resolve_image_config(request).await?.into_inner();
+        let config = serde_json::from_slice(&response.config)
+            .map_err(|error| Error::user(format!("the configuration of {asked} is not valid: {error}")))?;
+        let reference = Some(response.r#ref).filter(|reference| !reference.is_empty()).unwrap_or(asked);
+        Ok(ResolvedImage { reference, digest: Some(response.digest).filter(|d| !d.is_empty()), config })
+    }
+
+    /// The graphs that the client gave instead of directories.
+    pub(crate) async fn inputs(&self) -> Result<BTreeMap<String, pb::Definition>, Error> {
+        if !self.caps.gateway(caps::gateway::FRONTEND_INPUTS) {
+            return Ok(BTreeMap::new());
+        }
+        let inputs = self.client.clone().inputs(frontend::InputsRequest {}).await?.into_inner();
+        Ok(inputs.definitions.into_iter().collect())
+    }
+
+    /// Shows a warning. A daemon that cannot, or does not want to, is no reason to stop.
+    pub async fn warn(&self, warning: Warning) {
+        if !self.caps.gateway(caps::gateway::WARNINGS) {
+            return;
+        }
+        let request = frontend::WarnRequest {
+            digest: warning.digest,
+            level: 1,
+            short: warning.short.into_bytes(),
+            detail: warning.detail.into_iter().map(String::into_bytes).collect(),
+            url: warning.url,
+            info: warning.source.as_ref().map(SourceFile::to_pb),
+            ranges: warning.ranges.iter().map(|range| range.to_pb()).collect(),
+        };
+        let _ = self.client.clone().warn(request).await;
+    }
+}
+
+fn is_missing(message: &str) -> bool {
+    message.contains("no such file or directory") || message.contains("not a directory")
+}

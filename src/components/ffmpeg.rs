@@ -1,0 +1,243 @@
+//! `ffmpeg:` FFmpeg built from its release archive into `/usr/local`, with the libraries that the spec names.
+//!
+//! A library comes from the distribution, or, where a version is written, from its own release archive; then it is a
+//! branch of its own, linked statically.
+
+use super::{Component, Declared, Registration};
+use crate::diagnostic::Problems;
+use crate::plan::{Mount, Planner, Provided, Script, StepId};
+use crate::resolve::{Context, SourceArchive, SourceFields};
+use crate::spec::{At, Fields, Node, Scalar, Span, Value, entries, list};
+use crate::suggest::nearest;
+
+/// The component's entry in the registry.
+pub(super) const REGISTRATION: Registration = Registration { key: "ffmpeg", decode };
+
+const PREFIX: &str = "/usr/local";
+const BUILD: Script = Script { name: "ffmpeg.sh", text: include_str!("scripts/ffmpeg.sh") };
+
+/// Flags that every build has: what the Ratio1 images are configured with.
+const FLAGS: [&str; 8] = [
+    "--enable-gpl",
+    "--enable-version3",
+    "--enable-pic",
+    "--enable-pthreads",
+    "--enable-zlib",
+    "--enable-hardcoded-tables",
+    "--disable-openssl",
+    "--disable-sndio",
+];
+
+/// What every build needs: the assembler, and zlib.
+const BUILD_PACKAGES: [&str; 2] = ["nasm", "zlib1g-dev"];
+
+/// A library that FFmpeg can be built with.
+#[derive(Debug)]
+struct Library {
+    /// Its name in a spec.
+    name: &'static str,
+    /// The configure flag that turns it on.
+    flags: &'static [&'static str],
+    /// The distribution's package for building against it; none where only our own build will do.
+    package: &'static [&'static str],
+    /// How it is built from its release archive.
+    build: Option<LibraryBuild>,
+}
+
+/// How a library is built from source.
+#[derive(Debug)]
+struct LibraryBuild {
+    script: Script,
+    packages: &'static [&'static str],
+}
+
+const fn distribution(
+    name: &'static str,
+    flags: &'static [&'static str],
+    package: &'static [&'static str],
+) -> Library {
+    Library { name, flags, package, build: None }
+}
+
+/// Sorted by name. Package names are the same from Debian 12 and Ubuntu 22.04 on.
+const LIBRARIES: &[Library] = &[
+    distribution("aom", &["--enable-libaom"], &["libaom-dev"]),
+    distribution("ass", &["--enable-libass"], &["libass-dev"]),
+    Library {
+        name: "dav1d",
+        flags: &["--enable-libdav1d"],
+        package: &["libdav1d-dev"],
+        build: Some(LibraryBuild {
+            script: Script { name: "dav1d.sh", text: include_str!("scripts/dav1d.sh") },
+            packages: &["meson", "nasm", "ninja-build"],
+        }),
+    },
+    distribution("fontconfig", &["--enable-libfontconfig"], &["libfontconfig-dev"]),
+    distribution("freetype", &["--enable-libfreetype"], &["libfreetype-dev"]),
+    distribution("gnutls", &["--enable-gnutls"], &["libgnutls28-dev"]),
+    distribution("mp3lame", &["--enable-libmp3lame"], &["libmp3lame-dev"]),
+    distribution("opus", &["--enable-libopus"], &["libopus-dev"]),
+    Library {
+        name: "svt-av1",
+        flags: &["--enable-libsvtav1"],
+        package: &["libsvtav1enc-dev"],
+        build: Some(LibraryBuild {
+            script: Script { name: "svt-av1.sh", text: include_str!("scripts/svt-av1.sh") },
+            packages: &["cmake", "nasm", "ninja-build"],
+        }),
+    },
+    distribution("vaapi", &["--enable-vaapi"], &["libdrm-dev", "libva-dev"]),
+    distribution("vpx", &["--enable-libvpx"], &["libvpx-dev"]),
+    distribution("x264", &["--enable-libx264"], &["libx264-dev"]),
+    distribution("x265", &["--enable-libx265"], &["libnuma-dev", "libx265-dev"]),
+    distribution("xml2", &["--enable-libxml2", "--enable-demuxer=dash"], &["libxml2-dev"]),
+];
+
+/// Where a library of the spec comes from.
+#[derive(Debug)]
+struct Chosen<S> {
+    library: &'static Library,
+    /// Its release, if not the distribution's.
+    source: Option<S>,
+    span: Span,
+}
+
+#[derive(Debug)]
+struct FfmpegSpec {
+    source: SourceFields,
+    libraries: Vec<Chosen<SourceFields>>,
+}
+
+fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
+    let mut fields = Fields::open("`ffmpeg`", node, problems)?;
+    let source = SourceFields::decode(&mut fields, "7.1.5", problems);
+    let mut libraries = match fields.take("libraries") {
+        Some(node) => entries("`libraries`", node, problems, decode_library),
+        None => Vec::new(),
+    };
+    fields.finish(problems);
+    libraries.sort_by_key(|chosen| chosen.library.name);
+    Some(Box::new(FfmpegSpec { source: source?, libraries }))
+}
+
+fn decode_library(key: &At<String>, node: &Node, problems: &mut Problems) -> Option<Chosen<SourceFields>> {
+    let names: Vec<_> = LIBRARIES.iter().map(|library| library.name).collect();
+    let Some(library) = LIBRARIES.iter().find(|library| library.name == key.value) else {
+        let message = format!("FFmpeg has no library `{}` here", key.value.escape_debug());
+        let help = match nearest(&key.value, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are {}", list(&names)),
+        };
+        problems.error_with_help(key.span, message, help);
+        return None;
+    };
+    let span = Span { start: key.span.start, end: node.span.end };
+    if matches!(&node.value, Value::Scalar(Scalar { text, .. }) if text == "distribution") {
+        return Some(Chosen { library, source: None, span });
+    }
+    if library.build.is_none() {
+        problems.error_with_help(
+            node.span,
+            format!("`{}` can only come from the distribution", library.name),
+            format!("write `{}: distribution`", library.name),
+        );
+        return None;
+    }
+    let source = SourceFields::decode_short("a library", node, problems)?;
+    Some(Chosen { library, source: Some(source), span })
+}
+
+impl Declared for FfmpegSpec {
+    fn key(&self) -> &'static str {
+        REGISTRATION.key
+    }
+
+    fn resolve(&self, _: &Context<'_>, _: Span, problems: &mut Problems) -> Option<Box<dyn Component>> {
+        let source = self.source.resolve(REGISTRATION.key, problems);
+        let libraries = self.libraries.iter().map(|chosen| {
+            let source = match &chosen.source {
+                Some(source) => Some(source.resolve(chosen.library.name, problems)?),
+                None => None,
+            };
+            Some(Chosen { library: chosen.library, source, span: chosen.span })
+        });
+        // Collected before anything returns, so that every library reports its problems.
+        let libraries: Vec<_> = libraries.collect();
+        let libraries = libraries.into_iter().collect::<Option<Vec<_>>>()?;
+        Some(Box::new(Ffmpeg { source: source?, libraries }))
+    }
+}
+
+#[derive(Debug)]
+struct Ffmpeg {
+    source: SourceArchive,
+    libraries: Vec<Chosen<SourceArchive>>,
+}
+
+impl Component for Ffmpeg {
+    fn plan(&self, span: Span, planner: &mut Planner) {
+        let label = format!("ffmpeg {}", self.source.version);
+        let mut packages = BUILD_PACKAGES.to_vec();
+        let mut flags: Vec<_> = FLAGS.to_vec();
+        let mut built = Vec::new();
+        for chosen in &self.libraries {
+            flags.extend(chosen.library.flags);
+            match (&chosen.source, &chosen.library.build) {
+                (Some(source), Some(build)) => {
+                    built.push(build_library(chosen, source, build, planner));
+                }
+                _ => packages.extend(chosen.library.package),
+            }
+        }
+        let root = planner.toolchain(&label, &packages, span);
+        let source = planner.source(&label, &self.source);
+        let mut run = planner.compile(&BUILD, root, source, PREFIX);
+        run.argv.extend(flags.iter().map(|&flag| flag.to_owned()));
+        let mut search = Vec::new();
+        for (prefix, tree) in built {
+            search.push(format!("{prefix}/lib/pkgconfig"));
+            run.mounts.push(Mount { at: prefix.clone(), from: tree, part: prefix });
+        }
+        if !search.is_empty() {
+            run.env.push(("PKG_CONFIG_PATH".to_owned(), search.join(":")));
+        }
+        let tree = planner.run(format!("[{label}] build"), span, run);
+        planner.provide(Provided {
+            name: REGISTRATION.key.to_owned(),
+            version: self.source.version.to_string(),
+            tree,
+            built_in: root,
+            path: Vec::new(),
+            span,
+        });
+    }
+}
+
+/// Builds a library into a prefix of its own; gives the prefix and the tree.
+fn build_library(
+    chosen: &Chosen<SourceArchive>,
+    source: &SourceArchive,
+    build: &LibraryBuild,
+    planner: &mut Planner,
+) -> (String, StepId) {
+    let label = format!("{} {}", chosen.library.name, source.version);
+    let prefix = format!("/opt/build/{}", chosen.library.name);
+    let root = planner.toolchain(&label, build.packages, chosen.span);
+    let unpacked = planner.source(&label, source);
+    let run = planner.compile(&build.script, root, unpacked, &prefix);
+    (prefix, planner.run(format!("[{label}] build"), chosen.span, run))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_are_sorted_and_have_a_source() {
+        assert!(LIBRARIES.is_sorted_by_key(|library| library.name));
+        for library in LIBRARIES {
+            assert!(!library.flags.is_empty(), "{} does nothing", library.name);
+            assert!(!library.package.is_empty() || library.build.is_some(), "{} has no source", library.name);
+        }
+    }
+}

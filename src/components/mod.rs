@@ -1,0 +1,48 @@
+//! The components: one file each, with all that is known about it. To add one, add its file and its line in
+//! [`REGISTRY`].
+
+mod ffmpeg;
+mod python;
+mod system;
+mod wheels;
+
+pub use system::System;
+
+use std::fmt::Debug;
+
+use crate::diagnostic::Problems;
+use crate::plan::Planner;
+use crate::resolve::Context;
+use crate::spec::{Node, Span};
+
+/// A component's entry in the language.
+#[derive(Debug)]
+pub struct Registration {
+    /// Its field at the top of a spec.
+    pub key: &'static str,
+    /// Reads the field's value.
+    pub decode: fn(&Node, &mut Problems) -> Option<Box<dyn Declared>>,
+}
+
+/// All components. Later ones may use what earlier ones provide, and are laid over them.
+pub const REGISTRY: &[Registration] = &[python::REGISTRATION, ffmpeg::REGISTRATION, wheels::REGISTRATION];
+
+/// A component as a spec declares it.
+pub trait Declared: Debug + Send + Sync {
+    /// Its field at the top of a spec.
+    fn key(&self) -> &'static str;
+
+    /// Chooses versions and sources. Conflicts go to `problems`, and then it gives `None`.
+    fn resolve(
+        &self,
+        context: &Context<'_>,
+        span: Span,
+        problems: &mut Problems,
+    ) -> Option<Box<dyn Component>>;
+}
+
+/// A component with nothing left to choose.
+pub trait Component: Debug + Send + Sync {
+    /// Adds the component's branch of steps, and what it provides.
+    fn plan(&self, span: Span, planner: &mut Planner);
+}

@@ -1,0 +1,39 @@
+#!/bin/sh
+# Installs packages of the distribution: those given as arguments, and those that the files $LISTS/*/packages name.
+# Archives and lists stay in the cache mounts at /var/cache/apt and /var/lib/apt; nothing volatile stays in the root.
+set -eu
+
+for list in "${LISTS:-/nonexistent}"/*/packages; do
+    [ -f "$list" ] || continue
+    while IFS= read -r package; do
+        set -- "$@" "$package"
+    done <"$list"
+done
+for package in "$@"; do
+    case $package in
+    -* | *[!a-zA-Z0-9.+:~=-]* | '')
+        echo "edgenode: '$package' is not the name of a package" >&2
+        exit 2
+        ;;
+    esac
+done
+[ $# -gt 0 ] || exit 0
+
+export DEBIAN_FRONTEND=noninteractive
+mkdir -p /var/cache/apt/archives/partial /var/lib/apt/lists/partial
+# Images of distributions tell apt to delete archives after use (docker-clean); the cache wants to keep them.
+config=$(mktemp)
+cat >"$config" <<'CONFIG'
+APT::Keep-Downloaded-Packages "true";
+Binary::apt::APT::Keep-Downloaded-Packages "true";
+#clear DPkg::Post-Invoke;
+#clear APT::Update::Post-Invoke;
+Acquire::Retries "3";
+Dpkg::Use-Pty "0";
+CONFIG
+export APT_CONFIG="$config"
+apt-get update -q
+apt-get install -q -y --no-install-recommends -- "$@"
+rm -f "$config"
+rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/log/bootstrap.log \
+    /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old

@@ -1,0 +1,9 @@
+#!/bin/sh
+# Builds SVT-AV1 from $SOURCE as a static library under $PREFIX, into $OUT.
+set -eu
+
+cd "$BUILD"
+cmake -G Ninja "$SOURCE"/* -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$PREFIX" \
+    -DCMAKE_INSTALL_LIBDIR=lib -DBUILD_SHARED_LIBS=OFF -DBUILD_APPS=OFF -DBUILD_DEC=OFF
+ninja
+DESTDIR="$OUT" ninja install

@@ -1,0 +1,87 @@
+//! What is wrong with a spec: one plain type, told in three ways (BuildKit error, warning, terminal).
+
+use crate::spec::Span;
+
+/// How much a finding weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The build cannot go on.
+    Error,
+    /// The build goes on; the user should know.
+    Warning,
+}
+
+/// One finding, with its place and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How much it weighs.
+    pub severity: Severity,
+    /// What is wrong: a lower-case fragment without a full stop.
+    pub message: String,
+    /// What would work, where something can be said.
+    pub help: Option<String>,
+    /// Where.
+    pub span: Span,
+}
+
+impl Diagnostic {
+    /// The finding in one line, as `line:column: message; help`.
+    pub fn line(&self) -> String {
+        match &self.help {
+            Some(help) => format!("{}: {}; {help}", self.span, self.message),
+            None => format!("{}: {}", self.span, self.message),
+        }
+    }
+}
+
+/// Collects findings, so that a user sees all of them at once.
+#[derive(Debug, Default)]
+pub struct Problems {
+    found: Vec<Diagnostic>,
+}
+
+impl Problems {
+    /// Reports an error.
+    pub fn error(&mut self, span: Span, message: impl Into<String>) {
+        self.push(Severity::Error, span, message.into(), None);
+    }
+
+    /// Reports an error and what would work.
+    pub fn error_with_help(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        self.push(Severity::Error, span, message.into(), Some(help.into()));
+    }
+
+    /// Reports something that does not stop the build.
+    pub fn warning(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        self.push(Severity::Warning, span, message.into(), Some(help.into()));
+    }
+
+    fn push(&mut self, severity: Severity, span: Span, message: String, help: Option<String>) {
+        self.found.push(Diagnostic { severity, message, help, span });
+    }
+
+    /// Whether any of the findings stops the build.
+    pub fn has_errors(&self) -> bool {
+        self.found.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    /// Gives `value` if nothing stops the build, else all errors in the order of the text.
+    /// Warnings are kept for [`Problems::into_warnings`].
+    pub fn check<T>(&self, value: Option<T>) -> Result<T, Vec<Diagnostic>> {
+        match value {
+            Some(value) if !self.has_errors() => Ok(value),
+            _ => Err(self.sorted(Severity::Error)),
+        }
+    }
+
+    /// The warnings, in the order of the text.
+    pub fn into_warnings(self) -> Vec<Diagnostic> {
+        self.sorted(Severity::Warning)
+    }
+
+    fn sorted(&self, severity: Severity) -> Vec<Diagnostic> {
+        let mut found: Vec<_> = self.found.iter().filter(|d| d.severity == severity).cloned().collect();
+        found.sort_by_key(|d| d.span);
+        found
+    }
+}

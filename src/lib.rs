@@ -1,0 +1,12 @@
+//! From a short spec of an AI edge node to LLB, in four steps:
+//! [`spec`] reads it, [`resolve`] chooses, [`plan`](mod@plan) arranges, [`lower`](mod@lower) writes LLB; [`frontend`] talks to BuildKit.
+
+pub mod catalog;
+pub mod components;
+pub mod diagnostic;
+pub mod frontend;
+pub mod lower;
+pub mod plan;
+pub mod resolve;
+pub mod spec;
+mod suggest;

@@ -1,0 +1,159 @@
+//! `Plan` + platform + capabilities → LLB. Knows nothing of the spec language.
+
+use buildkit_llb::{
+    Copy, Exec, File, Location, Meta, Mkfile, Mount, Network, Output, Platform, Position, Range, Sharing,
+    Source, merge,
+};
+
+use crate::plan::{Action, Plan, Run, RunResult, Step, StepId, TextFile};
+use crate::spec::Span;
+
+/// What differs from builder to builder, and from call to call.
+#[derive(Debug)]
+pub struct Target<'a> {
+    /// What the image is built for.
+    pub platform: &'a Platform,
+    /// The base image.
+    pub base: Output,
+    /// Whether the daemon can merge trees; else they are copied, which gives the same files in more layers.
+    pub can_merge: bool,
+    /// Namespace of cache mounts (`BUILDKIT_CACHE_MOUNT_NS`); empty for none.
+    pub cache_namespace: &'a str,
+    /// Whether all steps run again.
+    pub no_cache: bool,
+}
+
+/// The outputs of a lowered plan.
+#[derive(Debug)]
+pub struct Lowered {
+    /// One output for each step of the plan.
+    outputs: Vec<Output>,
+}
+
+impl Lowered {
+    /// The result of a step.
+    pub fn output(&self, step: StepId) -> Output {
+        self.outputs[step.0].clone()
+    }
+}
+
+/// Lowers every step of a plan.
+pub fn lower(plan: &Plan, target: &Target<'_>) -> Lowered {
+    let mut lowered = Lowered { outputs: Vec::with_capacity(plan.steps.len()) };
+    for step in &plan.steps {
+        let output = lower_step(step, &lowered, target);
+        lowered.outputs.push(output);
+    }
+    lowered
+}
+
+/// Lowers one step whose inputs are done.
+pub fn lower_step(step: &Step, done: &Lowered, target: &Target<'_>) -> Output {
+    let meta = meta(step, target);
+    match &step.action {
+        Action::Base => target.base.clone(),
+        Action::Fetch { url, sha256, file_name } => {
+            Source::http(url).checksum(&format!("sha256:{sha256}")).filename(file_name).meta(meta).output()
+        }
+        Action::Unpack { archive, file_name } => {
+            let from = done.output(*archive);
+            let copy = Copy::new(&from, format!("/{file_name}"), "/").unpack().create_dest_path();
+            File::on(&Output::scratch()).copy(copy).meta(meta).output()
+        }
+        Action::Files(files) => lower_files(files, meta),
+        Action::Run(run) => lower_run(run, done, target, meta),
+        Action::Assemble { root, trees } => {
+            let trees: Vec<_> = trees.iter().map(|tree| done.output(*tree)).collect();
+            assemble(done.output(*root), &trees, target, meta)
+        }
+        Action::Collect(parts) => {
+            let parts: Vec<_> = parts.iter().map(|part| done.output(*part)).collect();
+            collect(&parts, meta)
+        }
+    }
+}
+
+fn meta(step: &Step, target: &Target<'_>) -> Meta {
+    let meta = Meta::named(&step.name).ignore_cache(target.no_cache);
+    if step.span == Span::default() { meta } else { meta.at(location(step.span)) }
+}
+
+/// The spec is the only source file, so its index is 0.
+fn location(span: Span) -> Location {
+    Location { source: 0, ranges: vec![range(span)] }
+}
+
+/// A span as BuildKit writes it.
+pub fn range(span: Span) -> Range {
+    let position = |(line, character)| Position { line, character };
+    Range { start: position(span.start), end: position(span.end) }
+}
+
+fn lower_files(files: &[TextFile], meta: Meta) -> Output {
+    let mut op = File::on(&Output::scratch());
+    for file in files {
+        // A fixed time keeps the bytes of the layer the same on every builder.
+        let data = file.text.clone().into_bytes();
+        op = op.mkfile(Mkfile::new(&file.path, file.mode, data).timestamp(0));
+    }
+    op.meta(meta).output()
+}
+
+fn lower_run(run: &Run, done: &Lowered, target: &Target<'_>, meta: Meta) -> Output {
+    let keeps_root = run.result == RunResult::Root;
+    let root = Mount::bind("/", &done.output(run.root));
+    let mut exec = Exec::new(run.argv.clone())
+        .cwd(&run.cwd)
+        .platform(target.platform)
+        .network(if run.network { Network::Sandbox } else { Network::None })
+        .mount(if keeps_root { root } else { root.no_output() });
+    if !run.user.is_empty() {
+        exec = exec.user(&run.user);
+    }
+    let mut env = run.env.clone();
+    env.sort();
+    for (name, value) in &env {
+        exec = exec.env(name, value);
+    }
+    for mount in &run.mounts {
+        let bind = Mount::bind(&mount.at, &done.output(mount.from)).readonly();
+        exec = exec.mount(if mount.part == "/" { bind } else { bind.selector(&mount.part) });
+    }
+    for cache in &run.caches {
+        let id = match target.cache_namespace {
+            "" => cache.id.clone(),
+            namespace => format!("{namespace}/{}", cache.id),
+        };
+        let sharing = if cache.locked { Sharing::Locked } else { Sharing::Shared };
+        exec = exec.mount(Mount::cache(&cache.at, &id, sharing));
+    }
+    for directory in &run.scratch {
+        exec = exec.mount(Mount::scratch(directory).no_output());
+    }
+    if let RunResult::Directory(directory) = &run.result {
+        exec = exec.mount(Mount::scratch(directory));
+        let outputs = exec.meta(meta).run();
+        return outputs.mount(directory).unwrap_or_else(Output::scratch);
+    }
+    exec.meta(meta).run().root()
+}
+
+fn assemble(root: Output, trees: &[Output], target: &Target<'_>, meta: Meta) -> Output {
+    if target.can_merge {
+        let mut inputs = vec![root];
+        inputs.extend_from_slice(trees);
+        return merge(&inputs, meta);
+    }
+    trees.iter().fold(root, |below, tree| {
+        let copy = Copy::new(tree, "/", "/").dir_contents().create_dest_path();
+        File::on(&below).copy(copy).meta(meta.clone()).output()
+    })
+}
+
+fn collect(parts: &[Output], meta: Meta) -> Output {
+    let mut op = File::on(&Output::scratch());
+    for part in parts {
+        op = op.copy(Copy::new(part, "/", "/").dir_contents().create_dest_path());
+    }
+    op.meta(meta).output()
+}

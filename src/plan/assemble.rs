@@ -1,0 +1,102 @@
+//! Puts the components' branches together: what they need of the distribution, the system, the merged image, its
+//! shared indexes, and its tests.
+
+use super::planner::{Planner, Provided, RUN_DIR, Script};
+use super::{Action, Config, Mount, Plan, Run, StepId};
+use crate::resolve::Node;
+use crate::spec::{Span, Test};
+
+const NEEDS: Script = Script { name: "needs.sh", text: include_str!("../components/scripts/needs.sh") };
+const SEAL: Script = Script { name: "seal.sh", text: include_str!("../components/scripts/seal.sh") };
+const CHECK: Script = Script { name: "check.sh", text: include_str!("../components/scripts/check.sh") };
+
+/// Plans a node.
+pub fn plan(node: Node) -> Plan {
+    let at = node.base.span;
+    let mut planner = Planner::new(node.base.value, at);
+    for component in &node.components {
+        component.value.plan(component.span, &mut planner);
+    }
+    let lists = needs(&mut planner);
+    let packages = node.system.packages.iter().map(|p| p.value.to_string()).collect();
+    let base = planner.base();
+    let span = node.system.span;
+    let system = planner.apt("[system] install packages", base, packages, lists, span);
+    let workdir = node.image.workdir.as_ref().map(|dir| dir.value.as_str());
+    let image = assemble(&mut planner, system, workdir, at);
+    let path: Vec<String> = planner.all_provided().iter().flat_map(|p| p.path.clone()).collect();
+    let config = Config {
+        labels: labels(node.name.value.as_str(), planner.all_provided()),
+        path,
+        settings: node.image,
+    };
+    let tests = node.tests.iter().map(|test| add_test(&mut planner, image, test, &config)).collect();
+    let (steps, components) = planner.into_parts();
+    Plan { steps, components, image, tests, config }
+}
+
+/// For each component, which packages own the libraries that its files need. A component that changes but needs the
+/// same leaves the system step cached, because that step only sees the lists.
+fn needs(planner: &mut Planner) -> Vec<(String, StepId)> {
+    let provided: Vec<_> = planner.all_provided().iter().map(part).collect();
+    let mut lists = Vec::new();
+    for (name, tree, built_in, span) in &provided {
+        // A library of one component may come from another, so every tree is looked at.
+        let at = |name: &str| format!("{RUN_DIR}/trees/{name}");
+        let mut run = planner.script(&NEEDS, *built_in, vec![at(name)]);
+        run.mounts.push(Mount { at: at(name), from: *tree, part: "/".to_owned() });
+        // Wheels carry optional plug-ins whose libraries nobody has; what is compiled here has none.
+        if name == "wheels" {
+            run.env.push(("ALLOW_MISSING".to_owned(), "1".to_owned()));
+        }
+        let step = planner.run(format!("[{name}] find needed packages"), *span, run);
+        lists.push((name.clone(), step));
+    }
+    lists
+}
+
+fn part(provided: &Provided) -> (String, StepId, StepId, Span) {
+    (provided.name.clone(), provided.tree, provided.built_in, provided.span)
+}
+
+/// Lays the trees on the system, then the shared indexes of the result.
+fn assemble(planner: &mut Planner, system: StepId, workdir: Option<&str>, at: Span) -> StepId {
+    let provided: Vec<_> = planner.all_provided().iter().map(part).collect();
+    let mut trees: Vec<_> = provided.iter().map(|(_, tree, _, _)| *tree).collect();
+    let laid = Action::Assemble { root: system, trees: trees.clone() };
+    let laid = planner.step("[image] assemble".to_owned(), at, laid);
+    let mut run: Run = planner.script(&SEAL, laid, Vec::new());
+    let system_at = format!("{RUN_DIR}/system");
+    run.mounts.push(Mount { at: system_at.clone(), from: system, part: "/".to_owned() });
+    run.env.push(("SYSTEM".to_owned(), system_at));
+    run.env.push(("WORKDIR".to_owned(), workdir.unwrap_or("/").to_owned()));
+    run.env.push(("TREES".to_owned(), format!("{RUN_DIR}/trees")));
+    for (name, tree, _, _) in provided {
+        run.mounts.push(Mount { at: format!("{RUN_DIR}/trees/{name}"), from: tree, part: "/".to_owned() });
+    }
+    trees.push(planner.run("[image] seal".to_owned(), at, run));
+    planner.step("[image] assemble and seal".to_owned(), at, Action::Assemble { root: system, trees })
+}
+
+/// Labels that tell what is in the image without starting it.
+fn labels(name: &str, provided: &[Provided]) -> Vec<(String, String)> {
+    let mut labels: Vec<_> =
+        provided.iter().map(|p| (format!("ai.ratio1.edgenode.{}", p.name), p.version.clone())).collect();
+    labels.push(("org.opencontainers.image.title".to_owned(), name.to_owned()));
+    labels.sort();
+    labels
+}
+
+/// A test runs in the finished image with the image's environment; its report is the step's result.
+fn add_test(planner: &mut Planner, image: StepId, test: &Test, config: &Config) -> StepId {
+    let mut arguments = vec![test.name.to_string(), test.stdout_contains.len().to_string()];
+    arguments.extend(test.stdout_contains.iter().chain(&test.run).map(|text| text.value.clone()));
+    let mut run = planner.script(&CHECK, image, arguments);
+    // The script's own variable wins; it is not passed on to the program.
+    let env = config.environment(&planner.facts().env);
+    run.env.extend(env.into_iter().filter(|(name, _)| name != "OUT"));
+    if let Some(workdir) = &config.settings.workdir {
+        run.cwd = workdir.to_string();
+    }
+    planner.run(format!("[test] {}", test.name), test.name.span, run)
+}

@@ -1,0 +1,216 @@
+//! What components plan with.
+
+use super::{Action, Cache, Mount, Run, RunResult, Step, StepId, TextFile};
+use crate::resolve::{BaseFacts, SourceArchive};
+use crate::spec::Span;
+
+/// Where steps find their scripts and read-only inputs.
+pub const RUN_DIR: &str = "/run/edgenode";
+/// Where steps put their result.
+const OUT_DIR: &str = "/run/edgenode-out";
+
+/// A fixed shell script of a step. Values reach it as arguments, environment and files, never as text in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Script {
+    /// Its file name.
+    pub name: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+/// What a component gives to the image.
+#[derive(Debug)]
+pub struct Provided {
+    /// The component.
+    pub name: String,
+    /// Its version, as labels tell it.
+    pub version: String,
+    /// Its files, as they lie in the image.
+    pub tree: StepId,
+    /// The root in which the tree was built: there the libraries it needs have an owner.
+    pub built_in: StepId,
+    /// Directories for the front of `PATH`.
+    pub path: Vec<String>,
+    /// Its place in the spec.
+    pub span: Span,
+}
+
+/// Collects steps and what they provide.
+#[derive(Debug)]
+pub struct Planner {
+    facts: BaseFacts,
+    steps: Vec<Step>,
+    provided: Vec<Provided>,
+    base: StepId,
+    toolchain: Option<StepId>,
+}
+
+/// Packages that every compile step has.
+const COMMON_TOOLS: [&str; 3] = ["build-essential", "pkg-config", "xz-utils"];
+
+const APT_INSTALL: Script =
+    Script { name: "apt-install.sh", text: include_str!("../components/scripts/apt-install.sh") };
+
+impl Planner {
+    /// A plan that has nothing but the base image.
+    pub fn new(facts: BaseFacts, base: Span) -> Self {
+        let step = Step { name: format!("[base] {}", facts.reference), span: base, action: Action::Base };
+        Self { facts, steps: vec![step], provided: Vec::new(), base: StepId(0), toolchain: None }
+    }
+
+    /// The base image.
+    pub fn base(&self) -> StepId {
+        self.base
+    }
+
+    /// What was read from the base image.
+    pub fn facts(&self) -> &BaseFacts {
+        &self.facts
+    }
+
+    /// Adds a step.
+    pub fn step(&mut self, name: String, span: Span, action: Action) -> StepId {
+        self.steps.push(Step { name, span, action });
+        StepId(self.steps.len() - 1)
+    }
+
+    /// The fetched and unpacked sources of `label`.
+    pub fn source(&mut self, label: &str, archive: &SourceArchive) -> StepId {
+        let file_name = archive.url.file_name().to_owned();
+        let fetched = self.fetch(label, archive);
+        let action = Action::Unpack { archive: fetched, file_name };
+        self.step(format!("[{label}] unpack"), archive.span, action)
+    }
+
+    /// The fetched archive of `label`, as it is.
+    pub fn fetch(&mut self, label: &str, archive: &SourceArchive) -> StepId {
+        let action = Action::Fetch {
+            url: archive.url.to_string(),
+            sha256: archive.sha256.to_string(),
+            file_name: archive.url.file_name().to_owned(),
+        };
+        self.step(format!("[{label}] download {}", archive.url), archive.span, action)
+    }
+
+    /// The base image with compilers, and with the packages that one build needs besides.
+    pub fn toolchain(&mut self, label: &str, packages: &[&str], span: Span) -> StepId {
+        let common = match self.toolchain {
+            Some(step) => step,
+            None => {
+                let base = self.base;
+                let tools = COMMON_TOOLS.map(str::to_owned).to_vec();
+                // Shown at the base image's line: the distribution decides what these packages are.
+                let at = self.steps[base.0].span;
+                let step = self.apt("[toolchain] install compilers", base, tools, Vec::new(), at);
+                self.toolchain = Some(step);
+                step
+            }
+        };
+        if packages.is_empty() {
+            return common;
+        }
+        let mut packages: Vec<String> = packages.iter().map(|&p| p.to_owned()).collect();
+        packages.sort();
+        packages.dedup();
+        self.apt(&format!("[{label}] install build packages"), common, packages, Vec::new(), span)
+    }
+
+    /// Installs packages of the distribution on `root`: those named, and those in the files `packages` of `lists`.
+    pub fn apt(
+        &mut self,
+        name: &str,
+        root: StepId,
+        packages: Vec<String>,
+        lists: Vec<(String, StepId)>,
+        span: Span,
+    ) -> StepId {
+        let mut mounts = Vec::new();
+        for (owner, list) in lists {
+            mounts.push(Mount { at: format!("{RUN_DIR}/needs/{owner}"), from: list, part: "/".into() });
+        }
+        let distribution = self.facts.cache_key();
+        let cache = |at: &str, what: &str| Cache {
+            at: at.to_owned(),
+            id: format!("edgenode-apt-{what}-{distribution}"),
+            locked: true,
+        };
+        let caches = vec![cache("/var/cache/apt", "archives"), cache("/var/lib/apt", "lists")];
+        let mut run = self.script(&APT_INSTALL, root, packages);
+        run.mounts.extend(mounts);
+        run.env.push(("LISTS".to_owned(), format!("{RUN_DIR}/needs")));
+        run.caches = caches;
+        run.network = true;
+        run.result = RunResult::Root;
+        self.run(name.to_owned(), span, run)
+    }
+
+    /// A run of a script in `root`, offline, that keeps what is written to [`OUT_DIR`]. Callers add mounts, environment
+    /// and caches, then make it a step with [`Planner::run`].
+    pub fn script(&mut self, script: &Script, root: StepId, arguments: Vec<String>) -> Run {
+        let at = format!("{RUN_DIR}/scripts");
+        let file = TextFile { path: format!("/{}", script.name), mode: 0o755, text: script.text.to_owned() };
+        let files = self.files(format!("[internal] {}", script.name), vec![file]);
+        let mut argv = vec!["/bin/sh".to_owned(), format!("{at}/{}", script.name)];
+        argv.extend(arguments);
+        Run {
+            root,
+            argv,
+            env: vec![("OUT".to_owned(), OUT_DIR.to_owned())],
+            cwd: "/".to_owned(),
+            user: String::new(),
+            mounts: vec![Mount { at, from: files, part: "/".to_owned() }],
+            caches: Vec::new(),
+            scratch: Vec::new(),
+            network: false,
+            result: RunResult::Directory(OUT_DIR.to_owned()),
+        }
+    }
+
+    /// A run that compiles the unpacked `source` with `script`, offline, for installation under `prefix`.
+    pub fn compile(&mut self, script: &Script, root: StepId, source: StepId, prefix: &str) -> Run {
+        let mut run = self.script(script, root, Vec::new());
+        let (at, build) = (format!("{RUN_DIR}/source"), format!("{RUN_DIR}-build"));
+        run.mounts.push(Mount { at: at.clone(), from: source, part: "/".to_owned() });
+        run.scratch.push(build.clone());
+        run.env.extend([
+            ("SOURCE".to_owned(), at),
+            ("BUILD".to_owned(), build),
+            ("PREFIX".to_owned(), prefix.to_owned()),
+        ]);
+        run
+    }
+
+    /// A tree of small files. The same files are the same step.
+    pub fn files(&mut self, name: String, files: Vec<TextFile>) -> StepId {
+        let same = |step: &Step| matches!(&step.action, Action::Files(have) if *have == files);
+        match self.steps.iter().position(same) {
+            Some(step) => StepId(step),
+            None => self.step(name, Span::default(), Action::Files(files)),
+        }
+    }
+
+    /// Adds a run as a step.
+    pub fn run(&mut self, name: String, span: Span, run: Run) -> StepId {
+        self.step(name, span, Action::Run(run))
+    }
+
+    /// Takes over what a component provides.
+    pub fn provide(&mut self, provided: Provided) {
+        self.provided.push(provided);
+    }
+
+    /// What an earlier component of the registry provides.
+    pub fn provided(&self, name: &str) -> Option<&Provided> {
+        self.provided.iter().find(|provided| provided.name == name)
+    }
+
+    /// The collected steps and provisions.
+    pub fn into_parts(self) -> (Vec<Step>, Vec<Provided>) {
+        (self.steps, self.provided)
+    }
+
+    /// All that was provided so far.
+    pub fn all_provided(&self) -> &[Provided] {
+        &self.provided
+    }
+}

@@ -1,0 +1,98 @@
+//! What the base image says about itself.
+
+use crate::diagnostic::Problems;
+use crate::spec::Span;
+
+/// What was read from the base image, for one platform.
+#[derive(Clone, Debug, Default)]
+pub struct BaseFacts {
+    /// The reference with its digest.
+    pub reference: String,
+    /// The processor architecture in Go's names: `amd64`, `arm64`.
+    pub architecture: String,
+    /// The distribution.
+    pub os_release: OsRelease,
+    /// The environment of the image's configuration, in its order.
+    pub env: Vec<(String, String)>,
+}
+
+/// The fields of `/etc/os-release` that matter. Source: os-release(5).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OsRelease {
+    /// `ID`, such as `debian`.
+    pub id: String,
+    /// `ID_LIKE`, the distributions this one descends from.
+    pub id_like: Vec<String>,
+    /// `VERSION_ID`, such as `13` or `24.04`.
+    pub version_id: String,
+}
+
+impl OsRelease {
+    /// Reads the file's text. Unknown lines are skipped; absent fields stay empty.
+    pub fn parse(text: &str) -> Self {
+        let mut release = Self::default();
+        for (key, value) in text.lines().filter_map(|line| line.split_once('=')) {
+            let value = value.trim().trim_matches(['"', '\'']);
+            match key.trim() {
+                "ID" => release.id = value.to_owned(),
+                "ID_LIKE" => release.id_like = value.split(' ').map(str::to_owned).collect(),
+                "VERSION_ID" => release.version_id = value.to_owned(),
+                _ => {}
+            }
+        }
+        release
+    }
+
+    fn is_debian_like(&self) -> bool {
+        self.id == "debian" || self.id_like.iter().any(|id| id == "debian")
+    }
+}
+
+impl BaseFacts {
+    /// What caches of the distribution's packages are known by.
+    pub fn cache_key(&self) -> String {
+        let OsRelease { id, version_id, .. } = &self.os_release;
+        format!("{id}{version_id}-{}", self.architecture)
+    }
+
+    /// Reports a base image that components cannot be built on.
+    pub fn check_supported(&self, base: Span, problems: &mut Problems) {
+        if self.os_release.is_debian_like() {
+            return;
+        }
+        let found = match self.os_release.id.as_str() {
+            "" => "it has no /etc/os-release".to_owned(),
+            id => format!("it is `{id} {}`", self.os_release.version_id),
+        };
+        problems.error_with_help(
+            base,
+            format!("the base image is neither Debian nor Ubuntu nor made from them: {found}"),
+            "use a base such as `debian:13` or `ubuntu:24.04`",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_debian_and_ubuntu() {
+        let debian =
+            OsRelease::parse("PRETTY_NAME=\"Debian GNU/Linux 13 (trixie)\"\nID=debian\nVERSION_ID=\"13\"\n");
+        assert_eq!((debian.id.as_str(), debian.version_id.as_str()), ("debian", "13"));
+        assert!(debian.is_debian_like());
+        let ubuntu = OsRelease::parse("ID=ubuntu\nID_LIKE=debian\nVERSION_ID=\"24.04\"");
+        assert!(ubuntu.is_debian_like());
+    }
+
+    #[test]
+    fn refuses_other_distributions() {
+        for text in ["ID=alpine\nVERSION_ID=3.22", "", "ID=\"fedora\"\nID_LIKE=\"\""] {
+            let facts = BaseFacts { os_release: OsRelease::parse(text), ..BaseFacts::default() };
+            let mut problems = Problems::default();
+            facts.check_supported(Span::default(), &mut problems);
+            assert!(problems.has_errors(), "{text:?} is taken");
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! The grammar of the small values of a spec. A value that passes can neither be taken for an option nor for
+//! shell syntax nor leave its place; it still never reaches a shell.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Defines a text type whose values have passed a check.
+macro_rules! checked_text {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+checked_text! {
+    /// The version of an upstream release, such as `3.13.5` or `8.0.1-rc1`.
+    Version
+}
+checked_text! {
+    /// A Debian binary package, such as `libssl3`, with an exact version (`curl=8.14.1-2`) if wanted.
+    /// Source: Debian Policy 5.6.7 and 5.6.12.
+    DebianPackage
+}
+checked_text! {
+    /// The name of an environment variable.
+    EnvName
+}
+checked_text! {
+    /// An absolute path in the image, without `.`, `..`, empty parts or a slash at the end.
+    ImagePath
+}
+checked_text! {
+    /// The SHA-256 of a file: 64 lower-case hexadecimal digits.
+    Sha256
+}
+checked_text! {
+    /// An `http` or `https` address without credentials.
+    Url
+}
+checked_text! {
+    /// A full image reference: registry, repository, and a tag or digest.
+    /// Source: the `distribution/reference` grammar.
+    ImageReference
+}
+checked_text! {
+    /// A Python requirement (PEP 508) without options or local paths.
+    Requirement
+}
+checked_text! {
+    /// A short name: letters, digits, `.`, `_` and `-`, beginning with a letter or digit.
+    Name
+}
+
+/// The first character passes `first`, all others pass `rest`, and there is at least one.
+fn is_word(text: &str, first: fn(char) -> bool, rest: fn(char) -> bool) -> bool {
+    let mut chars = text.chars();
+    chars.next().is_some_and(first) && chars.all(rest)
+}
+
+fn is_alphanumeric(c: char) -> bool {
+    c.is_ascii_alphanumeric()
+}
+
+impl Version {
+    /// Reads a release version: two to four numbers, then a suffix if there is one.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let help = "write the release's full version, such as `3.13.5`";
+        let digits_end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let (numbers, suffix) = text.split_at(digits_end);
+        let parts: Vec<_> = numbers.split('.').collect();
+        let numeric = parts.iter().all(|part| (1..=9).contains(&part.len()));
+        let plain_suffix = suffix.is_empty()
+            || is_word(
+                suffix,
+                |c| c.is_ascii_alphabetic() || c == '-' || c == '+',
+                |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+'),
+            );
+        if numeric && (2..=4).contains(&parts.len()) && plain_suffix && text.len() <= 40 {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(help.to_owned())
+        }
+    }
+}
+
+impl DebianPackage {
+    /// Reads `name` or `name=version`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (name, version) = match text.split_once('=') {
+            Some((name, version)) => (name, Some(version)),
+            None => (text, None),
+        };
+        let name_fits = name.len() >= 2
+            && is_word(name, |c| c.is_ascii_lowercase() || c.is_ascii_digit(), |c| {
+                c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '+' | '-' | '.')
+            })
+            // apt-get reads a `+` or `-` at the end as "install" or "remove".
+            && (!name.ends_with(['+', '-']) || name.ends_with("++"));
+        let version_fits = version.is_none_or(|version| {
+            is_word(version, is_alphanumeric, |c| {
+                is_alphanumeric(c) || matches!(c, '.' | '+' | '-' | ':' | '~')
+            })
+        });
+        if name_fits && version_fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("write a package as `curl` or `curl=8.14.1-2`, in lower case".to_owned())
+        }
+    }
+}
+
+impl EnvName {
+    /// Reads the name of an environment variable.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if is_word(text, |c| c.is_ascii_alphabetic() || c == '_', |c| is_alphanumeric(c) || c == '_') {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("a name has letters, digits and `_`, and begins with no digit".to_owned())
+        }
+    }
+}
+
+impl ImagePath {
+    /// Reads an absolute path and drops a slash at its end.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let Some(relative) = text.strip_prefix('/') else {
+            return Err("the path must begin with `/`".to_owned());
+        };
+        if text.chars().any(char::is_control) {
+            return Err("the path must not contain control characters".to_owned());
+        }
+        if relative.is_empty() {
+            return Ok(Self("/".to_owned()));
+        }
+        let relative = relative.strip_suffix('/').unwrap_or(relative);
+        if relative.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            return Err("write the path without `.`, `..` and doubled slashes".to_owned());
+        }
+        Ok(Self(format!("/{relative}")))
+    }
+}
+
+impl Sha256 {
+    /// Reads a digest with or without `sha256:` in front.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let digits = text.strip_prefix("sha256:").unwrap_or(text);
+        if digits.len() == 64 && digits.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')) {
+            Ok(Self(digits.to_owned()))
+        } else {
+            Err("write the 64 hexadecimal digits that `sha256sum` prints".to_owned())
+        }
+    }
+}
+
+impl Url {
+    /// Reads an address. Credentials are refused: they would end up in the image's provenance.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let help = "write an address such as `https://example.org/name-1.0.tar.xz`";
+        if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(help.to_owned());
+        }
+        let url = url::Url::parse(text).map_err(|_| help.to_owned())?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return Err(help.to_owned());
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("credentials do not belong into a spec; use a build secret".to_owned());
+        }
+        Ok(Self(url.into()))
+    }
+
+    /// The last part of the path: the file's name.
+    pub fn file_name(&self) -> &str {
+        let path = self.0.split(['?', '#']).next().unwrap_or_default();
+        path.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+impl ImageReference {
+    /// Reads a reference in Docker's short or full form and gives the full form.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let help = "write an image such as `debian:13` or `ghcr.io/owner/name@sha256:…`";
+        let (rest, digest) = match text.split_once('@') {
+            Some((rest, digest)) => (rest, Some(digest)),
+            None => (text, None),
+        };
+        if digest.is_some_and(|d| !d.starts_with("sha256:") || Sha256::parse(d).is_err()) {
+            return Err("a digest is `sha256:` and 64 hexadecimal digits".to_owned());
+        }
+        let (name, tag) = match rest.rsplit_once(':') {
+            Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
+            _ => (rest, None),
+        };
+        let (host, path) = split_host(name);
+        let path_fits = path.split('/').all(|part| {
+            is_word(
+                part,
+                |c| c.is_ascii_lowercase() || c.is_ascii_digit(),
+                |c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-'),
+            )
+        });
+        let tag_fits = tag.is_none_or(|tag| {
+            tag.len() <= 128
+                && is_word(
+                    tag,
+                    |c| is_alphanumeric(c) || c == '_',
+                    |c| is_alphanumeric(c) || matches!(c, '.' | '_' | '-'),
+                )
+        });
+        let host_fits = host
+            .split('.')
+            .all(|label| is_word(label, is_alphanumeric, |c| is_alphanumeric(c) || matches!(c, '-' | ':')));
+        if !path_fits || !tag_fits || !host_fits || name.len() > 255 {
+            return Err(help.to_owned());
+        }
+        let path = match (host, path.contains('/')) {
+            ("docker.io", false) => format!("library/{path}"),
+            _ => path.to_owned(),
+        };
+        let tag = match (tag, digest) {
+            (Some(tag), _) => format!(":{tag}"),
+            (None, Some(_)) => String::new(),
+            (None, None) => ":latest".to_owned(),
+        };
+        let digest = digest.map(|d| format!("@{d}")).unwrap_or_default();
+        Ok(Self(format!("{host}/{path}{tag}{digest}")))
+    }
+
+    /// Whether the reference names exact bytes.
+    pub fn has_digest(&self) -> bool {
+        self.0.contains('@')
+    }
+}
+
+/// Docker's rule: the first part is a registry if it has a dot or a port, or is `localhost`.
+fn split_host(name: &str) -> (&str, &str) {
+    match name.split_once('/') {
+        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (host, path),
+        _ => ("docker.io", name),
+    }
+}
+
+impl Requirement {
+    /// Reads a requirement. Its text is kept as written.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let help = "write a requirement such as `numpy>=2.1`";
+        if text.chars().any(char::is_control) {
+            return Err(help.to_owned());
+        }
+        match pep508_rs::Requirement::<pep508_rs::VerbatimUrl>::from_str(text) {
+            Ok(requirement) if requirement.version_or_url.as_ref().is_some_and(is_url) => {
+                Err("requirements by address are not supported yet; name a released version".to_owned())
+            }
+            Ok(_) => Ok(Self(text.to_owned())),
+            Err(error) => {
+                let message = error.to_string();
+                let first = message.lines().next().unwrap_or(help);
+                Err(format!("{help} ({first})"))
+            }
+        }
+    }
+}
+
+fn is_url(version_or_url: &pep508_rs::VersionOrUrl) -> bool {
+    matches!(version_or_url, pep508_rs::VersionOrUrl::Url(_))
+}
+
+impl Name {
+    /// Reads a short name.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let rest = |c: char| is_alphanumeric(c) || matches!(c, '.' | '_' | '-');
+        if text.len() <= 64 && is_word(text, is_alphanumeric, rest) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("a name has letters, digits, `.`, `_` and `-`, at most 64".to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Checks which texts a grammar takes and which it refuses.
+    fn check<T: fmt::Debug>(parse: fn(&str) -> Result<T, String>, good: &[&str], bad: &[&str]) {
+        for text in good {
+            assert!(parse(text).is_ok(), "{text:?} is refused: {:?}", parse(text));
+        }
+        for text in bad {
+            assert!(parse(text).is_err(), "{text:?} is taken: {:?}", parse(text));
+        }
+    }
+
+    /// No grammar of a name takes any of these.
+    const HOSTILE: [&str; 11] =
+        ["", " ", "$(id)", "`id`", "a;b", "a\nb", "a\0b", "--option", "a b", "'", "../x"];
+
+    #[test]
+    fn versions() {
+        check(Version::parse, &["3.10", "3.13.5", "2.3.0", "8.0.1-rc1", "1.2.3.4", "3.14.0rc1"], &HOSTILE);
+        check(Version::parse, &[], &["3", "v3.1", "3..1", "3.", ".3", "3.x", "latest", "1.2.3.4.5", "3.1 "]);
+    }
+
+    #[test]
+    fn debian_packages() {
+        check(
+            DebianPackage::parse,
+            &["curl", "libstdc++6", "g++", "libc6", "curl=8.14.1-2+deb13u1"],
+            &HOSTILE,
+        );
+        check(
+            DebianPackage::parse,
+            &[],
+            &["Curl", "curl-", "curl+", "a", "curl=", "curl=$(id)", "curl/sid", "-y"],
+        );
+    }
+
+    #[test]
+    fn environment_names() {
+        check(EnvName::parse, &["PATH", "_x", "A1"], &HOSTILE);
+        check(EnvName::parse, &[], &["1A", "A-B", "A=B", "Ä"]);
+    }
+
+    #[test]
+    fn image_paths() {
+        check(
+            ImagePath::parse,
+            &["/", "/a", "/a b/c", "/a/"],
+            &["", "a", "/a/../b", "//", "/a//b", "/./a", "/a\nb"],
+        );
+        assert_eq!(ImagePath::parse("/a/").map(|p| p.to_string()), Ok("/a".to_owned()));
+    }
+
+    #[test]
+    fn digests() {
+        let good = "0123456789abcdef".repeat(4);
+        check(Sha256::parse, &[&good, &format!("sha256:{good}")], &HOSTILE);
+        check(Sha256::parse, &[], &["abc", &good.to_uppercase(), &format!("md5:{good}")]);
+    }
+
+    #[test]
+    fn urls() {
+        check(Url::parse, &["https://example.org/a-1.0.tar.xz", "http://127.0.0.1:80/a"], &HOSTILE);
+        check(
+            Url::parse,
+            &[],
+            &[
+                "ftp://x/y",
+                "https://",
+                "file:///etc/passwd",
+                "https://user:pw@example.org/a",
+                "https://u@example.org/",
+            ],
+        );
+        assert_eq!(
+            Url::parse("https://h/a/b.tar?x=/y").map(|u| u.file_name().to_owned()),
+            Ok("b.tar".to_owned())
+        );
+    }
+
+    #[test]
+    fn image_references() {
+        let digest = format!("sha256:{}", "a".repeat(64));
+        let cases = [
+            ("debian", "docker.io/library/debian:latest"),
+            ("debian:13", "docker.io/library/debian:13"),
+            ("ratio1/base:1", "docker.io/ratio1/base:1"),
+            ("localhost/x", "localhost/x:latest"),
+            ("host:5000/a/b", "host:5000/a/b:latest"),
+            (&format!("debian:13@{digest}"), &format!("docker.io/library/debian:13@{digest}")),
+            (&format!("debian@{digest}"), &format!("docker.io/library/debian@{digest}")),
+        ];
+        for (short, full) in cases {
+            assert_eq!(ImageReference::parse(short).map(|r| r.to_string()), Ok(full.to_owned()));
+        }
+        check(ImageReference::parse, &[], &HOSTILE);
+        check(
+            ImageReference::parse,
+            &[],
+            &["Debian", "debian:", "debian@sha256:x", "a//b", "debian:-x", "/debian"],
+        );
+    }
+
+    #[test]
+    fn requirements() {
+        check(
+            Requirement::parse,
+            &["numpy", "numpy>=2.1", "uvicorn[standard]==0.30.*", "a; python_version < '3.12'"],
+            &["", "-r x", "--index-url x", "./a.whl", "a\nb", "a b", "$(id)"],
+        );
+        check(Requirement::parse, &[], &["a @ https://example.org/a.whl"]);
+    }
+}
