@@ -1,7 +1,7 @@
 # Everything a contributor does. `make` lists it.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-SCRIPTS := $(shell git ls-files '*.sh' .ci/run 'tests/env/*' 2>/dev/null | grep -v '\.tsv$$')
+SCRIPTS := $(shell git ls-files '*.sh' .ci/run 'tests/env/*' | grep -v '\.tsv$$')
 
 .PHONY: help test lint unit
 
@@ -13,7 +13,7 @@ test: lint unit ## Everything CI runs
 lint: ## Formatting, clippy, shellcheck
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	shellcheck $(SCRIPTS)
+	shellcheck -x $(SCRIPTS)
 
 unit: ## Tests that need no daemon
 	cargo test --workspace --locked

@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # Builds the frontend image: one static binary on scratch.
 FROM rust:1.95.0 AS build
 WORKDIR /src
