@@ -1,19 +1,38 @@
 # Everything a contributor does. `make` lists it.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
 SCRIPTS := $(shell git ls-files '*.sh' .ci/run 'tests/env/*' | grep -v '\.tsv$$')
 
-.PHONY: help test lint unit
+ENV := $(or $(EDGENODE_ENV),/tmp/edgenode-env)
+
+.PHONY: help test lint unit e2e up down
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
 
-test: lint unit ## Everything CI runs
+test: lint unit e2e ## Everything CI runs
 
 lint: ## Formatting, clippy, shellcheck
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 	shellcheck -x $(SCRIPTS)
 
 unit: ## Tests that need no daemon
 	cargo test --workspace --locked
+
+e2e: ## Tests on real BuildKit, in an environment of their own unless `make up` has started one
+	up=; [ -e $(ENV)/env ] || { up=1; tests/env/up; }
+	source $(ENV)/env
+	code=0; cargo test --locked --features e2e --test e2e $(ARGS) || code=$$?
+	if [ -n "$$up" ]; then
+		[ $$code -eq 0 ] || export EDGENODE_KEEP_LOGS=1
+		tests/env/down
+	fi
+	exit $$code
+
+up: ## Start the test environment by hand
+	tests/env/up
+
+down: ## Stop it
+	tests/env/down

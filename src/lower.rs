@@ -100,13 +100,11 @@ fn lower_files(files: &[TextFile], meta: Meta) -> Output {
 }
 
 fn lower_run(run: &Run, done: &Lowered, target: &Target<'_>, meta: Meta) -> Output {
-    let keeps_root = run.result == RunResult::Root;
-    let root = Mount::bind("/", &done.output(run.root));
     let mut exec = Exec::new(run.argv.clone())
         .cwd(&run.cwd)
         .platform(target.platform)
         .network(if run.network { Network::Sandbox } else { Network::None })
-        .mount(if keeps_root { root } else { root.no_output() });
+        .mount(Mount::bind("/", &done.output(run.root)));
     if !run.user.is_empty() {
         exec = exec.user(&run.user);
     }

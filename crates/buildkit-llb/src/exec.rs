@@ -286,10 +286,14 @@ impl Exec {
             return Some(format!("two mounts at `{}`", pair[0]));
         }
         let is_root = |mount: &Mount| mount.pb.dest == "/" && mount.pb.mount_type() == pb::MountType::Bind;
-        if !self.mounts.iter().any(is_root) {
-            return Some("an exec needs a tree mounted at `/`".to_owned());
+        match self.mounts.iter().find(|mount| is_root(mount)) {
+            None => Some("an exec needs a tree mounted at `/`".to_owned()),
+            // The daemon would mount the tree itself, which nothing can be mounted into.
+            Some(root) if !root.keep && !root.pb.readonly => {
+                Some("the tree at `/` is either an output or read-only".to_owned())
+            }
+            Some(_) => None,
         }
-        None
     }
 }
 

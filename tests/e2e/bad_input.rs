@@ -1,0 +1,181 @@
+//! Whatever is wrong, the user hears what, where and what would work; nothing is pushed, nothing hangs.
+
+use crate::harness::{Build, Server, archive, setting};
+
+const GOOD: &str = "name: node\nbase: debian:13\n";
+
+fn refused(spec: &str, words: &[&str]) {
+    Build::new(spec).fail(words);
+}
+
+#[test]
+fn a_typo_in_a_key() {
+    let spec = format!("{GOOD}sytem:\n  packages: [curl]\n");
+    refused(
+        &spec,
+        &["node.yaml:4:1: the spec has no field `sytem`; did you mean `system`?", "4 | >>> sytem:"],
+    );
+}
+
+#[test]
+fn all_problems_at_once() {
+    let spec = "name: no de\nbase: Debian\nworkdir: here\nenv: [A]\n";
+    let words =
+        ["4 problems in node.yaml", "node.yaml:2:7:", "node.yaml:3:7:", "node.yaml:4:10:", "node.yaml:5:6:"];
+    refused(spec, &words);
+}
+
+#[test]
+fn a_wrong_type() {
+    refused(&format!("{GOOD}tests: yes\n"), &["node.yaml:4:8: `tests` is a list, this is a single value"]);
+}
+
+#[test]
+fn an_unknown_component() {
+    refused(
+        &format!("{GOOD}tensorflow: 2.0\n"),
+        &["node.yaml:4:1: the spec has no field `tensorflow`; it has"],
+    );
+}
+
+#[test]
+fn a_version_that_is_none() {
+    let spec = format!("{GOOD}ffmpeg:\n  version: latest\n");
+    refused(&spec, &["node.yaml:5:12: `latest` is not a version", "such as `3.13.5`", "5 | >>>"]);
+}
+
+#[test]
+fn a_version_that_nobody_knows() {
+    let spec = format!("{GOOD}python:\n  version: 3.10.99\n");
+    refused(&spec, &["node.yaml:5:12: the catalog does not know python 3.10.99", "add `sha256:`"]);
+}
+
+#[test]
+fn a_component_without_what_it_needs() {
+    let spec = format!("{GOOD}wheels:\n  requirements: [numpy]\n");
+    refused(&spec, &["`wheels` are installed into `python`, which the spec does not have", "add `python:`"]);
+}
+
+#[test]
+fn a_missing_file() {
+    Build::new(GOOD).arguments(&["-f", "nowhere.yaml", "."]).fail(&["nowhere.yaml"]);
+}
+
+#[test]
+fn a_missing_file_without_the_builtin_frontend() {
+    let build = Build::new(GOOD);
+    let dir = build.dir().display().to_string();
+    let output = std::process::Command::new(setting("EDGENODE_BUILDCTL"))
+        .args(["build", "--progress=plain", "--frontend", "gateway.v0", "--opt", "source=ratio1/edgenode:1"])
+        .args(["--opt", "filename=nowhere.yaml", "--local", &format!("dockerfile={dir}")])
+        .output()
+        .expect("buildctl starts");
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(log.contains("there is no file nowhere.yaml in the build context"), "{log}");
+}
+
+#[test]
+fn an_empty_spec() {
+    refused("", &["the spec is empty", "start with `base: debian:13`"]);
+}
+
+#[test]
+fn a_binary_spec() {
+    let spec = [b"# syntax=ratio1/edgenode:1\n".as_slice(), &[0xff, 0xfe, 0, 1, 2, 0x80]].concat();
+    Build::raw(&spec).fail(&["node.yaml is not a text file"]);
+    refused("name: a\0b\n", &["the spec is not a text file: it contains NUL bytes"]);
+}
+
+#[test]
+fn a_spec_of_ten_megabytes() {
+    let spec = format!("{GOOD}# {}\n", "x".repeat(10 << 20));
+    refused(&spec, &["node.yaml has more than 1048576 bytes", "put large files beside it"]);
+}
+
+#[test]
+fn a_spec_nested_ten_thousand_deep() {
+    refused(&format!("name: {}\n", "[".repeat(10_000)), &["values are nested deeper than 32 levels"]);
+}
+
+#[test]
+fn an_image_that_is_not_there() {
+    refused(
+        "name: node\nbase: debian:nowhere\n",
+        &["debian:nowhere", "not found", "3 | >>> base: debian:nowhere"],
+    );
+}
+
+#[test]
+fn a_package_that_is_not_there() {
+    let spec = format!("{GOOD}system:\n  packages:\n    - curl-from-mars\n");
+    let words = ["Unable to locate package curl-from-mars", ">>>     - curl-from-mars", "apt-install.sh"];
+    refused(&spec, &words);
+}
+
+#[test]
+fn a_compile_step_that_fails() {
+    let server = Server::start();
+    let broken = archive(&[("ffmpeg-1.0/configure", "#!/bin/sh\necho 'no such codec: foo' >&2\nexit 3\n")]);
+    let (url, sha256) = server.put("/ffmpeg-1.0.tar.gz", broken);
+    let spec = format!("{GOOD}ffmpeg:\n  version: 1.0.0\n  url: {url}\n  sha256: {sha256}\n");
+    refused(&spec, &["no such codec: foo", "exit code: 3", "ffmpeg.sh", ">>>   version: 1.0.0"]);
+}
+
+#[test]
+fn a_source_that_cannot_be_reached() {
+    let sha256 = "0".repeat(64);
+    let spec = format!(
+        "{GOOD}ffmpeg:\n  version: 1.0.0\n  url: http://127.0.0.1:1/ffmpeg.tar.gz\n  sha256: {sha256}\n"
+    );
+    refused(&spec, &["http://127.0.0.1:1/ffmpeg.tar.gz", "connection refused", "5 | >>>   version: 1.0.0"]);
+}
+
+#[test]
+fn a_checksum_that_does_not_match() {
+    let (url, _) = Server::start().put("/ffmpeg-1.0.tar.gz", b"something else".to_vec());
+    let sha256 = "0".repeat(64);
+    let spec = format!("{GOOD}ffmpeg:\n  version: 1.0.0\n  url: {url}\n  sha256: {sha256}\n");
+    refused(&spec, &["digest mismatch", "5 | >>>   version: 1.0.0"]);
+}
+
+#[test]
+fn a_download_without_a_digest() {
+    let spec = format!("{GOOD}ffmpeg:\n  version: 1.0.0\n  url: https://example.org/ffmpeg.tar.gz\n");
+    refused(&spec, &["node.yaml:6:8: a download needs a digest"]);
+}
+
+#[test]
+fn a_test_that_fails() {
+    let spec =
+        format!("{GOOD}tests:\n  - name: says-hello\n    run: [echo, bye]\n    stdout_contains: [hello]\n");
+    let build = Build::new(&spec).with("--target", "test");
+    build.fail(&["the output does not contain: hello", ">>>   - name: says-hello"]);
+}
+
+#[test]
+fn a_target_that_is_none() {
+    let build = Build::new(GOOD).with("--target", "tests");
+    build.fail(&["there is no target `tests`; there are `image`, `test`; did you mean `test`?"]);
+}
+
+#[test]
+fn an_option_that_makes_no_sense() {
+    Build::new(GOOD)
+        .with("--build-arg", "EDGENODE_MERGE=maybe")
+        .fail(&["EDGENODE_MERGE is `true` or `false`"]);
+}
+
+#[test]
+fn a_call_that_nobody_knows() {
+    Build::new(GOOD).with("--call", "nonsense").fail(&["unsupported request frontend.nonsense"]);
+}
+
+#[test]
+fn a_base_that_is_no_debian() {
+    let build = Build::new(GOOD);
+    std::fs::create_dir(build.dir().join("etc")).expect("made");
+    std::fs::write(build.dir().join("etc/os-release"), "ID=alpine\nVERSION_ID=3.22\n").expect("written");
+    let context = format!("base={}", build.dir().display());
+    build.with("--build-context", &context).fail(&["neither Debian nor Ubuntu", "it is `alpine 3.22`"]);
+}

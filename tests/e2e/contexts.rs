@@ -1,0 +1,160 @@
+//! Wherever the spec and its context come from, and however BuildKit is asked.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use crate::harness::{Build, Server, archive, setting};
+
+/// A spec that builds in a second, and whose image's label tells it apart.
+fn spec(label: &str) -> String {
+    format!("# syntax=ratio1/edgenode:1\nname: node\nbase: debian:13\nlabels:\n  told: {label}\n")
+}
+
+/// Builds, pushes, and reads the label back from the image's configuration.
+fn told(build: Build, name: &str) -> String {
+    let image = build.push(name);
+    config(&image)["config"]["Labels"]["told"].as_str().unwrap_or_default().to_owned()
+}
+
+/// The configuration of a pushed image.
+pub(crate) fn config(image: &str) -> serde_json::Value {
+    let output = Command::new("skopeo")
+        .args(["inspect", "--config", "--tls-verify=false", &format!("docker://{image}")])
+        .output()
+        .expect("skopeo starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("a configuration")
+}
+
+#[test]
+fn a_spec_below_the_context() {
+    let build = Build::raw(b"");
+    fs::create_dir_all(build.dir().join("sub/dir")).expect("made");
+    fs::write(build.dir().join("sub/dir/spec.yaml"), spec("sub")).expect("written");
+    assert_eq!(told(build.arguments(&["-f", "sub/dir/spec.yaml", "."]), "contexts/sub"), "sub");
+}
+
+#[test]
+fn a_spec_on_stdin() {
+    let build = Build::raw(spec("stdin").as_bytes());
+    let file = build.dir().join("node.yaml");
+    assert_eq!(told(build.arguments(&["-f", "-", "."]).stdin(file), "contexts/stdin"), "stdin");
+}
+
+#[test]
+fn an_archive_on_stdin() {
+    let build = Build::raw(b"");
+    let file = build.dir().join("context.tar.gz");
+    fs::write(&file, archive(&[("spec.yaml", &spec("archive"))])).expect("written");
+    assert_eq!(told(build.arguments(&["-f", "spec.yaml", "-"]).stdin(file), "contexts/archive"), "archive");
+}
+
+#[test]
+fn a_spec_from_http() {
+    let (url, _) = Server::start().put("/spec.yaml", spec("http").into_bytes());
+    assert_eq!(told(Build::raw(b"").arguments(&[&url]), "contexts/http"), "http");
+}
+
+#[test]
+fn an_archive_from_http() {
+    let (url, _) = Server::start().put("/context.tar.gz", archive(&[("spec.yaml", &spec("http-archive"))]));
+    let build = Build::raw(b"").arguments(&["-f", "spec.yaml", &url]);
+    assert_eq!(told(build, "contexts/http-archive"), "http-archive");
+}
+
+#[test]
+fn a_spec_from_git() {
+    let build = Build::raw(b"");
+    let repository = build.dir().join("repo.git");
+    fs::create_dir_all(repository.join("nodes")).expect("made");
+    fs::write(repository.join("nodes/spec.yaml"), spec("git")).expect("written");
+    let git = |arguments: &[&str]| {
+        let identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"];
+        let status = Command::new("git").arg("-C").arg(&repository).args(identity).args(arguments).status();
+        assert!(status.expect("git starts").success());
+    };
+    git(&["init", "-q", "-b", "main"]);
+    git(&["add", "."]);
+    git(&["commit", "-q", "-m", "spec"]);
+    let port =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
+    let mut daemon = Command::new("git")
+        .args(["daemon", "--export-all", "--reuseaddr", "--listen=127.0.0.1", &format!("--port={port}")])
+        .arg(format!("--base-path={}", build.dir().display()))
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("git starts");
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let address = format!("git://127.0.0.1:{port}/repo.git#main:nodes");
+    let outcome = std::panic::catch_unwind(|| {
+        told(Build::raw(b"").arguments(&["-f", "spec.yaml", &address]), "contexts/git")
+    });
+    let _ = daemon.kill();
+    let _ = daemon.wait();
+    assert_eq!(outcome.expect("the build succeeds"), "git");
+}
+
+#[test]
+fn the_frontend_named_by_a_build_argument() {
+    let spec = spec("argument").replace("# syntax=ratio1/edgenode:1\n", "");
+    let build = Build::raw(spec.as_bytes()).with("--build-arg", "BUILDKIT_SYNTAX=ratio1/edgenode:1");
+    assert_eq!(told(build, "contexts/argument"), "argument");
+}
+
+#[test]
+fn buildctl_without_buildx() {
+    let build = Build::raw(spec("buildctl").as_bytes());
+    let dir = build.dir().display().to_string();
+    let out = build.dir().join("out");
+    let status = Command::new(setting("EDGENODE_BUILDCTL"))
+        .args(["build", "--frontend", "gateway.v0", "--opt", "source=ratio1/edgenode:1", "--opt"])
+        .args([
+            "filename=node.yaml",
+            "--local",
+            &format!("dockerfile={dir}"),
+            "--local",
+            &format!("context={dir}"),
+        ])
+        .args(["--output", &format!("type=local,dest={}", out.display())])
+        .stderr(Stdio::null())
+        .status()
+        .expect("buildctl starts");
+    assert!(status.success());
+    assert!(out.join("etc/debian_version").is_file());
+}
+
+#[test]
+fn another_base_image() {
+    let context = "base=docker-image://docker.io/library/debian:12";
+    let files = Build::raw(spec("base").as_bytes()).with("--build-context", context).files();
+    let version = fs::read_to_string(files.path().join("etc/debian_version")).expect("read");
+    assert!(version.starts_with("12."), "{version}");
+}
+
+#[test]
+fn labels_and_settings_reach_the_image() {
+    let spec = "name: node\nbase: debian:13\nenv: {A: 'x=y z'}\nworkdir: /srv/work\nentrypoint: [sleep]\ncmd: ['1']\n";
+    let image = Build::new(spec).with("--label", "from=outside").push("contexts/settings");
+    let config = config(&image);
+    assert_eq!(config["config"]["Labels"]["from"], "outside");
+    assert_eq!(config["config"]["Labels"]["org.opencontainers.image.title"], "node");
+    assert_eq!(config["config"]["WorkingDir"], "/srv/work");
+    assert_eq!(config["config"]["Entrypoint"], serde_json::json!(["sleep"]));
+    assert_eq!(config["config"]["Cmd"], serde_json::json!(["1"]));
+    let env = config["config"]["Env"].as_array().expect("a list");
+    assert!(env.contains(&serde_json::json!("A=x=y z")), "{env:?}");
+    let files = Build::new(spec).files();
+    assert!(files.path().join("srv/work").is_dir());
+}
+
+#[test]
+fn two_builds_at_once_do_not_mix() {
+    let build = |label: &'static str| {
+        std::thread::spawn(move || told(Build::raw(spec(label).as_bytes()), &format!("contexts/{label}")))
+    };
+    let (one, two) = (build("one"), build("two"));
+    assert_eq!(one.join().expect("built"), "one");
+    assert_eq!(two.join().expect("built"), "two");
+}

@@ -1,0 +1,9 @@
+//! End-to-end tests: real BuildKit, buildx and registry, as `tests/env/up` starts them. `make e2e` runs them.
+
+#![expect(clippy::expect_used, reason = "helpers of tests")]
+
+mod bad_input;
+mod contexts;
+mod graph;
+mod harness;
+mod media_node;
