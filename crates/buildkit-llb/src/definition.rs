@@ -89,8 +89,7 @@ impl Definition {
         }
         let terminal = pb::Op { inputs: vec![input(output)], ..pb::Op::default() };
         let bytes = encode(&terminal);
-        let cap = |id: &str| (id.to_owned(), true);
-        let caps = BTreeMap::from([cap(caps::llb::CONSTRAINTS), cap(caps::llb::PLATFORM)]);
+        let caps = common_caps(pb.metadata.values());
         pb.metadata.insert(digest(&bytes), pb::OpMetadata { caps, ..pb::OpMetadata::default() });
         pb.def.push(bytes);
         let infos = files.iter().map(SourceFile::to_pb).collect();
@@ -124,6 +123,16 @@ impl SourceFile {
             language: self.language.clone(),
         }
     }
+}
+
+/// The capabilities that no single op needs: as in Go's client they are told with the last op.
+fn common_caps<'a>(metadata: impl Iterator<Item = &'a pb::OpMetadata>) -> BTreeMap<String, bool> {
+    let mut caps = vec![caps::llb::CONSTRAINTS, caps::llb::PLATFORM];
+    for op in metadata {
+        caps.extend(op.ignore_cache.then_some(caps::llb::META_IGNORE_CACHE));
+        caps.extend((!op.description.is_empty()).then_some(caps::llb::META_DESCRIPTION));
+    }
+    caps.into_iter().map(|id| (id.to_owned(), true)).collect()
 }
 
 fn locations_pb(locations: &[Location]) -> pb::Locations {

@@ -77,7 +77,17 @@ impl Mount {
 
     /// A directory in memory.
     pub fn tmpfs(dest: &str) -> Self {
-        Self::new(dest, pb::MountType::Tmpfs, llb::EXEC_MOUNT_TMPFS)
+        let mut mount = Self::new(dest, pb::MountType::Tmpfs, llb::EXEC_MOUNT_TMPFS);
+        mount.pb.tmpfs_opt = Some(pb::TmpfsOpt::default());
+        mount
+    }
+
+    /// A directory in memory that holds at most `bytes`.
+    pub fn sized_tmpfs(dest: &str, bytes: i64) -> Self {
+        let mut mount = Self::tmpfs(dest);
+        mount.pb.tmpfs_opt = Some(pb::TmpfsOpt { size: bytes });
+        mount.caps.push(llb::EXEC_MOUNT_TMPFS_SIZE);
+        mount
     }
 
     /// A secret of the client as a file that only root can read.
@@ -152,7 +162,7 @@ impl Exec {
             run,
             platform: None,
             mounts: Vec::new(),
-            caps: vec![llb::EXEC_META_BASE],
+            caps: vec![llb::EXEC_META_BASE, llb::EXEC_META_SETS_DEFAULT_PATH],
             meta: Meta::default(),
         }
     }
@@ -190,6 +200,14 @@ impl Exec {
     /// Sets a resource limit.
     pub fn ulimit(mut self, name: &str, soft: i64, hard: i64) -> Self {
         self.run.ulimit.push(pb::Ulimit { name: name.to_owned(), soft, hard });
+        self.caps.push(llb::EXEC_META_ULIMIT);
+        self
+    }
+
+    /// Gives the program a device by its CDI name, such as `nvidia.com/gpu=all`.
+    pub fn device(mut self, name: &str, optional: bool) -> Self {
+        self.op.cdi_devices.push(pb::CdiDevice { name: name.to_owned(), optional });
+        self.caps.push(llb::EXEC_META_CDI);
         self
     }
 
@@ -218,6 +236,7 @@ impl Exec {
     /// Gives the program a secret in an environment variable.
     pub fn secret_env(mut self, id: &str, name: &str, optional: bool) -> Self {
         self.op.secretenv.push(pb::SecretEnv { id: id.to_owned(), name: name.to_owned(), optional });
+        self.caps.extend([llb::EXEC_MOUNT_SECRET, llb::EXEC_SECRET_ENV]);
         self
     }
 
@@ -256,9 +275,6 @@ impl Exec {
                 outputs.push(mount.pb.dest.clone());
             }
             self.caps.extend(&mount.caps);
-        }
-        if !self.run.env.iter().any(|entry| entry.starts_with("PATH=")) {
-            self.caps.push(llb::EXEC_META_SETS_DEFAULT_PATH);
         }
         self.op.mounts = self.mounts.into_iter().map(|mount| mount.pb).collect();
         self.op.meta = Some(self.run);

@@ -18,4 +18,4 @@ pub use meta::{Location, Meta, Position, Range};
 pub use op::Output;
 pub use platform::Platform;
 pub use source::Source;
-pub use trees::{diff, merge};
+pub use trees::{build, diff, merge};

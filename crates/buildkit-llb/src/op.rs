@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use buildkit_proto::{caps, pb};
+use buildkit_proto::pb;
 use prost::Message;
 use sha2::{Digest, Sha256};
 
@@ -113,16 +113,6 @@ impl Draft {
     pub(crate) fn finish(self) -> Output {
         let mut metadata = self.meta.pb;
         metadata.caps.extend(self.caps.iter().map(|&cap| (cap.to_owned(), true)));
-        metadata.caps.insert(caps::llb::CONSTRAINTS.to_owned(), true);
-        if self.platform.is_some() {
-            metadata.caps.insert(caps::llb::PLATFORM.to_owned(), true);
-        }
-        if metadata.ignore_cache {
-            metadata.caps.insert(caps::llb::META_IGNORE_CACHE.to_owned(), true);
-        }
-        if !metadata.description.is_empty() {
-            metadata.caps.insert(caps::llb::META_DESCRIPTION.to_owned(), true);
-        }
         let inputs = self.inputs.0;
         let op = pb::Op {
             inputs: inputs.iter().map(input).collect(),

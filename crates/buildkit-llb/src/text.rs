@@ -37,7 +37,10 @@ impl Definition {
                 Some(pb::op::Op::Diff(_)) => {
                     let _ = writeln!(text, "  diff {}", inputs.join(" "));
                 }
-                Some(pb::op::Op::Build(_)) | None => {}
+                Some(pb::op::Op::Build(_)) => {
+                    let _ = writeln!(text, "  build {}", inputs.join(" "));
+                }
+                None => {}
             }
         }
         text

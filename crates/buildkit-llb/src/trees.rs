@@ -3,7 +3,7 @@
 use buildkit_proto::{caps::llb, pb};
 
 use crate::op::{Draft, Inputs};
-use crate::{Meta, Output};
+use crate::{Meta, Output, Platform};
 
 /// Lays trees over each other, the later over the earlier. Scratch adds nothing; of one tree there is nothing to merge.
 pub fn merge(trees: &[Output], meta: Meta) -> Output {
@@ -28,6 +28,20 @@ pub fn diff(lower: &Output, upper: &Output, meta: Meta) -> Output {
     let input = if upper.is_scratch() { -1 } else { inputs.push(upper) };
     let op = pb::DiffOp { lower, upper: Some(pb::UpperDiffInput { input }) };
     draft(pb::op::Op::Diff(op), inputs, llb::DIFF_OP, meta)
+}
+
+/// Solves the definition that lies in `tree` as the file `path`, and gives its result.
+pub fn build(tree: &Output, path: &str, platform: &Platform, meta: Meta) -> Output {
+    let mut inputs = Inputs::default();
+    let op = pb::BuildOp {
+        // The daemon itself, no other program.
+        builder: -1,
+        inputs: [("buildkit.llb.definition".to_owned(), pb::BuildInput { input: inputs.push(tree) })].into(),
+        attrs: [("llbbuild.filename".to_owned(), path.to_owned())].into(),
+        def: None,
+    };
+    let (op, caps) = (pb::op::Op::Build(op), vec![llb::BUILD_LLB_FILE_NAME]);
+    Draft { op, inputs, platform: Some(platform.to_pb()), caps, meta, problem: None }.finish()
 }
 
 fn draft(op: pb::op::Op, inputs: Inputs, cap: &'static str, meta: Meta) -> Output {

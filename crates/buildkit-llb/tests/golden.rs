@@ -122,6 +122,9 @@ fn refuses_what_buildkit_would_refuse() {
     );
     let no_root = Exec::new(["x"]).mount(Mount::scratch("/a")).run().mount("/a").expect("kept");
     assert_eq!(problem(no_root), "an exec needs a tree mounted at `/`");
+    let lost = Exec::new(["x"]).mount(root().no_output()).mount(Mount::scratch("/a")).run();
+    let problem_of_root = "the tree at `/` is either an output or read-only";
+    assert_eq!(problem(lost.mount("/a").expect("kept")), problem_of_root);
     let copy = File::on(&busybox()).copy(Copy::new(&Output::scratch(), "/a", "/b")).output();
     assert_eq!(problem(copy), "there is nothing to copy to `/b`: the source is scratch");
     let file = File::on(&busybox()).mkfile(Mkfile::new("a", 0o644, vec![])).output();

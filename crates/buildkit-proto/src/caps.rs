@@ -19,7 +19,7 @@ pub mod llb {
         SOURCE_OCI_LAYOUT = "source.ocilayout";
         SOURCE_LOCAL = "source.local";
         SOURCE_LOCAL_SESSION_ID = "source.local.sessionid";
-        SOURCE_LOCAL_INCLUDE_PATTERNS = "source.local.includepattern";
+        SOURCE_LOCAL_INCLUDE_PATTERNS = "source.local.includepatterns";
         SOURCE_LOCAL_FOLLOW_PATHS = "source.local.followpaths";
         SOURCE_LOCAL_EXCLUDE_PATTERNS = "source.local.excludepatterns";
         SOURCE_LOCAL_SHARED_KEY_HINT = "source.local.sharedkeyhint";
@@ -35,6 +35,8 @@ pub mod llb {
         EXEC_META_BASE = "exec.meta.base";
         EXEC_META_NETWORK = "exec.meta.network";
         EXEC_META_SECURITY = "exec.meta.security";
+        EXEC_META_ULIMIT = "exec.meta.ulimit";
+        EXEC_META_CDI = "exec.meta.cdi";
         EXEC_META_SETS_DEFAULT_PATH = "exec.meta.setsdefaultpath";
         EXEC_MOUNT_BIND = "exec.mount.bind";
         EXEC_MOUNT_BIND_READ_WRITE_NO_OUTPUT = "exec.mount.bind.readwrite-nooutput";
@@ -42,8 +44,11 @@ pub mod llb {
         EXEC_MOUNT_CACHE_SHARING = "exec.mount.cache.sharing";
         EXEC_MOUNT_SELECTOR = "exec.mount.selector";
         EXEC_MOUNT_TMPFS = "exec.mount.tmpfs";
+        EXEC_MOUNT_TMPFS_SIZE = "exec.mount.tmpfs.size";
         EXEC_MOUNT_SECRET = "exec.mount.secret";
         EXEC_MOUNT_SSH = "exec.mount.ssh";
+        EXEC_SECRET_ENV = "exec.secretenv";
+        BUILD_LLB_FILE_NAME = "source.buildop.llbfilename";
         FILE_BASE = "file.base";
         FILE_RM_WILDCARD = "file.rm.wildcard";
         FILE_COPY_INCLUDE_EXCLUDE = "file.copy.includeexcludepatterns";

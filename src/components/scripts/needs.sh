@@ -15,8 +15,10 @@ entries() {
 owner() {
     real=$(realpath "$1")
     for path in "$1" "$real" "/usr$1" "/usr$real" "${1#/usr}" "${real#/usr}"; do
-        if found=$(dpkg-query -S "$path" 2>/dev/null); then
-            echo "$found" | sed -n '1s/[:,].*//p'
+        # Diversions are listed among the owners: one is a place, not a package.
+        found=$(dpkg-query -S "$path" 2>/dev/null | sed -n '/^diversion by /d; s/[:,].*//p' | head -n 1)
+        if [ -n "$found" ]; then
+            echo "$found"
             return
         fi
     done
