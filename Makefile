@@ -2,14 +2,17 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-SCRIPTS := $(shell git ls-files '*.sh' .ci/run 'tests/env/*' | grep -v '\.tsv$$')
+SCRIPTS := $(shell git ls-files '*.sh' .ci/run 'tests/env/*' examples/demo | grep -v '\.tsv$$')
 
 ENV := $(or $(EDGENODE_ENV),/tmp/edgenode-env)
 
-.PHONY: help test lint unit e2e up down
+.PHONY: demo help test lint unit e2e bench bench-cold vectors up down
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
+
+demo: ## Build the frontend and examples/media-node, and say what was made
+	examples/demo $(SPEC) $(OUT)
 
 test: lint unit e2e ## Everything CI runs
 
@@ -30,6 +33,18 @@ e2e: ## Tests on real BuildKit, in an environment of their own unless `make up` 
 		tests/env/down
 	fi
 	exit $$code
+
+bench: ## Builds with nothing to do, against their peers (needs `make up`)
+	source $(ENV)/env
+	benches/run warm
+
+bench-cold: ## The first build of the example, against one chain of steps (needs `make up`, takes half an hour)
+	source $(ENV)/env
+	benches/run cold
+
+vectors: ## Make the graphs of the Go client anew
+	cd crates/buildkit-llb/tests/go
+	go run . >../go.json
 
 up: ## Start the test environment by hand
 	tests/env/up

@@ -22,6 +22,7 @@ pub(crate) fn setting(name: &str) -> String {
 /// A spec in a directory of its own, and how it is built.
 pub(crate) struct Build {
     dir: TempDir,
+    inside: Option<PathBuf>,
     builder: String,
     arguments: Vec<String>,
     stdin: Option<PathBuf>,
@@ -46,7 +47,7 @@ impl Build {
         fs::write(dir.path().join("node.yaml"), spec).expect("written");
         let file = dir.path().join("node.yaml").display().to_string();
         let arguments = vec!["-f".to_owned(), file, dir.path().display().to_string()];
-        Self { dir, builder: "newest".to_owned(), arguments, stdin: None }
+        Self { dir, inside: None, builder: "newest".to_owned(), arguments, stdin: None }
     }
 
     /// Builds with these arguments instead of `-f SPEC CONTEXT`.
@@ -58,6 +59,12 @@ impl Build {
     /// Adds an argument and its value.
     pub(crate) fn with(mut self, option: &str, value: &str) -> Self {
         self.arguments.extend([option.to_owned(), value.to_owned()]);
+        self
+    }
+
+    /// Builds as if typed in this directory, not in the spec's.
+    pub(crate) fn inside(mut self, directory: &Path) -> Self {
+        self.inside = Some(directory.to_owned());
         self
     }
 
@@ -83,7 +90,7 @@ impl Build {
         let mut command = Command::new("timeout");
         command.args([LIMIT_SECONDS, &setting("EDGENODE_BUILDX"), "build", "--progress", "plain"]);
         command.args(["--builder", &self.builder]).args(&self.arguments);
-        command.current_dir(self.dir.path());
+        command.current_dir(self.inside.as_deref().unwrap_or(self.dir.path()));
         let input = self.stdin.as_ref().map(|file| fs::File::open(file).expect("opened"));
         command.stdin(input.map_or_else(Stdio::null, Stdio::from));
         let output = command.output().expect("buildx starts");

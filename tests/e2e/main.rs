@@ -4,6 +4,8 @@
 
 mod bad_input;
 mod contexts;
+mod crates;
 mod graph;
 mod harness;
 mod media_node;
+mod readme;
