@@ -7,6 +7,7 @@ use crate::resolve::Node;
 use crate::spec::{Span, Test};
 
 const NEEDS: Script = Script { name: "needs.sh", text: include_str!("../components/scripts/needs.sh") };
+const FIT: Script = Script { name: "fit.sh", text: include_str!("../components/scripts/fit.sh") };
 const SEAL: Script = Script { name: "seal.sh", text: include_str!("../components/scripts/seal.sh") };
 const CHECK: Script = Script { name: "check.sh", text: include_str!("../components/scripts/check.sh") };
 
@@ -61,21 +62,30 @@ fn part(provided: &Provided) -> (String, StepId, StepId, Span) {
 
 /// Lays the trees on the system, then the shared indexes of the result.
 fn assemble(planner: &mut Planner, system: StepId, workdir: Option<&str>, at: Span) -> StepId {
-    let provided: Vec<_> = planner.all_provided().iter().map(part).collect();
-    let mut trees: Vec<_> = provided.iter().map(|(_, tree, _, _)| *tree).collect();
+    let fits = check_fit(planner, system, at);
+    let mut trees: Vec<_> = planner.all_provided().iter().map(|provided| provided.tree).collect();
     let laid = Action::Assemble { root: system, trees: trees.clone() };
     let laid = planner.step("[image] assemble".to_owned(), at, laid);
     let mut run: Run = planner.script(&SEAL, laid, Vec::new());
-    let system_at = format!("{RUN_DIR}/system");
-    run.mounts.push(Mount { at: system_at.clone(), from: system, part: "/".to_owned() });
-    run.env.push(("SYSTEM".to_owned(), system_at));
     run.env.push(("WORKDIR".to_owned(), workdir.unwrap_or("/").to_owned()));
-    run.env.push(("TREES".to_owned(), format!("{RUN_DIR}/trees")));
-    for (name, tree, _, _) in provided {
-        run.mounts.push(Mount { at: format!("{RUN_DIR}/trees/{name}"), from: tree, part: "/".to_owned() });
-    }
+    // Nothing is read from there: a root that does not fit may be unable to run anything, so it must not be tried.
+    run.mounts.push(Mount { at: format!("{RUN_DIR}/fits"), from: fits, part: "/".to_owned() });
     trees.push(planner.run("[image] seal".to_owned(), at, run));
     planner.step("[image] assemble and seal".to_owned(), at, Action::Assemble { root: system, trees })
+}
+
+/// Whether the trees fit together, and on the system. The result is empty.
+fn check_fit(planner: &mut Planner, system: StepId, at: Span) -> StepId {
+    let mounts = planner.all_provided().iter().map(|provided| Mount {
+        at: format!("{RUN_DIR}/trees/{}", provided.name),
+        from: provided.tree,
+        part: "/".to_owned(),
+    });
+    let mounts: Vec<_> = mounts.collect();
+    let mut run = planner.script(&FIT, system, Vec::new());
+    run.env.push(("TREES".to_owned(), format!("{RUN_DIR}/trees")));
+    run.mounts.extend(mounts);
+    planner.run("[image] check that the parts fit".to_owned(), at, run)
 }
 
 /// Labels that tell what is in the image without starting it.

@@ -173,7 +173,8 @@ for m in archive:
 impl Outcome {
     /// Steps that ran a program, such as `[ffmpeg 7.1.5] build`. Internal ones and downloads are left out.
     pub(crate) fn executed(&self) -> Vec<&str> {
-        const PROGRAMS: [&str; 5] = ["] build", "] install", "] find", "] seal", "[test] "];
+        const PROGRAMS: [&str; 6] =
+            ["] build", "] install", "] find", "[image] check", "[image] seal", "[test] "];
         let mut names = BTreeMap::new();
         let mut executed = Vec::new();
         for line in self.log.lines() {
@@ -264,11 +265,17 @@ pub(crate) fn archive(files: &[(&str, &str)]) -> Vec<u8> {
 
 /// A source archive that builds like FFmpeg does, in a second: one program that prints `text` and needs zlib.
 pub(crate) fn small_ffmpeg(text: &str) -> Vec<u8> {
-    let configure = "#!/bin/sh\nfor a in \"$@\"; do case $a in --prefix=*) p=${a#*=} ;; esac; done\n\
-        s=$(dirname \"$0\")\n\
-        printf 'all:\\n\\tgcc -o ffmpeg %s/main.c -lz\\ninstall:\\n\\tinstall -D ffmpeg $(DESTDIR)%s/bin/ffmpeg\\n' \"$s\" \"$p\" >Makefile\n";
     let main = format!(
         "#include <stdio.h>\n#include <zlib.h>\nint main(void) {{ printf(\"%s {text}\\n\", zlibVersion()); return 0; }}\n"
     );
-    archive(&[("ffmpeg-1.0/configure", configure), ("ffmpeg-1.0/main.c", &main)])
+    let makefile =
+        "all:\n\tgcc -o ffmpeg $(S)/main.c -lz\ninstall:\n\tinstall -D ffmpeg $(DESTDIR)$(P)/bin/ffmpeg\n";
+    source(makefile, &[("source/main.c", &main)])
+}
+
+/// A source archive with this makefile, in which `P` is the prefix and `S` the directory of the sources.
+pub(crate) fn source(makefile: &str, files: &[(&str, &str)]) -> Vec<u8> {
+    let configure = "#!/bin/sh\nfor a in \"$@\"; do case $a in --prefix=*) p=${a#*=} ;; esac; done\n\
+        s=$(dirname \"$0\")\n{ echo \"P = $p\"; echo \"S = $s\"; cat \"$s/makefile.in\"; } >Makefile\n";
+    archive(&[&[("source/configure", configure), ("source/makefile.in", makefile)], files].concat())
 }

@@ -109,3 +109,21 @@ fn the_demo_builds_where_it_is_told_to() {
 fn the_demo_starts_a_builder_of_its_own() {
     assert!(demo(None).contains("curl-has-https"));
 }
+
+#[test]
+fn a_demo_that_fails_leaves_logs_and_no_processes() {
+    let build = Build::new("name: node\nbase: debian:13\nsytem: {}\n");
+    let output = Command::new(project().join("examples/demo"))
+        .args([build.dir().join("node.yaml"), build.dir().join("out")])
+        .env_remove("BUILDKIT_HOST")
+        .env("DOCKER_HOST", "unix:///nonexistent")
+        .output()
+        .expect("bash starts");
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && log.contains("did you mean `system`?"), "{log}");
+    let logs = log.lines().find_map(|line| line.strip_prefix("[env] the logs are in ")).expect("told");
+    assert!(Path::new(logs).join("buildkitd.log").is_file());
+    let found = Command::new("pgrep").args(["-f", logs]).output().expect("pgrep starts");
+    assert!(found.stdout.is_empty(), "still running: {}", String::from_utf8_lossy(&found.stdout));
+    fs::remove_dir_all(logs).expect("removed");
+}
