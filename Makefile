@@ -4,8 +4,6 @@ SHELL := /bin/bash
 .ONESHELL:
 SCRIPTS := $(shell git ls-files '*.sh' .ci/run 'tests/env/*' examples/demo | grep -v '\.tsv$$')
 
-ENV := $(or $(EDGENODE_ENV),/tmp/edgenode-env)
-
 .PHONY: demo help test lint unit e2e bench bench-cold vectors up down
 
 help: ## List the targets
@@ -25,22 +23,13 @@ unit: ## Tests that need no daemon
 	cargo test --workspace --locked
 
 e2e: ## Tests on real BuildKit, in an environment of their own unless `make up` has started one
-	up=; [ -e $(ENV)/env ] || { up=1; tests/env/up; }
-	source $(ENV)/env
-	code=0; cargo test --locked --features e2e --test e2e $(ARGS) || code=$$?
-	if [ -n "$$up" ]; then
-		[ $$code -eq 0 ] || export EDGENODE_KEEP_LOGS=1
-		tests/env/down
-	fi
-	exit $$code
+	tests/env/run cargo test --locked --features e2e --test e2e $(ARGS)
 
-bench: ## Builds with nothing to do, against their peers (needs `make up`)
-	source $(ENV)/env
-	benches/run warm
+bench: ## Builds with nothing to do, against their peers
+	tests/env/run benches/run warm
 
-bench-cold: ## The first build of the example, against one chain of steps (needs `make up`, takes half an hour)
-	source $(ENV)/env
-	benches/run cold
+bench-cold: ## The first build of the example, against one chain of steps (half an hour)
+	tests/env/run benches/run cold
 
 vectors: ## Make the graphs of the Go client anew
 	cd crates/buildkit-llb/tests/go

@@ -43,8 +43,22 @@ free_port() {
 start() {
     local name=$1
     shift
-    setsid "$@" >"$ROOT/$name.log" 2>&1 </dev/null &
+    EDGENODE_ENV=$ROOT setsid "$@" >"$ROOT/$name.log" 2>&1 </dev/null &
     echo $! >"$ROOT/$name.pid"
+}
+
+# Whether a process is one that `start` started here, and not another one that has its number by now.
+is_ours() {
+    { tr '\0' '\n' <"/proc/$1/environ" | grep -qxF "EDGENODE_ENV=$ROOT"; } 2>/dev/null
+}
+
+# Whether everything that `up` started is still there.
+is_up() {
+    local file
+    [ -e "$ROOT/env" ] || return 1
+    for file in "$ROOT"/*.pid; do
+        is_ours "$(cat "$file")" || return 1
+    done
 }
 
 # Waits until a command succeeds: wait_for NAME SECONDS COMMAND...
