@@ -134,6 +134,19 @@ fn another_base_image() {
 }
 
 #[test]
+fn a_base_image_from_a_directory() {
+    let layout = tempfile::tempdir().expect("a directory");
+    let output = format!("type=oci,tar=false,dest={}", layout.path().display());
+    let base = "name: base\nbase: debian:12\nworkdir: /from/the/base\n";
+    Build::new(base).with("--output", &output).succeed();
+    let context = format!("base=oci-layout://{}", layout.path().display());
+    let image = Build::raw(spec("layout").as_bytes()).with("--build-context", &context).push("contexts/layout");
+    assert_eq!(config(&image)["config"]["WorkingDir"], "/from/the/base");
+    let files = Build::raw(spec("layout").as_bytes()).with("--build-context", &context).files();
+    assert!(files.path().join("from/the/base").is_dir());
+}
+
+#[test]
 fn labels_and_settings_reach_the_image() {
     let spec = "name: node\nbase: debian:13\nenv: {A: 'x=y z'}\nworkdir: /srv/work\nentrypoint: [sleep]\ncmd: ['1']\n";
     let image = Build::new(spec).with("--label", "from=outside").push("contexts/settings");

@@ -209,8 +209,8 @@ impl BuildContext {
             return Err(Error::user(format!("the OCI layout {reference} is named without a digest")));
         };
         let store = store.split(':').next().unwrap_or(store);
-        // Any name does; only store and digest count.
-        let dummy = format!("{store}@{digest}");
+        // Only store and digest count, but BuildKit reads what stands before the first slash as a host.
+        let dummy = format!("oci-layout/{store}@{digest}");
         let image = self.gateway.resolve_oci_layout(&dummy, store, platform, log).await?;
         let output = Source::oci_layout(&dummy)
             .store(&self.gateway.options().session_id, store)
