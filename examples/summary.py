@@ -1,6 +1,7 @@
 """Says what is in an OCI archive that edgenode made: summary.py IMAGE.tar TESTS SECONDS"""
 
 import json
+import os
 import sys
 import tarfile
 from pathlib import Path
@@ -32,7 +33,7 @@ def main(image, tests, seconds):
     print("\nTests that passed:")
     for report in sorted(Path(tests).glob("*.txt")):
         print(f"  {report.stem}")
-    print(f"\nThe image: {image}")
+    print(f"\nThe image: {os.path.relpath(image)}")
 
 
 main(*sys.argv[1:])
