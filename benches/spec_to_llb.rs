@@ -21,8 +21,17 @@ fn to_llb(text: &str, platform: &Platform) -> Vec<u8> {
         env: Vec::new(),
     };
     let base = Source::image(&facts.reference).platform(platform).output();
-    let plan = plan(resolve(parse(text).expect("a spec"), facts).expect("a node"));
-    let target = Target { platform, base, can_merge: true, cache_namespace: "", no_cache: false };
+    let plan = plan(
+        resolve(parse(text).expect("a spec"), facts, &edgenode::resolve::Inputs::default()).expect("a node"),
+    );
+    let target = Target {
+        platform,
+        base,
+        context: buildkit_llb::Output::scratch(),
+        can_merge: true,
+        cache_namespace: "",
+        no_cache: false,
+    };
     let output = lower(&plan, &target).output(plan.image);
     let file = SourceFile { data: text.as_bytes().to_vec(), ..SourceFile::default() };
     Definition::marshal(&output, &[file]).expect("a graph").to_bytes()

@@ -1,14 +1,18 @@
 //! The build as BuildKit sees it: spec in, image out. The only async code of this package.
 
-use buildkit_frontend::{BuildContext, BuildResult, Error, Frontend, Gateway, NoCache, SpecFile, Warning};
-use buildkit_llb::{Definition, Meta, Output, Platform, Range, Source};
+mod sources;
+
+use std::collections::BTreeMap;
+
+use buildkit_frontend::{BuildContext, BuildResult, Error, Frontend, Gateway, NoCache, Reference};
+use buildkit_llb::{Definition, File, Meta, Mkfile, Output, Platform, Source};
 use serde_json::Value;
 
-use crate::diagnostic::Diagnostic;
+use self::sources::Sources;
 use crate::lower::{self, Lowered, Target, lower};
 use crate::plan::{Action, Plan, Step, plan};
-use crate::resolve::{BaseFacts, OsRelease, resolve};
-use crate::spec::{MAX_BYTES, Spec, parse};
+use crate::resolve::{BaseFacts, Inputs, OsRelease, resolve};
+use crate::spec::{MAX_BYTES, Node, Spec, decode, to_text};
 use crate::suggest::nearest;
 
 /// The frontend.
@@ -19,6 +23,8 @@ pub struct EdgeNode;
 const LANGUAGE: &str = "YAML";
 /// No `os-release` comes near.
 const MAX_OS_RELEASE_BYTES: usize = 1 << 16;
+/// The target that is the spec itself, with everything it extends merged into it.
+const SPEC_TARGET: &str = "spec";
 
 impl Frontend for EdgeNode {
     async fn build(&self, gateway: Gateway) -> Result<BuildResult, Error> {
@@ -26,18 +32,13 @@ impl Frontend for EdgeNode {
             return Err(Error::unsupported_request(request));
         }
         let context = BuildContext::load(&gateway, LANGUAGE, MAX_BYTES).await?;
-        let file = context.spec();
-        let text = std::str::from_utf8(&file.data)
-            .map_err(|_| Error::user(format!("{} is not a text file (it is not UTF-8)", file.filename)))?;
-        let spec = parse(text).map_err(|found| report(file, &found))?;
         let platform = target_platform(&gateway)?;
-        let base = Base::load(&gateway, &context, &spec, &platform).await?;
-        let node = resolve(spec, base.facts.clone()).map_err(|found| report(file, &found))?;
-        for warning in &node.warnings {
-            warn(&gateway, file, warning).await;
+        let (sources, root, problems) = Sources::load(&gateway, &context).await?;
+        if gateway.options().target.as_deref() == Some(SPEC_TARGET) {
+            return merged_spec(&gateway, &sources, &root, &platform).await;
         }
-        let plan = plan(node);
-        build_target(&gateway, file, &plan, &base, &platform).await
+        let spec = decode(&root, problems).map_err(|found| sources.report(&found))?;
+        Build { gateway, context, sources, platform }.run(spec).await
     }
 }
 
@@ -49,23 +50,83 @@ fn target_platform(gateway: &Gateway) -> Result<Platform, Error> {
     }
 }
 
-/// The base image: where it is in LLB, and what it says about itself.
-struct Base {
-    output: Output,
-    facts: BaseFacts,
-    config: Value,
+/// The merged spec as a file, in which every value says where it comes from.
+async fn merged_spec(
+    gateway: &Gateway,
+    sources: &Sources,
+    root: &Node,
+    platform: &Platform,
+) -> Result<BuildResult, Error> {
+    let text = to_text(root, &sources.names());
+    let file = Mkfile::new("/edgenode.yaml", 0o644, text.into_bytes()).timestamp(0);
+    let meta = Meta::named("[spec] merge");
+    let output = File::on(&Output::scratch()).mkfile(file).meta(meta).output();
+    let reference = gateway.solve(&marshal(&output, sources)?).await?;
+    Ok(BuildResult::single(platform, reference, None))
 }
 
-impl Base {
-    async fn load(
-        gateway: &Gateway,
-        context: &BuildContext,
-        spec: &Spec,
-        platform: &Platform,
-    ) -> Result<Self, Error> {
+fn marshal(output: &Output, sources: &Sources) -> Result<Definition, Error> {
+    Definition::marshal(output, &sources.files).map_err(|error| Error::user(error.to_string()))
+}
+
+/// The text of a file of a result; `None` where there is no such file.
+async fn read_text(
+    gateway: &Gateway,
+    root: &Reference,
+    path: &str,
+    limit: usize,
+) -> Result<Option<String>, Error> {
+    let Some(data) = gateway.read_file_opt(root, path, limit).await? else { return Ok(None) };
+    let text = String::from_utf8(data)
+        .map_err(|_| Error::user(format!("{path} is not a text file (it is not UTF-8)")))?;
+    Ok(Some(text))
+}
+
+/// One build of one spec for one platform.
+struct Build {
+    gateway: Gateway,
+    context: BuildContext,
+    sources: Sources,
+    platform: Platform,
+}
+
+impl Build {
+    async fn run(&self, spec: Spec) -> Result<BuildResult, Error> {
+        let base = self.load_base(&spec).await?;
+        let files = self.read_files(&spec).await?;
+        let inputs = Inputs { files, build_args: self.gateway.options().build_args.clone() };
+        let node = resolve(spec, base.facts.clone(), &inputs).map_err(|found| self.sources.report(&found))?;
+        for warning in &node.warnings {
+            self.sources.warn(&self.gateway, warning).await;
+        }
+        self.build_target(&plan(node), &base).await
+    }
+
+    /// The texts of the files of the build context that the spec reads. Those that are not there are left out.
+    async fn read_files(&self, spec: &Spec) -> Result<BTreeMap<String, String>, Error> {
+        let paths = spec.reads();
+        let mut texts = BTreeMap::new();
+        if paths.is_empty() {
+            return Ok(texts);
+        }
+        let names: Vec<String> = paths.iter().map(ToString::to_string).collect();
+        let files = self.context.files(&names).await?;
+        let root = self.gateway.solve(&marshal(&files, &self.sources)?).await?;
+        for path in paths {
+            let name = path.to_string();
+            let text = read_text(&self.gateway, &root, &name, MAX_BYTES).await;
+            if let Some(text) = text.map_err(|error| self.sources.locate(error, path.span))? {
+                texts.insert(name, text);
+            }
+        }
+        Ok(texts)
+    }
+
+    async fn load_base(&self, spec: &Spec) -> Result<Base, Error> {
+        let (gateway, platform) = (&self.gateway, &self.platform);
         let reference = spec.base.value.as_str();
-        let at = |error: Error| locate(error, context.spec(), spec.base.span);
-        let (output, reference, config) = match context.named("base", platform).await.map_err(at)? {
+        let at = |error: Error| self.sources.locate(error, spec.base.span);
+        let (output, reference, config) = match self.context.named("base", platform).await.map_err(at)? {
             Some(named) => {
                 let config = named.image.map(|image| image.config).unwrap_or(Value::Null);
                 (named.output, "the build context `base`".to_owned(), config)
@@ -74,13 +135,11 @@ impl Base {
                 let log = format!("[internal] load metadata for {reference}");
                 let image = gateway.resolve_image_config(reference, platform, &log).await.map_err(at)?;
                 let pinned = pin(&image.reference, image.digest.as_deref());
-                let meta = Meta::named(&format!("[base] {pinned}"))
-                    .at(buildkit_llb::Location { source: 0, ranges: vec![lower::range(spec.base.span)] });
+                let meta = Meta::named(&format!("[base] {pinned}")).at(lower::location(spec.base.span));
                 (Source::image(&pinned).platform(platform).meta(meta).output(), pinned, image.config)
             }
         };
-        let definition = marshal(&output, context.spec())?;
-        let root = gateway.solve(&definition).await.map_err(at)?;
+        let root = gateway.solve(&marshal(&output, &self.sources)?).await.map_err(at)?;
         let os_release =
             gateway.read_file_opt(&root, "/etc/os-release", MAX_OS_RELEASE_BYTES).await.map_err(at)?;
         let os_release = String::from_utf8_lossy(&os_release.unwrap_or_default()).into_owned();
@@ -90,8 +149,42 @@ impl Base {
             os_release: OsRelease::parse(&os_release),
             env: environment(&config),
         };
-        Ok(Self { output, facts, config })
+        Ok(Base { output, facts, config })
     }
+
+    async fn build_target(&self, plan: &Plan, base: &Base) -> Result<BuildResult, Error> {
+        let options = self.gateway.options();
+        let files = match plan.context_paths() {
+            Some(paths) => self.context.files(&paths).await?,
+            None => Output::scratch(),
+        };
+        let target = Target {
+            platform: &self.platform,
+            base: base.output.clone(),
+            context: files,
+            can_merge: self.gateway.caps().llb("mergeop") && merge_wanted(&self.gateway)?,
+            cache_namespace: options.cache_mount_ns.as_deref().unwrap_or_default(),
+            no_cache: options.no_cache == NoCache::All,
+        };
+        let lowered = lower(plan, &target);
+        let wanted = options.target.as_deref().unwrap_or_default();
+        let (output, config) = match wanted {
+            "" | "image" => {
+                (lowered.output(plan.image), Some(image_config(plan, base, options, &self.platform)))
+            }
+            "test" => (reports(plan, &lowered, &target), None),
+            name => (component(plan, &lowered, name)?, None),
+        };
+        let reference = self.gateway.solve(&marshal(&output, &self.sources)?).await?;
+        Ok(BuildResult::single(&self.platform, reference, config))
+    }
+}
+
+/// The base image: where it is in LLB, and what it says about itself.
+struct Base {
+    output: Output,
+    facts: BaseFacts,
+    config: Value,
 }
 
 /// `name:tag@digest`, so that what was looked at is what is built on. A daemon may know no digest of a local image.
@@ -108,33 +201,6 @@ fn environment(config: &Value) -> Vec<(String, String)> {
         .filter_map(|entry| entry.as_str()?.split_once('='))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
-}
-
-async fn build_target(
-    gateway: &Gateway,
-    file: &SpecFile,
-    plan: &Plan,
-    base: &Base,
-    platform: &Platform,
-) -> Result<BuildResult, Error> {
-    let options = gateway.options();
-    let target = Target {
-        platform,
-        base: base.output.clone(),
-        can_merge: gateway.caps().llb("mergeop") && merge_wanted(gateway)?,
-        cache_namespace: options.cache_mount_ns.as_deref().unwrap_or_default(),
-        no_cache: options.no_cache == NoCache::All,
-    };
-    let lowered = lower(plan, &target);
-    let wanted = options.target.as_deref().unwrap_or_default();
-    let (output, config) = match wanted {
-        "" | "image" => (lowered.output(plan.image), Some(image_config(plan, base, options, platform))),
-        "test" => (reports(plan, &lowered, &target), None),
-        name => (component(plan, &lowered, name)?, None),
-    };
-    let definition = marshal(&output, file)?;
-    let reference = gateway.solve(&definition).await?;
-    Ok(BuildResult::single(platform, reference, config))
 }
 
 /// `--build-arg EDGENODE_MERGE=false` lays trees by copying, for daemons whose merging is at fault.
@@ -160,7 +226,7 @@ fn component(plan: &Plan, lowered: &Lowered, name: &str) -> Result<Output, Error
     if let Some(component) = plan.components.iter().find(|component| component.name == name) {
         return Ok(lowered.output(component.tree));
     }
-    let mut names = vec!["image", "test"];
+    let mut names = vec!["image", SPEC_TARGET, "test"];
     names.extend(plan.components.iter().map(|component| component.name.as_str()));
     let hint = match nearest(name, names.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
@@ -185,71 +251,10 @@ fn image_config(
     buildkit_frontend::ImageConfig {
         env: plan.config.environment(&base.facts.env),
         labels,
-        entrypoint: texts(&settings.entrypoint),
+        entrypoint: texts(&settings.entrypoint).or_else(|| plan.config.entrypoint.clone()),
         cmd: texts(&settings.cmd),
         working_dir: settings.workdir.as_ref().map(|dir| dir.to_string()),
         user: settings.user.as_ref().map(|user| user.to_string()),
     }
     .over(&base.config, platform)
-}
-
-fn marshal(output: &Output, file: &SpecFile) -> Result<Definition, Error> {
-    Definition::marshal(output, &[file.source_file()]).map_err(|error| Error::user(error.to_string()))
-}
-
-/// Snippets that a client shows at most; each carries the whole file, and a message has 16 MiB.
-const MAX_SNIPPETS: usize = 5;
-/// Findings that a message lists at most.
-const MAX_LISTED: usize = 50;
-
-/// All findings as one error, each with its snippet of the spec.
-fn report(file: &SpecFile, found: &[Diagnostic]) -> Error {
-    let name = &file.filename;
-    let mut lines: Vec<_> =
-        found.iter().take(MAX_LISTED).map(|found| format!("  {name}:{}", found.line())).collect();
-    if found.len() > MAX_LISTED {
-        lines.push(format!("  and {} more", found.len() - MAX_LISTED));
-    }
-    let message = match lines.as_slice() {
-        [one] => one.trim_start().to_owned(),
-        many => format!("{} problems in {name}:\n{}", found.len(), many.join("\n")),
-    };
-    snippets(found)
-        .into_iter()
-        .take(MAX_SNIPPETS)
-        .fold(Error::user(message), |error, ranges| error.with_source(&file.source_file(), ranges))
-}
-
-/// The places of the findings. Those that are near each other share a snippet, as clients show every line in between.
-fn snippets(found: &[Diagnostic]) -> Vec<Vec<Range>> {
-    let mut snippets: Vec<Vec<Range>> = Vec::new();
-    let mut last_line = 0;
-    for Diagnostic { span, .. } in found {
-        match snippets.last_mut() {
-            Some(ranges) if span.start.0 <= last_line + 4 => ranges.push(lower::range(*span)),
-            _ => snippets.push(vec![lower::range(*span)]),
-        }
-        last_line = span.start.0;
-    }
-    snippets
-}
-
-/// Shows the line of the spec that an error comes from, unless it already has one.
-fn locate(error: Error, file: &SpecFile, span: crate::spec::Span) -> Error {
-    if error.has_source() {
-        return error;
-    }
-    error.with_source(&file.source_file(), vec![lower::range(span)])
-}
-
-async fn warn(gateway: &Gateway, file: &SpecFile, found: &Diagnostic) {
-    let warning = Warning {
-        digest: file.digest.clone(),
-        short: format!("{} (line {})", found.message, found.span.start.0),
-        detail: found.help.iter().cloned().collect(),
-        url: String::new(),
-        source: Some(file.source_file()),
-        ranges: vec![lower::range(found.span)],
-    };
-    gateway.warn(warning).await;
 }

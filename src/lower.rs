@@ -5,7 +5,7 @@ use buildkit_llb::{
     Source, merge,
 };
 
-use crate::plan::{Action, Plan, Run, RunResult, Step, StepId, TextFile};
+use crate::plan::{Action, Part, Plan, Run, RunResult, Step, StepId, TextFile};
 use crate::spec::Span;
 
 /// What differs from builder to builder, and from call to call.
@@ -15,6 +15,8 @@ pub struct Target<'a> {
     pub platform: &'a Platform,
     /// The base image.
     pub base: Output,
+    /// The files of the build context that the plan asks for.
+    pub context: Output,
     /// Whether the daemon can merge trees; else they are copied, which gives the same files in more layers.
     pub can_merge: bool,
     /// Namespace of cache mounts (`BUILDKIT_CACHE_MOUNT_NS`); empty for none.
@@ -61,6 +63,8 @@ pub fn lower_step(step: &Step, done: &Lowered, target: &Target<'_>) -> Output {
             File::on(&Output::scratch()).copy(copy).meta(meta).output()
         }
         Action::Files(files) => lower_files(files, meta),
+        Action::Context(_) => target.context.clone(),
+        Action::Place { from, parts } => place(&done.output(*from), parts, meta),
         Action::Run(run) => lower_run(run, done, target, meta),
         Action::Assemble { root, trees } => {
             let trees: Vec<_> = trees.iter().map(|tree| done.output(*tree)).collect();
@@ -78,9 +82,9 @@ fn meta(step: &Step, target: &Target<'_>) -> Meta {
     if step.span == Span::default() { meta } else { meta.at(location(step.span)) }
 }
 
-/// The spec is the only source file, so its index is 0.
-fn location(span: Span) -> Location {
-    Location { source: 0, ranges: vec![range(span)] }
+/// The source files are those of the spec, in the order of their numbers.
+pub fn location(span: Span) -> Location {
+    Location { source: usize::from(span.file), ranges: vec![range(span)] }
 }
 
 /// A span as BuildKit writes it.
@@ -95,6 +99,19 @@ fn lower_files(files: &[TextFile], meta: Meta) -> Output {
         // A fixed time keeps the bytes of the layer the same on every builder.
         let data = file.text.clone().into_bytes();
         op = op.mkfile(Mkfile::new(&file.path, file.mode, data).timestamp(0));
+    }
+    op.meta(meta).output()
+}
+
+fn place(from: &Output, parts: &[Part], meta: Meta) -> Output {
+    let mut op = File::on(&Output::scratch());
+    for part in parts {
+        let copy = Copy::new(from, &part.from, &part.to).create_dest_path();
+        let copy = if part.directory { copy.dir_contents() } else { copy };
+        op = op.copy(match part.mode {
+            Some(mode) => copy.mode(mode),
+            None => copy,
+        });
     }
     op.meta(meta).output()
 }

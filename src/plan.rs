@@ -37,6 +37,10 @@ pub struct Config {
     pub settings: ImageSettings,
     /// Directories that components put in front of `PATH`.
     pub path: Vec<String>,
+    /// Variables that components set, unless the spec sets them.
+    pub env: Vec<(String, String)>,
+    /// The program that a component brings, unless the spec names one.
+    pub entrypoint: Option<Vec<String>>,
     /// Labels that tell what is in the image, sorted by key.
     pub labels: Vec<(String, String)>,
 }
@@ -75,6 +79,15 @@ pub enum Action {
     },
     /// Small text files.
     Files(Vec<TextFile>),
+    /// Files of the build context: these paths, or all of it if there are none.
+    Context(Vec<String>),
+    /// Parts of another step's result, each at its place, and nothing else.
+    Place {
+        /// Whose result it is.
+        from: StepId,
+        /// What of it goes where.
+        parts: Vec<Part>,
+    },
     /// Runs a program.
     Run(Run),
     /// Lays trees on a root, the later over the earlier.
@@ -86,6 +99,31 @@ pub enum Action {
     },
     /// Puts files from several results side by side into one tree.
     Collect(Vec<StepId>),
+}
+
+/// A file or directory that is put somewhere else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Its absolute path where it comes from.
+    pub from: String,
+    /// Its absolute path where it goes. What is in a directory goes into it.
+    pub to: String,
+    /// Other permission bits than it has.
+    pub mode: Option<u32>,
+    /// Whether it is, or may be, a directory.
+    pub directory: bool,
+}
+
+impl Part {
+    /// A directory with all that is in it.
+    pub fn directory(from: String, to: String) -> Self {
+        Self { from, to, mode: None, directory: true }
+    }
+
+    /// A program.
+    pub fn program(from: String, to: String) -> Self {
+        Self { from, to, mode: Some(0o755), directory: false }
+    }
 }
 
 /// A small file whose text is known.
@@ -155,17 +193,32 @@ pub struct Cache {
     pub locked: bool,
 }
 
+impl Plan {
+    /// The paths of the build context that the steps read; `None` when they read none of it.
+    pub fn context_paths(&self) -> Option<Vec<String>> {
+        let wanted = self.steps.iter().filter_map(|step| match &step.action {
+            Action::Context(paths) => Some(paths.clone()),
+            _ => None,
+        });
+        let mut paths: Vec<String> = wanted.flatten().collect();
+        paths.sort();
+        paths.dedup();
+        (!paths.is_empty()).then_some(paths)
+    }
+}
+
 /// What BuildKit and Docker use where an image sets no `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 impl Config {
-    /// The environment of the image: the base image's, the spec's over it, and the components' directories in front of
-    /// `PATH`.
+    /// The environment of the image: the base image's, the components' over it, the spec's over both, and the
+    /// components' directories in front of `PATH`.
     pub fn environment(&self, base: &[(String, String)]) -> Vec<(String, String)> {
         let mut env = base.to_vec();
-        for (name, value) in &self.settings.env {
-            env.retain(|(have, _)| have != name.value.as_str());
-            env.push((name.to_string(), value.value.clone()));
+        let spec = self.settings.env.iter().map(|(name, value)| (name.to_string(), value.value.clone()));
+        for (name, value) in self.env.iter().cloned().chain(spec) {
+            env.retain(|(have, _)| *have != name);
+            env.push((name, value));
         }
         prepend_path(&mut env, &self.path);
         env

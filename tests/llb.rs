@@ -5,7 +5,7 @@
 use buildkit_llb::{Definition, Output, Platform, Source, SourceFile};
 use edgenode::lower::{Target, lower};
 use edgenode::plan::{Plan, plan};
-use edgenode::resolve::{BaseFacts, OsRelease, resolve};
+use edgenode::resolve::{BaseFacts, Inputs, OsRelease, resolve};
 use edgenode::spec::parse;
 
 const EXAMPLE: &str = include_str!("../examples/media-node/edgenode.yaml");
@@ -23,13 +23,20 @@ fn facts() -> BaseFacts {
 
 fn plan_of(spec: &str) -> Plan {
     let spec = parse(spec).expect("a valid spec");
-    plan(resolve(spec, facts()).expect("nothing clashes"))
+    plan(resolve(spec, facts(), &Inputs::default()).expect("nothing clashes"))
 }
 
 fn image(plan: &Plan, can_merge: bool) -> Output {
     let platform = Platform::parse("linux/amd64").expect("a platform");
     let base = Source::image(BASE).platform(&platform).output();
-    let target = Target { platform: &platform, base, can_merge, cache_namespace: "", no_cache: false };
+    let target = Target {
+        platform: &platform,
+        base,
+        context: Output::scratch(),
+        can_merge,
+        cache_namespace: "",
+        no_cache: false,
+    };
     lower(plan, &target).output(plan.image)
 }
 
@@ -80,7 +87,7 @@ fn only_package_managers_have_a_network() {
         ops(&image(&plan_of(EXAMPLE), true)).into_iter().filter(|op| op.contains("  exec ")).collect();
     assert!(!runs.is_empty());
     for op in runs {
-        let is_package_manager = op.contains("scripts/apt-install.sh") || op.contains("scripts/wheels.sh");
+        let is_package_manager = op.contains("scripts/apt-install.sh") || op.contains("scripts/wheels-");
         assert_eq!(op.contains("network=none"), !is_package_manager, "{op}");
     }
 }
@@ -101,7 +108,17 @@ fn without_merging_the_components_stay_the_same() {
     let lowered = |can_merge| {
         let platform = Platform::parse("linux/amd64").expect("a platform");
         let base = Source::image(BASE).platform(&platform).output();
-        lower(&plan, &Target { platform: &platform, base, can_merge, cache_namespace: "", no_cache: false })
+        lower(
+            &plan,
+            &Target {
+                platform: &platform,
+                base,
+                context: Output::scratch(),
+                can_merge,
+                cache_namespace: "",
+                no_cache: false,
+            },
+        )
     };
     let (merged, copied) = (lowered(true), lowered(false));
     assert_ne!(merged.output(plan.image), copied.output(plan.image));

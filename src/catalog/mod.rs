@@ -1,5 +1,9 @@
 //! Facts that are kept as data beside the code, each with its source.
 
+mod torch;
+
+pub use torch::{TorchRelease, torch_releases};
+
 use crate::diagnostic::Problems;
 use crate::spec::{Node, Sha256, Url, Value, parse_yaml};
 
@@ -35,6 +39,10 @@ pub fn address(component: &str, version: &str) -> Option<Url> {
         "ffmpeg" => "https://ffmpeg.org/releases/ffmpeg-{version}.tar.xz",
         "dav1d" => "https://downloads.videolan.org/pub/videolan/dav1d/{version}/dav1d-{version}.tar.xz",
         "svt-av1" => "https://gitlab.com/AOMediaCodec/SVT-AV1/-/archive/v{version}/SVT-AV1-v{version}.tar.gz",
+        "docker-amd64" => "https://download.docker.com/linux/static/stable/x86_64/docker-{version}.tgz",
+        "docker-arm64" => "https://download.docker.com/linux/static/stable/aarch64/docker-{version}.tgz",
+        "nodejs-amd64" => "https://nodejs.org/dist/v{version}/node-v{version}-linux-x64.tar.xz",
+        "nodejs-arm64" => "https://nodejs.org/dist/v{version}/node-v{version}-linux-arm64.tar.xz",
         "uv-amd64" => {
             "https://github.com/astral-sh/uv/releases/download/{version}/uv-x86_64-unknown-linux-gnu.tar.gz"
         }
@@ -49,26 +57,34 @@ pub fn address(component: &str, version: &str) -> Option<Url> {
 }
 
 fn sources() -> Vec<KnownSource> {
-    let Some(root) = parse_yaml(SOURCES, &mut Problems::default()) else { return Vec::new() };
-    let Value::List(rows) = root.value else { return Vec::new() };
-    rows.iter().filter_map(row).collect()
+    rows(SOURCES).iter().filter_map(row).collect()
+}
+
+/// The rows of a data file.
+fn rows(text: &str) -> Vec<Node> {
+    match parse_yaml(text, 0, &mut Problems::default()).map(|root| root.value) {
+        Some(Value::List(rows)) => rows,
+        _ => Vec::new(),
+    }
+}
+
+/// A field of a row.
+fn field(row: &Node, key: &str) -> Option<String> {
+    let Value::Map(entries) = &row.value else { return None };
+    let (_, value) = entries.iter().find(|(k, _)| k.value == key)?;
+    match &value.value {
+        Value::Scalar(scalar) => Some(scalar.text.clone()),
+        _ => None,
+    }
 }
 
 fn row(node: &Node) -> Option<KnownSource> {
-    let Value::Map(entries) = &node.value else { return None };
-    let field = |key: &str| {
-        let (_, value) = entries.iter().find(|(k, _)| k.value == key)?;
-        match &value.value {
-            Value::Scalar(scalar) => Some(scalar.text.clone()),
-            _ => None,
-        }
-    };
-    let (component, version) = (field("component")?, field("version")?);
-    let url = match field("url") {
+    let (component, version) = (field(node, "component")?, field(node, "version")?);
+    let url = match field(node, "url") {
         Some(url) => Url::parse(&url).ok()?,
         None => address(&component, &version)?,
     };
-    Some(KnownSource { component, version, url, sha256: Sha256::parse(&field("sha256")?).ok()? })
+    Some(KnownSource { component, version, url, sha256: Sha256::parse(&field(node, "sha256")?).ok()? })
 }
 
 #[cfg(test)]
@@ -77,12 +93,10 @@ mod tests {
 
     #[test]
     fn every_row_is_whole_and_says_how_it_was_checked() {
-        let root = parse_yaml(SOURCES, &mut Problems::default()).expect("valid YAML");
-        let Value::List(rows) = root.value else { panic!("not a list") };
+        let rows = rows(SOURCES);
         for node in &rows {
             assert!(row(node).is_some(), "the row at {} is not whole", node.span);
-            let Value::Map(entries) = &node.value else { panic!("not a mapping") };
-            assert!(entries.iter().any(|(k, _)| k.value == "checked"), "{} lacks `checked`", node.span);
+            assert!(field(node, "checked").is_some(), "{} lacks `checked`", node.span);
         }
         assert!(!rows.is_empty());
     }

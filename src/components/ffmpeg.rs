@@ -131,7 +131,7 @@ fn decode_library(key: &At<String>, node: &Node, problems: &mut Problems) -> Opt
         problems.error_with_help(key.span, message, help);
         return None;
     };
-    let span = Span { start: key.span.start, end: node.span.end };
+    let span = key.span.to(node.span);
     if matches!(&node.value, Value::Scalar(Scalar { text, .. }) if text == "distribution") {
         return Some(Chosen { library, source: None, span });
     }
@@ -203,12 +203,8 @@ impl Component for Ffmpeg {
         }
         let tree = planner.run(format!("[{label}] build"), span, run);
         planner.provide(Provided {
-            name: REGISTRATION.key.to_owned(),
-            version: self.source.version.to_string(),
-            tree,
-            built_in: root,
-            path: Vec::new(),
-            span,
+            built_in: Some(root),
+            ..Provided::new(REGISTRATION.key, self.source.version.as_str(), tree, span)
         });
     }
 }

@@ -1,19 +1,30 @@
 //! The components: one file each, with all that is known about it. To add one, add its file and its line in
 //! [`REGISTRY`].
 
+mod docker;
 mod ffmpeg;
+mod files;
+mod ngrok;
+mod nodejs;
+mod onnxruntime;
+mod openvino;
+mod prebuilt;
 mod python;
 mod system;
+mod torch;
+mod transformers;
+mod uv;
 mod wheels;
 
 pub use system::System;
+pub use wheels::{WheelRequest, install_wheels};
 
 use std::fmt::Debug;
 
 use crate::diagnostic::Problems;
 use crate::plan::Planner;
 use crate::resolve::Context;
-use crate::spec::{Node, Span};
+use crate::spec::{At, ContextPath, Node, Span, Version};
 
 /// A component's entry in the language.
 #[derive(Debug)]
@@ -25,12 +36,35 @@ pub struct Registration {
 }
 
 /// All components. Later ones may use what earlier ones provide, and are laid over them.
-pub const REGISTRY: &[Registration] = &[python::REGISTRATION, ffmpeg::REGISTRATION, wheels::REGISTRATION];
+pub const REGISTRY: &[Registration] = &[
+    python::REGISTRATION,
+    ffmpeg::REGISTRATION,
+    nodejs::REGISTRATION,
+    ngrok::REGISTRATION,
+    uv::REGISTRATION,
+    torch::REGISTRATION,
+    onnxruntime::REGISTRATION,
+    openvino::REGISTRATION,
+    transformers::REGISTRATION,
+    wheels::REGISTRATION,
+    docker::REGISTRATION,
+    files::REGISTRATION,
+];
 
 /// A component as a spec declares it.
 pub trait Declared: Debug + Send + Sync {
     /// Its field at the top of a spec.
     fn key(&self) -> &'static str;
+
+    /// Its release, for components that only fit certain ones.
+    fn version(&self) -> Option<&Version> {
+        None
+    }
+
+    /// The files of the build context that it reads to choose.
+    fn reads(&self) -> Vec<At<ContextPath>> {
+        Vec::new()
+    }
 
     /// Chooses versions and sources. Conflicts go to `problems`, and then it gives `None`.
     fn resolve(

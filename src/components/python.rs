@@ -6,7 +6,7 @@ use super::{Component, Declared, Registration};
 use crate::diagnostic::Problems;
 use crate::plan::{Planner, Provided, Script};
 use crate::resolve::{Context, SourceArchive, SourceFields};
-use crate::spec::{Fields, Node, Span, boolean};
+use crate::spec::{Fields, Node, Span, Version, boolean};
 
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "python", decode };
@@ -54,9 +54,19 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     Some(Box::new(PythonSpec { source, optimize: optimize.is_some_and(|o| o.value) }))
 }
 
+/// The second number of a release of Python 3: 13 for `3.13.5`.
+pub(super) fn series(version: &Version) -> Option<u32> {
+    let mut parts = version.as_str().split('.');
+    (parts.next() == Some("3")).then(|| parts.next()?.parse().ok()).flatten()
+}
+
 impl Declared for PythonSpec {
     fn key(&self) -> &'static str {
         REGISTRATION.key
+    }
+
+    fn version(&self) -> Option<&Version> {
+        Some(&self.source.version.value)
     }
 
     fn resolve(&self, _: &Context<'_>, _: Span, problems: &mut Problems) -> Option<Box<dyn Component>> {
@@ -82,12 +92,9 @@ impl Component for Python {
         }
         let tree = planner.run(format!("[{label}] build"), span, run);
         planner.provide(Provided {
-            name: REGISTRATION.key.to_owned(),
-            version: self.source.version.to_string(),
-            tree,
-            built_in: root,
+            built_in: Some(root),
             path: vec![format!("{PREFIX}/bin")],
-            span,
+            ..Provided::new(REGISTRATION.key, self.source.version.as_str(), tree, span)
         });
     }
 }

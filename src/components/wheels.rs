@@ -1,10 +1,17 @@
-//! `wheels:` Python packages from their published wheels, installed by uv into the tree of `python`.
+//! Python packages from their published wheels, installed by uv into the tree of `python`.
+//!
+//! All requirements of a spec, whichever component they belong to, are resolved together, so that they fit together.
+//! What came out is then installed group by group: one group for each component that asks for packages of its own, one
+//! for the rest. A group's step reads only its own part of the resolution, so that a new requirement of one group leaves
+//! the others cached.
+//!
+//! `wheels:` is the rest: whatever packages the spec names.
 
 use super::{Component, Declared, Registration, python};
 use crate::diagnostic::Problems;
-use crate::plan::{Cache, Mount, Planner, Provided, RUN_DIR, Script, TextFile};
+use crate::plan::{Cache, Mount, Planner, Provided, RUN_DIR, Run, Script, StepId, TextFile};
 use crate::resolve::{Context, SourceArchive, pinned};
-use crate::spec::{At, Fields, Node, Requirement, Span, checked, items};
+use crate::spec::{At, ContextPath, Fields, Name, Node, Requirement, Span, checked, items, text};
 
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "wheels", decode };
@@ -12,30 +19,120 @@ pub(super) const REGISTRATION: Registration = Registration { key: "wheels", deco
 /// The installer. It is a tool of the build and not in the image.
 const UV_VERSION: &str = "0.12.1";
 
-const INSTALL: Script = Script { name: "wheels.sh", text: include_str!("scripts/wheels.sh") };
+const CHOOSE: Script = Script { name: "wheels-choose.sh", text: include_str!("scripts/wheels-choose.sh") };
+const INSTALL: Script = Script { name: "wheels-install.sh", text: include_str!("scripts/wheels-install.sh") };
+
+/// What a component wants to have installed.
+#[derive(Clone, Debug)]
+pub struct WheelRequest {
+    /// The component.
+    pub group: &'static str,
+    /// Its version, as labels tell it.
+    pub version: String,
+    /// What it asks for (PEP 508).
+    pub requirements: Vec<String>,
+    /// The packages that are installed in its group, in the normal form of their names; `*` at the end stands for any
+    /// rest. No pattern at all is the group of all that no other group takes.
+    pub packages: &'static [&'static str],
+    /// Packages that must not be in the image, whoever asks for them.
+    pub exclude: Vec<String>,
+    /// PyTorch's wheel channel, such as `cu128`.
+    pub channel: Option<String>,
+    /// Who installs.
+    pub installer: SourceArchive,
+    /// Its place in the spec.
+    pub span: Span,
+}
+
+/// The installer for the platform, where the spec has a Python for it to install into.
+pub(super) fn installer(
+    what: &'static str,
+    context: &Context<'_>,
+    span: Span,
+    problems: &mut Problems,
+) -> Option<SourceArchive> {
+    if !context.has(python::REGISTRATION.key) {
+        problems.error_with_help(
+            span,
+            format!("`{what}` is installed into `python`, which the spec does not have"),
+            "add `python:` with a `version`",
+        );
+        return None;
+    }
+    let uv = pinned(&format!("uv-{}", context.facts.architecture), UV_VERSION, span);
+    if uv.is_none() {
+        problems.error_with_help(
+            span,
+            format!("there is no wheel installer for {}", context.facts.architecture),
+            "build for linux/amd64 or linux/arm64",
+        );
+    }
+    uv
+}
 
 #[derive(Debug)]
 struct WheelsSpec {
     requirements: Vec<At<Requirement>>,
+    files: Vec<At<ContextPath>>,
+    exclude: Vec<At<Name>>,
+    cpu_baseline: Option<CpuBaseline>,
+}
+
+/// The oldest processor that the packages must run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CpuBaseline {
+    /// Any amd64 processor. numpy's wheels ask for more from 2.4 on. Source: numpy's release notes.
+    X86_64,
+    /// SSE 4.2 and what came with it; what today's wheels are built for.
+    X86_64V2,
 }
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     let mut fields = Fields::open("`wheels`", node, problems)?;
-    let list = fields.require("requirements", "[numpy==2.2.6]", problems);
-    let requirements = list.map(|list| {
-        items("`requirements`", list, problems, |node, problems| {
+    let mut requirements = match fields.take("requirements") {
+        Some(list) => items("`requirements`", list, problems, |node, problems| {
             checked("a Python requirement", node, problems, Requirement::parse)
-        })
-    });
+        }),
+        None => Vec::new(),
+    };
+    let files = match fields.take("files") {
+        Some(list) => items("`files`", list, problems, |node, problems| {
+            checked("a path in the build context", node, problems, ContextPath::parse)
+        }),
+        None => Vec::new(),
+    };
+    let exclude = match fields.take("exclude") {
+        Some(list) => items("`exclude`", list, problems, |node, problems| {
+            checked("the name of a package", node, problems, Name::parse)
+        }),
+        None => Vec::new(),
+    };
+    let cpu_baseline = fields.take("cpu_baseline").and_then(|node| baseline(node, problems));
     fields.finish(problems);
-    let mut requirements = requirements?;
     requirements.sort_by(|a, b| a.value.cmp(&b.value));
-    Some(Box::new(WheelsSpec { requirements }))
+    Some(Box::new(WheelsSpec { requirements, files, exclude, cpu_baseline }))
+}
+
+fn baseline(node: &Node, problems: &mut Problems) -> Option<CpuBaseline> {
+    let text = text("`cpu_baseline`", node, problems)?;
+    match text.value.as_str() {
+        "x86-64" => Some(CpuBaseline::X86_64),
+        "x86-64-v2" => Some(CpuBaseline::X86_64V2),
+        other => {
+            let message = format!("`{}` is no level of processors that is known here", other.escape_debug());
+            problems.error_with_help(text.span, message, "write `x86-64` or `x86-64-v2`");
+            None
+        }
+    }
 }
 
 impl Declared for WheelsSpec {
     fn key(&self) -> &'static str {
         REGISTRATION.key
+    }
+
+    fn reads(&self) -> Vec<At<ContextPath>> {
+        self.files.clone()
     }
 
     fn resolve(
@@ -44,69 +141,159 @@ impl Declared for WheelsSpec {
         span: Span,
         problems: &mut Problems,
     ) -> Option<Box<dyn Component>> {
-        if !context.has(python::REGISTRATION.key) {
-            problems.error_with_help(
-                span,
-                "`wheels` are installed into `python`, which the spec does not have",
-                "add `python:` with a `version`",
-            );
-            return None;
+        let installer = installer(REGISTRATION.key, context, span, problems);
+        let mut requirements: Vec<_> = self.requirements.iter().map(|r| r.value.to_string()).collect();
+        for path in &self.files {
+            requirements.extend(read_file(path, context, problems));
         }
-        let uv = pinned(&format!("uv-{}", context.facts.architecture), UV_VERSION, span);
-        if uv.is_none() {
-            problems.error_with_help(
-                span,
-                format!("there is no wheel installer for {}", context.facts.architecture),
-                "build for linux/amd64 or linux/arm64",
-            );
+        if self.cpu_baseline == Some(CpuBaseline::X86_64) && context.facts.architecture == "amd64" {
+            requirements.push("numpy<2.4".to_owned());
         }
-        let requirements = self.requirements.iter().map(|r| r.value.to_string()).collect();
-        Some(Box::new(Wheels { requirements, uv: uv? }))
+        requirements.sort();
+        requirements.dedup();
+        Some(Box::new(Wheels(WheelRequest {
+            group: REGISTRATION.key,
+            version: format!("{} requirements", requirements.len()),
+            requirements,
+            packages: &[],
+            exclude: self.exclude.iter().map(ToString::to_string).collect(),
+            channel: None,
+            installer: installer?,
+            span,
+        })))
     }
 }
 
-#[derive(Debug)]
-struct Wheels {
-    requirements: Vec<String>,
-    uv: SourceArchive,
+/// The requirements of a file of the build context, in the form that pip reads: one in a line, `#` before comments.
+fn read_file(path: &At<ContextPath>, context: &Context<'_>, problems: &mut Problems) -> Vec<String> {
+    let Some(text) = context.file(path.value.as_str()) else {
+        problems.error_with_help(
+            path.span,
+            format!("`{path}` is not in the build context"),
+            "name a file beside the spec, and see whether `.dockerignore` leaves it out",
+        );
+        return Vec::new();
+    };
+    let mut requirements = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        // A `#` inside a word belongs to the word, as in pip.
+        let line = if line.starts_with('#') { "" } else { line.split(" #").next().unwrap_or_default() };
+        let line = line.trim();
+        if line.is_empty() {
+            continue;
+        }
+        match Requirement::parse(line) {
+            Ok(requirement) => requirements.push(requirement.to_string()),
+            Err(help) => {
+                let message = format!("`{path}`, line {}: this is not a Python requirement", number + 1);
+                problems.error_with_help(path.span, message, help);
+            }
+        }
+    }
+    requirements
 }
 
+/// A component that is nothing but packages.
+#[derive(Debug)]
+pub(super) struct Wheels(pub WheelRequest);
+
 impl Component for Wheels {
-    fn plan(&self, span: Span, planner: &mut Planner) {
-        let Some(interpreter) = planner.provided(python::REGISTRATION.key) else { return };
-        let (interpreter, needs_root) = (interpreter.tree, interpreter.built_in);
-        let uv = planner.source(&format!("uv {UV_VERSION}"), &self.uv);
-        let text = self.requirements.iter().map(|r| format!("{r}\n")).collect();
-        let file = TextFile { path: "/requirements.txt".to_owned(), mode: 0o644, text };
-        let requirements = planner.files("[wheels] requirements".to_owned(), vec![file]);
+    fn plan(&self, _: Span, planner: &mut Planner) {
+        planner.request_wheels(self.0.clone());
+    }
+}
+
+/// Installs what the components asked for.
+pub fn install_wheels(planner: &mut Planner) {
+    let requests = planner.take_wheel_requests();
+    let (Some(first), Some(python)) = (requests.first(), planner.provided(python::REGISTRATION.key)) else {
+        return;
+    };
+    let (interpreter, built_in) = (python.tree, python.built_in);
+    let uv = planner.source(&format!("uv {UV_VERSION}"), &first.installer);
+    let tools = Tools {
+        interpreter,
+        uv,
+        folder: first.installer.url.file_name().trim_end_matches(".tar.gz").to_owned(),
+        channel: requests.iter().find_map(|request| request.channel.clone()),
+    };
+    let chosen = choose(&requests, &tools, planner);
+    for request in &requests {
+        let list = format!("{RUN_DIR}/chosen.txt");
+        let mut run = tools.run(&INSTALL, planner);
+        let part = format!("/{}.txt", request.group);
+        run.mounts.push(Mount { at: list.clone(), from: chosen, part });
+        run.env.push(("REQUIREMENTS".to_owned(), list));
+        let tree = planner.run(format!("[{}] install wheels", request.group), request.span, run);
+        planner.provide(Provided {
+            built_in,
+            optional_libraries: true,
+            ..Provided::new(request.group, request.version.clone(), tree, request.span)
+        });
+    }
+}
+
+/// What all steps with uv have.
+struct Tools {
+    interpreter: StepId,
+    uv: StepId,
+    folder: String,
+    channel: Option<String>,
+}
+
+impl Tools {
+    fn run(&self, script: &Script, planner: &mut Planner) -> Run {
         let base = planner.base();
-        let mut run = planner.script(&INSTALL, base, Vec::new());
+        let mut run = planner.script(script, base, Vec::new());
         let mount = |at: &str, from, part: &str| Mount { at: at.to_owned(), from, part: part.to_owned() };
-        let (uv_dir, list_dir) = (format!("{RUN_DIR}/uv"), format!("{RUN_DIR}/wheels"));
-        run.mounts.extend([
-            mount(python::PREFIX, interpreter, python::PREFIX),
-            mount(&uv_dir, uv, "/"),
-            mount(&list_dir, requirements, "/"),
-        ]);
+        let uv_dir = format!("{RUN_DIR}/uv");
+        run.mounts.push(mount(python::PREFIX, self.interpreter, python::PREFIX));
+        run.mounts.push(mount(&uv_dir, self.uv, "/"));
         let cache = format!("{RUN_DIR}-uv-cache");
-        let folder = self.uv.url.file_name().trim_end_matches(".tar.gz").to_owned();
         run.env.extend([
             ("PREFIX".to_owned(), python::PREFIX.to_owned()),
             ("PYTHON".to_owned(), format!("{}/bin/python3", python::PREFIX)),
-            ("REQUIREMENTS".to_owned(), format!("{list_dir}/requirements.txt")),
-            ("UV".to_owned(), format!("{uv_dir}/{folder}/uv")),
+            ("UV".to_owned(), format!("{uv_dir}/{}/uv", self.folder)),
             ("UV_CACHE_DIR".to_owned(), cache.clone()),
         ]);
+        if let Some(channel) = &self.channel {
+            run.env.push(("UV_TORCH_BACKEND".to_owned(), channel.clone()));
+        }
         run.caches.push(Cache { at: cache, id: "edgenode-uv".to_owned(), locked: false });
         run.network = true;
-        let tree = planner.run("[wheels] install".to_owned(), span, run);
-        planner.provide(Provided {
-            name: REGISTRATION.key.to_owned(),
-            version: format!("{} requirements", self.requirements.len()),
-            tree,
-            built_in: needs_root,
-            path: Vec::new(),
-            span,
-        });
+        run
     }
+}
+
+/// Resolves all requirements together; the result is a list for each group, with versions and digests.
+fn choose(requests: &[WheelRequest], tools: &Tools, planner: &mut Planner) -> StepId {
+    let mut requirements: Vec<_> = requests.iter().flat_map(|request| request.requirements.clone()).collect();
+    requirements.sort();
+    requirements.dedup();
+    let mut exclude: Vec<_> = requests.iter().flat_map(|request| request.exclude.clone()).collect();
+    exclude.sort();
+    exclude.dedup();
+    let patterns = requests
+        .iter()
+        .flat_map(|request| request.packages.iter().map(|pattern| format!("{} {pattern}", request.group)));
+    let rest = requests.iter().find(|request| request.packages.is_empty());
+    // What no group takes belongs to the first, if the spec has no group for the rest.
+    let rest = rest.or(requests.first()).map(|request| format!("{} *", request.group));
+    let file = |path: &str, lines: Vec<String>| TextFile {
+        path: path.to_owned(),
+        mode: 0o644,
+        text: lines.iter().map(|line| format!("{line}\n")).collect(),
+    };
+    let inputs = vec![
+        file("/requirements.txt", requirements),
+        file("/exclude.txt", exclude),
+        file("/groups.txt", patterns.chain(rest).collect()),
+    ];
+    let span = requests.last().map(|request| request.span).unwrap_or_default();
+    let inputs = planner.files("[wheels] requirements".to_owned(), inputs);
+    let mut run = tools.run(&CHOOSE, planner);
+    let at = format!("{RUN_DIR}/wheels");
+    run.env.push(("INPUTS".to_owned(), at.clone()));
+    run.mounts.push(Mount { at, from: inputs, part: "/".to_owned() });
+    planner.run("[wheels] find versions".to_owned(), span, run)
 }

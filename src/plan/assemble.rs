@@ -2,9 +2,10 @@
 //! shared indexes, and its tests.
 
 use super::planner::{Planner, Provided, RUN_DIR, Script};
-use super::{Action, Config, Mount, Plan, Run, StepId};
+use super::{Action, Config, Mount, Plan, Run, RunResult, StepId};
+use crate::components::{System, install_wheels};
 use crate::resolve::Node;
-use crate::spec::{Span, Test};
+use crate::spec::{Command, Span, Status, Test};
 
 const NEEDS: Script = Script { name: "needs.sh", text: include_str!("../components/scripts/needs.sh") };
 const FIT: Script = Script { name: "fit.sh", text: include_str!("../components/scripts/fit.sh") };
@@ -18,19 +19,17 @@ pub fn plan(node: Node) -> Plan {
     for component in &node.components {
         component.value.plan(component.span, &mut planner);
     }
+    install_wheels(&mut planner);
     let lists = needs(&mut planner);
-    let packages = node.system.packages.iter().map(|p| p.value.to_string()).collect();
-    let base = planner.base();
-    let span = node.system.span;
-    let system = planner.apt("[system] install packages", base, packages, lists, span);
-    let workdir = node.image.workdir.as_ref().map(|dir| dir.value.as_str());
-    let image = assemble(&mut planner, system, workdir, at);
-    let path: Vec<String> = planner.all_provided().iter().flat_map(|p| p.path.clone()).collect();
+    let system = node.system.plan(lists, &mut planner);
     let config = Config {
-        labels: labels(node.name.value.as_str(), planner.all_provided()),
-        path,
+        labels: labels(node.name.value.as_str(), node.status, planner.all_provided()),
+        path: planner.all_provided().iter().flat_map(|p| p.path.clone()).collect(),
+        env: environment(&node.system, planner.all_provided()),
+        entrypoint: planner.all_provided().iter().find_map(|p| p.entrypoint.clone()),
         settings: node.image,
     };
+    let image = assemble(&mut planner, system, &node.commands, &config, at);
     let tests = node.tests.iter().map(|test| add_test(&mut planner, image, test, &config)).collect();
     let (steps, components) = planner.into_parts();
     Plan { steps, components, image, tests, config }
@@ -39,15 +38,14 @@ pub fn plan(node: Node) -> Plan {
 /// For each component, which packages own the libraries that its files need. A component that changes but needs the
 /// same leaves the system step cached, because that step only sees the lists.
 fn needs(planner: &mut Planner) -> Vec<(String, StepId)> {
-    let provided: Vec<_> = planner.all_provided().iter().map(part).collect();
+    let provided: Vec<_> = planner.all_provided().iter().filter_map(part).collect();
     let mut lists = Vec::new();
-    for (name, tree, built_in, span) in &provided {
+    for (name, tree, built_in, optional, span) in &provided {
         // A library of one component may come from another, so every tree is looked at.
         let at = |name: &str| format!("{RUN_DIR}/trees/{name}");
         let mut run = planner.script(&NEEDS, *built_in, vec![at(name)]);
         run.mounts.push(Mount { at: at(name), from: *tree, part: "/".to_owned() });
-        // Wheels carry optional plug-ins whose libraries nobody has; what is compiled here has none.
-        if name == "wheels" {
+        if *optional {
             run.env.push(("ALLOW_MISSING".to_owned(), "1".to_owned()));
         }
         let step = planner.run(format!("[{name}] find needed packages"), *span, run);
@@ -56,22 +54,79 @@ fn needs(planner: &mut Planner) -> Vec<(String, StepId)> {
     lists
 }
 
-fn part(provided: &Provided) -> (String, StepId, StepId, Span) {
-    (provided.name.clone(), provided.tree, provided.built_in, provided.span)
+fn part(provided: &Provided) -> Option<(String, StepId, StepId, bool, Span)> {
+    let Provided { name, tree, built_in, optional_libraries, span, .. } = provided;
+    Some((name.clone(), *tree, (*built_in)?, *optional_libraries, *span))
 }
 
-/// Lays the trees on the system, then the shared indexes of the result.
-fn assemble(planner: &mut Planner, system: StepId, workdir: Option<&str>, at: Span) -> StepId {
+fn environment(system: &System, provided: &[Provided]) -> Vec<(String, String)> {
+    system.env().into_iter().chain(provided.iter().flat_map(|p| p.env.clone())).collect()
+}
+
+/// Lays the trees on the system, lets the commands of the spec change the result, and lays the shared indexes on it.
+fn assemble(
+    planner: &mut Planner,
+    system: StepId,
+    commands: &[Command],
+    config: &Config,
+    at: Span,
+) -> StepId {
     let fits = check_fit(planner, system, at);
     let mut trees: Vec<_> = planner.all_provided().iter().map(|provided| provided.tree).collect();
     let laid = Action::Assemble { root: system, trees: trees.clone() };
-    let laid = planner.step("[image] assemble".to_owned(), at, laid);
+    let mut laid = planner.step("[image] assemble".to_owned(), at, laid);
+    for command in commands {
+        laid = add_command(planner, laid, fits, command, config);
+    }
+    let workdir = config.settings.workdir.as_ref().map(|dir| dir.value.as_str());
     let mut run: Run = planner.script(&SEAL, laid, Vec::new());
     run.env.push(("WORKDIR".to_owned(), workdir.unwrap_or("/").to_owned()));
     // Nothing is read from there: a root that does not fit may be unable to run anything, so it must not be tried.
     run.mounts.push(Mount { at: format!("{RUN_DIR}/fits"), from: fits, part: "/".to_owned() });
-    trees.push(planner.run("[image] seal".to_owned(), at, run));
-    planner.step("[image] assemble and seal".to_owned(), at, Action::Assemble { root: system, trees })
+    let seal = planner.run("[image] seal".to_owned(), at, run);
+    let (root, trees) = match commands {
+        // The layers of the components are those of their trees.
+        [] => {
+            trees.push(seal);
+            (system, trees)
+        }
+        // A command may have changed any file.
+        _ => (laid, vec![seal]),
+    };
+    planner.step("[image] assemble and seal".to_owned(), at, Action::Assemble { root, trees })
+}
+
+/// A command of the spec runs in the image as it is so far, with the image's environment.
+fn add_command(
+    planner: &mut Planner,
+    root: StepId,
+    fits: StepId,
+    command: &Command,
+    config: &Config,
+) -> StepId {
+    let mut mounts = vec![Mount { at: format!("{RUN_DIR}/fits"), from: fits, part: "/".to_owned() }];
+    if !command.inputs.is_empty() {
+        let paths: Vec<_> = command.inputs.iter().map(|path| path.value.to_string()).collect();
+        let from = planner.context(paths.clone());
+        mounts.extend(paths.iter().map(|path| Mount {
+            at: format!("{RUN_DIR}/inputs/{path}"),
+            from,
+            part: format!("/{path}"),
+        }));
+    }
+    let run = Run {
+        root,
+        argv: command.run.iter().map(|argument| argument.value.clone()).collect(),
+        env: config.environment(&planner.facts().env),
+        cwd: "/".to_owned(),
+        user: String::new(),
+        mounts,
+        caches: Vec::new(),
+        scratch: Vec::new(),
+        network: command.network,
+        result: RunResult::Root,
+    };
+    planner.run(format!("[command] {}", command.name), command.name.span, run)
 }
 
 /// Whether the trees fit together, and on the system. The result is empty.
@@ -89,9 +144,10 @@ fn check_fit(planner: &mut Planner, system: StepId, at: Span) -> StepId {
 }
 
 /// Labels that tell what is in the image without starting it.
-fn labels(name: &str, provided: &[Provided]) -> Vec<(String, String)> {
+fn labels(name: &str, status: Option<Status>, provided: &[Provided]) -> Vec<(String, String)> {
     let mut labels: Vec<_> =
         provided.iter().map(|p| (format!("ai.ratio1.edgenode.{}", p.name), p.version.clone())).collect();
+    labels.extend(status.map(|status| ("ai.ratio1.status".to_owned(), status.word().to_owned())));
     labels.push(("org.opencontainers.image.title".to_owned(), name.to_owned()));
     labels.sort();
     labels

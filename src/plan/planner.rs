@@ -1,6 +1,7 @@
 //! What components plan with.
 
 use super::{Action, Cache, Mount, Run, RunResult, Step, StepId, TextFile};
+use crate::components::WheelRequest;
 use crate::resolve::{BaseFacts, SourceArchive};
 use crate::spec::Span;
 
@@ -27,12 +28,39 @@ pub struct Provided {
     pub version: String,
     /// Its files, as they lie in the image.
     pub tree: StepId,
-    /// The root in which the tree was built: there the libraries it needs have an owner.
-    pub built_in: StepId,
+    /// The root in which the tree was built, where the libraries it needs have an owner. None for what is known to
+    /// need no more than `packages`.
+    pub built_in: Option<StepId>,
+    /// Whether it may lack libraries: wheels carry plug-ins whose libraries nobody has.
+    pub optional_libraries: bool,
+    /// Packages of the distribution that it needs.
+    pub packages: Vec<String>,
     /// Directories for the front of `PATH`.
     pub path: Vec<String>,
+    /// Variables for the image's environment.
+    pub env: Vec<(String, String)>,
+    /// The program that containers of the image start with.
+    pub entrypoint: Option<Vec<String>>,
     /// Its place in the spec.
     pub span: Span,
+}
+
+impl Provided {
+    /// A tree that needs nothing and sets nothing.
+    pub fn new(name: &str, version: impl Into<String>, tree: StepId, span: Span) -> Self {
+        Self {
+            name: name.to_owned(),
+            version: version.into(),
+            tree,
+            built_in: None,
+            optional_libraries: false,
+            packages: Vec::new(),
+            path: Vec::new(),
+            env: Vec::new(),
+            entrypoint: None,
+            span,
+        }
+    }
 }
 
 /// Collects steps and what they provide.
@@ -41,6 +69,7 @@ pub struct Planner {
     facts: BaseFacts,
     steps: Vec<Step>,
     provided: Vec<Provided>,
+    wheels: Vec<WheelRequest>,
     base: StepId,
     toolchain: Option<StepId>,
 }
@@ -55,7 +84,14 @@ impl Planner {
     /// A plan that has nothing but the base image.
     pub fn new(facts: BaseFacts, base: Span) -> Self {
         let step = Step { name: format!("[base] {}", facts.reference), span: base, action: Action::Base };
-        Self { facts, steps: vec![step], provided: Vec::new(), base: StepId(0), toolchain: None }
+        Self {
+            facts,
+            steps: vec![step],
+            provided: Vec::new(),
+            wheels: Vec::new(),
+            base: StepId(0),
+            toolchain: None,
+        }
     }
 
     /// The base image.
@@ -189,9 +225,33 @@ impl Planner {
         }
     }
 
+    /// Files of the build context. All steps share one transfer, so that one may read what another named.
+    pub fn context(&mut self, paths: impl IntoIterator<Item = String>) -> StepId {
+        let place = self.steps.iter().position(|step| matches!(step.action, Action::Context(_)));
+        let name = "[internal] load build context".to_owned();
+        let step = match place {
+            Some(step) => StepId(step),
+            None => self.step(name, Span::default(), Action::Context(Vec::new())),
+        };
+        if let Action::Context(have) = &mut self.steps[step.0].action {
+            have.extend(paths);
+        }
+        step
+    }
+
     /// Adds a run as a step.
     pub fn run(&mut self, name: String, span: Span, run: Run) -> StepId {
         self.step(name, span, Action::Run(run))
+    }
+
+    /// Takes a wish for Python packages, all of which are resolved together in the end.
+    pub fn request_wheels(&mut self, request: WheelRequest) {
+        self.wheels.push(request);
+    }
+
+    /// Hands the wishes over.
+    pub fn take_wheel_requests(&mut self) -> Vec<WheelRequest> {
+        std::mem::take(&mut self.wheels)
     }
 
     /// Takes over what a component provides.

@@ -37,13 +37,21 @@ impl SourceFields {
     }
 
     /// Finds the archive in the spec or the catalog.
-    pub fn resolve(&self, component: &'static str, problems: &mut Problems) -> Option<SourceArchive> {
+    pub fn resolve(&self, component: &str, problems: &mut Problems) -> Option<SourceArchive> {
         let version = &self.version;
         let known = catalog::source(component, version.value.as_str());
         let (url, sha256) = match (&self.url, &self.sha256, known) {
             (Some(url), Some(sha256), _) => (url.value.clone(), sha256.value.clone()),
             (None, Some(sha256), _) => {
-                (catalog::address(component, version.value.as_str())?, sha256.value.clone())
+                let Some(url) = catalog::address(component, version.value.as_str()) else {
+                    problems.error_with_help(
+                        sha256.span,
+                        format!("nobody knows where {component} is published"),
+                        "add `url:` with the address of the release",
+                    );
+                    return None;
+                };
+                (url, sha256.value.clone())
             }
             (None, None, Some(known)) => (known.url, known.sha256),
             (Some(url), None, _) => {
@@ -55,14 +63,14 @@ impl SourceFields {
                 return None;
             }
             (None, None, None) => {
-                let versions = catalog::versions(component);
+                let known = match catalog::versions(component).as_slice() {
+                    [] => "it knows no release of it".to_owned(),
+                    versions => format!("it knows {}", versions.join(", ")),
+                };
                 problems.error_with_help(
                     version.span,
                     format!("the catalog does not know {component} {version}"),
-                    format!(
-                        "it knows {}; for another release add `sha256:` with its digest",
-                        versions.join(", ")
-                    ),
+                    format!("{known}; for another release add `sha256:` with its digest"),
                 );
                 return None;
             }

@@ -38,11 +38,7 @@ impl<'n> Fields<'n> {
         let field = self.take(key);
         if field.is_none() {
             let message = format!("{} lacks the field `{key}`", self.of);
-            problems.error_with_help(
-                first_line(self.span),
-                message,
-                format!("for example `{key}: {example}`"),
-            );
+            problems.error_with_help(self.span.first(), message, format!("for example `{key}: {example}`"));
         }
         field
     }
@@ -58,10 +54,6 @@ impl<'n> Fields<'n> {
             problems.error_with_help(key.span, message, help);
         }
     }
-}
-
-fn first_line(span: Span) -> Span {
-    Span { start: span.start, end: span.start }
 }
 
 /// Names in backticks, joined by commas.

@@ -61,6 +61,22 @@ checked_text! {
     Requirement
 }
 checked_text! {
+    /// A path in the build context, without `.`, `..` or a slash at either end.
+    ContextPath
+}
+checked_text! {
+    /// A time zone of the IANA database, such as `Europe/Berlin`.
+    TimeZone
+}
+checked_text! {
+    /// A locale with UTF-8, such as `en_US.UTF-8`.
+    Locale
+}
+checked_text! {
+    /// A user's name. Source: useradd(8), without the `$` at the end.
+    UserName
+}
+checked_text! {
     /// A short name: letters, digits, `.`, `_` and `-`, beginning with a letter or digit.
     Name
 }
@@ -279,6 +295,109 @@ fn is_url(version_or_url: &pep508_rs::VersionOrUrl) -> bool {
     matches!(version_or_url, pep508_rs::VersionOrUrl::Url(_))
 }
 
+impl ContextPath {
+    /// Reads a relative path.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.chars().any(char::is_control) {
+            return Err("the path must not contain control characters".to_owned());
+        }
+        let path = text.strip_prefix("./").unwrap_or(text);
+        let path = path.strip_suffix('/').unwrap_or(path);
+        // BuildKit reads these as patterns.
+        if path.contains(['*', '?', '[', '\\', '!']) {
+            return Err("write the name of a file or directory, not a pattern".to_owned());
+        }
+        if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            return Err(
+                "write a path below the build context, without `..`, such as `app/config.yaml`".to_owned()
+            );
+        }
+        Ok(Self(path.to_owned()))
+    }
+}
+
+impl TimeZone {
+    /// Reads the name of a time zone.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let part =
+            |part| is_word(part, |c| c.is_ascii_alphabetic(), |c| is_alphanumeric(c) || "_+-".contains(c));
+        if text.len() <= 64 && text.split('/').all(part) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("write a time zone such as `Etc/UTC` or `Europe/Berlin`".to_owned())
+        }
+    }
+}
+
+impl Locale {
+    /// Reads a locale.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let name = text.strip_suffix(".UTF-8");
+        let fits = name.is_some_and(|name| {
+            name == "C" || {
+                let (language, country) = name.split_once('_').unwrap_or((name, ""));
+                (2..=3).contains(&language.len())
+                    && language.chars().all(|c| c.is_ascii_lowercase())
+                    && country.len() == 2
+                    && country.chars().all(|c| c.is_ascii_uppercase())
+            }
+        });
+        if fits { Ok(Self(text.to_owned())) } else { Err("write a locale such as `en_US.UTF-8`".to_owned()) }
+    }
+}
+
+impl UserName {
+    /// Reads a user's name.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let rest = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
+        if text.len() <= 32 && is_word(text, |c| c.is_ascii_lowercase() || c == '_', rest) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("a user's name has lower-case letters, digits, `_` and `-`, at most 32".to_owned())
+        }
+    }
+}
+
+/// Permission bits, written in octal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileMode(u32);
+
+impl FileMode {
+    /// Reads three or four octal digits.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let fits = (3..=4).contains(&text.len()) && text.chars().all(|c| matches!(c, '0'..='7'));
+        match u32::from_str_radix(text, 8) {
+            Ok(bits) if fits => Ok(Self(bits)),
+            _ => Err("write the permissions in octal, such as `0644`".to_owned()),
+        }
+    }
+
+    /// The bits.
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+}
+
+/// The number of a user who is not root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserId(u32);
+
+impl UserId {
+    /// Reads a number from 1 to 65533; higher ones are special on many systems.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(number @ 1..=65533) if text.chars().all(|c| c.is_ascii_digit()) => Ok(Self(number)),
+            _ => Err("write a number from 1 to 65533".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl Name {
     /// Reads a short name.
     pub fn parse(text: &str) -> Result<Self, String> {
@@ -343,6 +462,33 @@ mod tests {
             &["", "a", "/a/../b", "//", "/a//b", "/./a", "/a\nb"],
         );
         assert_eq!(ImagePath::parse("/a/").map(|p| p.to_string()), Ok("/a".to_owned()));
+    }
+
+    #[test]
+    fn context_paths() {
+        check(
+            ContextPath::parse,
+            &["a", "a/b c.txt", "./a/", ".env"],
+            &["", "/", "/a", "../a", "a/../b", "a//b", ".", "a*", "[a]", "!a", "a\nb"],
+        );
+        assert_eq!(ContextPath::parse("./a/b/").map(|p| p.to_string()), Ok("a/b".to_owned()));
+    }
+
+    #[test]
+    fn settings_of_the_system() {
+        check(TimeZone::parse, &["Etc/UTC", "UTC", "Etc/GMT+5", "America/Port-au-Prince"], &HOSTILE);
+        check(TimeZone::parse, &[], &["/etc/passwd", "Etc/", "Etc/../UTC"]);
+        check(Locale::parse, &["en_US.UTF-8", "C.UTF-8", "ast_ES.UTF-8"], &HOSTILE);
+        check(Locale::parse, &[], &["en_US", "en.UTF-8", "EN_us.UTF-8", "de_DE.ISO-8859-1"]);
+        check(UserName::parse, &["node", "_svc", "a-b_1"], &HOSTILE);
+        check(UserName::parse, &[], &["Node", "1a", "-a", "root:x"]);
+    }
+
+    #[test]
+    fn modes_and_numbers_of_users() {
+        check(FileMode::parse, &["644", "0755", "1777"], &["", "9", "0o644", "888", "64", "+644", "07777"]);
+        assert_eq!(FileMode::parse("0755").map(FileMode::bits), Ok(0o755));
+        check(UserId::parse, &["1", "1000", "65533"], &["", "0", "-1", "+1", "65534", "x", "99999999999"]);
     }
 
     #[test]

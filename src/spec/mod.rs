@@ -1,19 +1,26 @@
 //! The language: spec text → [`Spec`]. No I/O, no defaults that depend on other fields.
 
+mod command;
 mod decode;
+mod extend;
 mod grammar;
 mod image;
 mod node;
 mod span;
+mod status;
 mod test;
 
+pub use command::Command;
 pub use decode::{Fields, boolean, checked, entries, items, list, text};
+pub use extend::{Document, document, merge, to_text};
 pub use grammar::{
-    DebianPackage, EnvName, ImagePath, ImageReference, Name, Requirement, Sha256, Url, Version,
+    ContextPath, DebianPackage, EnvName, FileMode, ImagePath, ImageReference, Locale, Name, Requirement,
+    Sha256, TimeZone, Url, UserId, UserName, Version,
 };
 pub use image::ImageSettings;
 pub use node::{MAX_BYTES, Node, Scalar, Value, parse as parse_yaml};
 pub use span::{At, Span};
+pub use status::Status;
 pub use test::Test;
 
 use crate::components::{Declared, REGISTRY, System};
@@ -24,6 +31,8 @@ use crate::diagnostic::{Diagnostic, Problems};
 pub struct Spec {
     /// What the node is called.
     pub name: At<Name>,
+    /// How far it can be relied on, if it says so.
+    pub status: Option<At<Status>>,
     /// The image everything stands on.
     pub base: At<ImageReference>,
     /// The packages of the distribution.
@@ -32,24 +41,44 @@ pub struct Spec {
     pub components: Vec<At<Box<dyn Declared>>>,
     /// What the image's configuration says.
     pub image: ImageSettings,
+    /// Programs that run in the assembled image and may change it, in their order.
+    pub commands: Vec<Command>,
     /// What must hold in the finished image.
     pub tests: Vec<Test>,
 }
 
-/// Reads a spec. All its problems are reported at once, in the order of the text.
-pub fn parse(spec: &str) -> Result<Spec, Vec<Diagnostic>> {
+impl Spec {
+    /// The files of the build context that must be read before versions are chosen.
+    pub fn reads(&self) -> Vec<At<ContextPath>> {
+        self.components.iter().flat_map(|component| component.value.reads()).collect()
+    }
+}
+
+/// Reads a spec that stands for itself. All its problems are reported at once, in the order of the text.
+pub fn parse(text: &str) -> Result<Spec, Vec<Diagnostic>> {
     let mut problems = Problems::default();
-    let spec = decode_spec(spec.trim_start_matches('\u{feff}'), &mut problems);
+    match document(text, 0, &mut problems) {
+        Some(document) => decode(&document.root, problems),
+        None => problems.check(None),
+    }
+}
+
+/// Gives a spec's values their types, after everything it extends is merged into it. `problems` holds what reading its
+/// files found.
+pub fn decode(root: &Node, mut problems: Problems) -> Result<Spec, Vec<Diagnostic>> {
+    let spec = decode_spec(root, &mut problems);
     problems.check(spec)
 }
 
-fn decode_spec(text: &str, problems: &mut Problems) -> Option<Spec> {
-    let root = parse_yaml(text, problems)?;
-    let mut fields = Fields::open("the spec", &root, problems)?;
+fn decode_spec(root: &Node, problems: &mut Problems) -> Option<Spec> {
+    let mut fields = Fields::open("the spec", root, problems)?;
+    // Already followed.
+    fields.take("extends");
     let name = fields.require("name", "media-node", problems);
     let name = name.and_then(|node| checked("a name", node, problems, Name::parse));
     let base = fields.require("base", "debian:13", problems);
     let base = base.and_then(|node| checked("an image", node, problems, ImageReference::parse));
+    let status = fields.take("status").and_then(|node| Status::decode(node, problems));
     let system = match fields.take("system") {
         Some(node) => System::decode(node, problems),
         None => Some(System::empty(root.span)),
@@ -62,11 +91,15 @@ fn decode_spec(text: &str, problems: &mut Problems) -> Option<Spec> {
         }
     }
     let image = ImageSettings::decode(&mut fields, problems);
+    let commands = match fields.take("commands") {
+        Some(node) => items("`commands`", node, problems, Command::decode),
+        None => Vec::new(),
+    };
     let tests = match fields.take("tests") {
         Some(node) => items("`tests`", node, problems, Test::decode),
         None => Vec::new(),
     };
     fields.finish(problems);
     test::refuse_equal_names(&tests, problems);
-    Some(Spec { name: name?, base: base?, system: system?, components, image, tests })
+    Some(Spec { name: name?, status, base: base?, system: system?, components, image, commands, tests })
 }

@@ -61,10 +61,12 @@ impl Scalar {
 }
 
 /// Reads one YAML document. Mistakes go to `problems`; `None` means that there is no tree to go on with.
-pub fn parse(text: &str, problems: &mut Problems) -> Option<Node> {
+///
+/// `file` is the number of the text's file, which all spans carry.
+pub fn parse(text: &str, file: u8, problems: &mut Problems) -> Option<Node> {
     if text.len() > MAX_BYTES {
         problems.error_with_help(
-            at_line(1),
+            at_line(file, 1),
             format!("the spec has {} bytes, more than {MAX_BYTES}", text.len()),
             "a spec is a short text; put large files beside it in the build context",
         );
@@ -72,7 +74,7 @@ pub fn parse(text: &str, problems: &mut Problems) -> Option<Node> {
     }
     if let Some(line) = text.lines().position(|line| line.contains('\0')) {
         problems.error_with_help(
-            at_line(line as u32 + 1),
+            at_line(file, line as u32 + 1),
             "the spec is not a text file: it contains NUL bytes",
             "name the spec with `-f`",
         );
@@ -82,10 +84,11 @@ pub fn parse(text: &str, problems: &mut Problems) -> Option<Node> {
     options.flow_nesting_limit = MAX_DEPTH;
     options.block_nesting_limit = MAX_DEPTH;
     let events = Parser::new_from_str_with_options(text, options);
-    let mut builder = Builder { problems, anchors: BTreeMap::new(), nodes: 0, open: Vec::new(), root: None };
+    let mut builder =
+        Builder { file, problems, anchors: BTreeMap::new(), nodes: 0, open: Vec::new(), root: None };
     for event in events {
         match event {
-            Ok((event, span)) => builder.event(event, convert(&span))?,
+            Ok((event, span)) => builder.event(event, convert(file, &span))?,
             Err(error) => {
                 builder.syntax_error(&error);
                 return None;
@@ -95,7 +98,7 @@ pub fn parse(text: &str, problems: &mut Problems) -> Option<Node> {
     let root = builder.root;
     if root.is_none() {
         problems.error_with_help(
-            at_line(1),
+            at_line(file, 1),
             "the spec is empty",
             "start with `base: debian:13` and the components you need",
         );
@@ -103,13 +106,13 @@ pub fn parse(text: &str, problems: &mut Problems) -> Option<Node> {
     root
 }
 
-fn at_line(line: u32) -> Span {
-    Span { start: (line, 1), end: (line, 1) }
+fn at_line(file: u8, line: u32) -> Span {
+    Span { file, start: (line, 1), end: (line, 1) }
 }
 
-fn convert(span: &granit_parser::Span) -> Span {
+fn convert(file: u8, span: &granit_parser::Span) -> Span {
     let position = |marker: granit_parser::Marker| (marker.line() as u32, marker.col() as u32 + 1);
-    Span { start: position(span.start), end: position(span.end) }
+    Span { file, start: position(span.start), end: position(span.end) }
 }
 
 /// A list or mapping that is not closed yet.
@@ -122,6 +125,7 @@ struct Open {
 }
 
 struct Builder<'p> {
+    file: u8,
     problems: &'p mut Problems,
     anchors: BTreeMap<usize, Node>,
     nodes: usize,
@@ -150,7 +154,7 @@ impl Builder<'_> {
             Event::SequenceEnd | Event::MappingEnd => {
                 let open = self.open.pop()?;
                 let end = last_end(&open.value).unwrap_or(span.end);
-                let whole = Span { start: open.span.start, end };
+                let whole = Span { end, ..open.span };
                 self.add(Node::new(open.value, whole), open.anchor)
             }
             Event::Alias(anchor) => self.alias(anchor, span),
@@ -248,7 +252,7 @@ impl Builder<'_> {
     fn syntax_error(&mut self, error: &ScanError) {
         let marker = error.marker();
         let place = (marker.line() as u32, marker.col() as u32 + 1);
-        let span = Span { start: place, end: place };
+        let span = Span { file: self.file, start: place, end: place };
         let info = error.info();
         if info.contains("nest") || info.contains("recursion") {
             self.too_deep(span);
@@ -302,7 +306,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Node, String> {
         let mut problems = Problems::default();
-        let node = parse(text, &mut problems);
+        let node = parse(text, 0, &mut problems);
         problems.check(node).map_err(|found| found.iter().map(|d| d.line()).collect::<Vec<_>>().join("\n"))
     }
 
@@ -325,7 +329,7 @@ mod tests {
         let node = read("a:\n  - x\n  - yy\n").expect("valid");
         let list = entry(&node, "a");
         let Value::List(items) = &list.value else { panic!("not a list") };
-        assert_eq!(items[1].span, Span { start: (3, 5), end: (3, 7) });
+        assert_eq!(items[1].span, Span { file: 0, start: (3, 5), end: (3, 7) });
     }
 
     #[test]

@@ -5,10 +5,24 @@ use std::fmt;
 /// A range of the spec text. Lines and columns count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {
+    /// The file's number: 0 for the spec itself, then what it extends, in that order.
+    pub file: u8,
     /// First line and column.
     pub start: (u32, u32),
     /// Last line and the column behind the last character.
     pub end: (u32, u32),
+}
+
+impl Span {
+    /// The place where the span begins.
+    pub fn first(self) -> Self {
+        Self { end: self.start, ..self }
+    }
+
+    /// From here to the end of another span of the same file.
+    pub fn to(self, last: Self) -> Self {
+        Self { end: last.end, ..self }
+    }
 }
 
 impl fmt::Display for Span {

@@ -140,7 +140,8 @@ fn a_base_image_from_a_directory() {
     let base = "name: base\nbase: debian:12\nworkdir: /from/the/base\n";
     Build::new(base).with("--output", &output).succeed();
     let context = format!("base=oci-layout://{}", layout.path().display());
-    let image = Build::raw(spec("layout").as_bytes()).with("--build-context", &context).push("contexts/layout");
+    let image =
+        Build::raw(spec("layout").as_bytes()).with("--build-context", &context).push("contexts/layout");
     assert_eq!(config(&image)["config"]["WorkingDir"], "/from/the/base");
     let files = Build::raw(spec("layout").as_bytes()).with("--build-context", &context).files();
     assert!(files.path().join("from/the/base").is_dir());

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the requirements of the file $REQUIREMENTS with $UV for the interpreter $PYTHON, into $OUT. Only published
-# wheels are taken, so that nothing is compiled here.
+# Installs the packages of the list $REQUIREMENTS, which is whole and has a digest for each, with $UV for the
+# interpreter $PYTHON, into $OUT. Only published wheels are taken, so that nothing is compiled here.
 set -eu
 
 # The base image's own trust store counts, where it has one; else uv brings the usual authorities.
@@ -8,6 +8,7 @@ if [ -f /etc/ssl/certs/ca-certificates.crt ]; then
     export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 fi
 export UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
+[ -s "$REQUIREMENTS" ] || exit 0
 "$UV" pip install --python "$PYTHON" --prefix "$OUT$PREFIX" --only-binary :all: --link-mode copy \
-    --no-compile-bytecode --requirements "$REQUIREMENTS"
+    --no-compile-bytecode --no-deps --require-hashes --requirements "$REQUIREMENTS"
 find "$OUT" -name __pycache__ -type d -prune -exec rm -rf {} +

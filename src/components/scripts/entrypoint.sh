@@ -1,0 +1,195 @@
+#!/bin/sh
+# The entrypoint of an edge node: runs its arguments. Where EE_DD is neither empty nor `0` nor `false`, it first starts a
+# Docker daemon inside the container, which must be privileged, and waits until the daemon answers.
+#
+# EE_DD                   whether to start the daemon
+# EE_DD_TIMEOUT           seconds to wait for it; 60 by default
+# DOCKER_TLS_CERTDIR      where the certificates are or will be made; empty: no TLS, port 2375 instead of 2376
+# DOCKER_TLS_SAN          more names for the server's certificate, such as `DNS:node.example,IP:10.0.0.7`
+# DOCKERD_STORAGE_DRIVER  the storage driver; also DOCKER_STORAGE_DRIVER, DOCKER_DRIVER; chosen by default
+# DOCKERD_DATA_ROOT       where images and containers are kept; /var/lib/docker by default
+set -eu
+
+say() { echo "[entrypoint] $*" >&2; }
+fail() {
+    say "$*"
+    exit 1
+}
+
+data_root=${DOCKERD_DATA_ROOT:-/var/lib/docker}
+log=/var/log/dockerd.log
+
+# --- certificates -----------------------------------------------------------------------------------------------------
+
+DAYS=825
+
+# A private key and a signed certificate: pair DIRECTORY COMMON-NAME EXTENSIONS
+pair() {
+    directory=$1
+    mkdir -p "$directory"
+    [ -s "$directory/key.pem" ] || openssl genrsa -out "$directory/key.pem" 2048 2>/dev/null
+    openssl req -new -key "$directory/key.pem" -subj "/CN=$2" -out "$directory/csr.pem"
+    printf '%s\n' "$3" >"$directory/extensions.cnf"
+    openssl x509 -req -in "$directory/csr.pem" -CA "$certs/ca/cert.pem" -CAkey "$certs/ca/key.pem" -CAcreateserial \
+        -days $DAYS -extfile "$directory/extensions.cnf" -out "$directory/cert.pem" 2>/dev/null
+    cp "$certs/ca/cert.pem" "$directory/ca.pem"
+    rm -f "$directory/csr.pem" "$directory/extensions.cnf"
+    chmod 600 "$directory/key.pem"
+}
+
+# Every name and address that a client may know this machine by.
+subject_names() {
+    names="DNS:localhost,DNS:$(hostname),IP:127.0.0.1,IP:::1"
+    for address in $(ip -o address show scope global | awk '{ sub("/.*", "", $4); print $4 }'); do
+        names="$names,IP:$address"
+    done
+    echo "$names${DOCKER_TLS_SAN:+,$DOCKER_TLS_SAN}"
+}
+
+make_certificates() {
+    mkdir -p "$certs/ca"
+    if [ ! -s "$certs/ca/key.pem" ]; then
+        (umask 077 && openssl genrsa -out "$certs/ca/key.pem" 4096 2>/dev/null)
+        openssl req -new -x509 -key "$certs/ca/key.pem" -days $DAYS -subj "/CN=edge node CA" -out "$certs/ca/cert.pem" \
+            -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
+    fi
+    pair "$certs/server" "$(hostname | cut -c -64)" "subjectAltName=$(subject_names)
+extendedKeyUsage=serverAuth"
+    pair "$certs/client" "edge node client" "extendedKeyUsage=clientAuth"
+}
+
+# Certificates are good if the authority signed them, they are not over, and the key is theirs: verify DIRECTORY
+verify() {
+    openssl verify -CAfile "$1/ca.pem" "$1/cert.pem" >/dev/null 2>&1 ||
+        fail "$1/cert.pem is not signed by $1/ca.pem, or is out of date"
+    [ "$(openssl x509 -in "$1/cert.pem" -noout -pubkey)" = "$(openssl pkey -in "$1/key.pem" -pubout 2>/dev/null)" ] ||
+        fail "$1/key.pem is not the key of $1/cert.pem"
+}
+
+# Sets $certs up: what the user put there is only verified, what is ours is made or renewed.
+certificates() {
+    if [ -e "$certs/server/cert.pem" ] && [ ! -e "$certs/ca/key.pem" ]; then
+        say "using the certificates in $certs"
+        for file in ca.pem cert.pem key.pem; do
+            [ -s "$certs/server/$file" ] || fail "$certs/server/$file is missing; the daemon needs it beside cert.pem"
+        done
+        verify "$certs/server"
+        return
+    fi
+    if [ -s "$certs/ca/cert.pem" ] && ! openssl x509 -in "$certs/ca/cert.pem" -noout -checkend 86400 >/dev/null; then
+        say "the authority in $certs/ca is out of date: making a new one"
+        rm -rf "$certs/ca" "$certs/server" "$certs/client"
+    fi
+    make_certificates
+    verify "$certs/server"
+    verify "$certs/client"
+}
+
+# --- storage ----------------------------------------------------------------------------------------------------------
+
+# Whether the kernel can lay a directory of the data root over another.
+can_overlay() {
+    [ "$(stat -f -c %T "$data_root")" != overlayfs ] || return 1
+    work=$(mktemp -d "$data_root/edgenode.XXXXXX") || return 1
+    mkdir "$work/lower" "$work/upper" "$work/work" "$work/merged"
+    result=1
+    if mount -t overlay overlay -o "lowerdir=$work/lower,upperdir=$work/upper,workdir=$work/work" "$work/merged" \
+        2>/dev/null; then
+        umount "$work/merged"
+        result=0
+    fi
+    rm -rf "$work"
+    return $result
+}
+
+storage_driver() {
+    wanted=${DOCKERD_STORAGE_DRIVER:-${DOCKER_STORAGE_DRIVER:-${DOCKER_DRIVER:-}}}
+    if [ -n "$wanted" ]; then
+        echo "$wanted"
+    elif can_overlay; then
+        echo overlay2
+    elif [ -c /dev/fuse ] && command -v fuse-overlayfs >/dev/null; then
+        echo fuse-overlayfs
+    else
+        echo vfs
+    fi
+}
+
+# --- daemon -----------------------------------------------------------------------------------------------------------
+
+# A container that was killed leaves pid files whose numbers belong to other processes by now.
+remove_stale_pid_files() {
+    for file in /run/docker.pid /var/run/docker.pid /run/docker/containerd/containerd.pid \
+        /var/run/docker/containerd/containerd.pid; do
+        [ -e "$file" ] || continue
+        case $(cat "/proc/$(cat "$file")/comm" 2>/dev/null) in
+        dockerd | containerd) fail "a Docker daemon already runs in this container ($file)" ;;
+        esac
+        rm -f "$file"
+    done
+}
+
+# Kernels without nf_tables need the older programs; they get in front for the daemon only.
+choose_iptables() {
+    if iptables -nL >/dev/null 2>&1 || ! command -v iptables-legacy >/dev/null; then
+        return
+    fi
+    say "iptables does not work here: using iptables-legacy"
+    mkdir -p /run/edgenode/iptables
+    for name in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do
+        legacy=$(command -v "$(echo "$name" | sed 's/tables/tables-legacy/')") || continue
+        ln -sf "$legacy" "/run/edgenode/iptables/$name"
+    done
+    PATH=/run/edgenode/iptables:$PATH
+}
+
+# Waits until the daemon answers. Says why, if it never does.
+wait_for_daemon() {
+    timeout=${EE_DD_TIMEOUT:-60}
+    case $timeout in
+    '' | *[!0-9]*) fail "EE_DD_TIMEOUT is a number of seconds, not '$timeout'" ;;
+    esac
+    waited=0
+    until docker -H unix:///var/run/docker.sock version >/dev/null 2>&1; do
+        if ! kill -0 "$daemon" 2>/dev/null; then
+            tail -n 20 "$log" >&2
+            fail "the Docker daemon ended; its log is $log"
+        fi
+        if [ "$waited" -ge "$timeout" ]; then
+            tail -n 20 "$log" >&2
+            fail "the Docker daemon did not answer within $timeout seconds; its log is $log"
+        fi
+        sleep 1
+        waited=$((waited + 1))
+    done
+}
+
+start_daemon() {
+    mkdir -p "$data_root" "${log%/*}"
+    remove_stale_pid_files
+    certs=${DOCKER_TLS_CERTDIR:-}
+    if [ -n "$certs" ]; then
+        certificates
+        set -- --host=tcp://0.0.0.0:2376 --tlsverify --tlscacert="$certs/server/ca.pem" \
+            --tlscert="$certs/server/cert.pem" --tlskey="$certs/server/key.pem"
+    else
+        say "DOCKER_TLS_CERTDIR is empty: everyone who reaches port 2375 owns this container"
+        set -- --host=tcp://0.0.0.0:2375 --tls=false
+    fi
+    driver=$(storage_driver)
+    say "starting the Docker daemon with the storage driver $driver"
+    (
+        choose_iptables
+        exec dockerd --host=unix:///var/run/docker.sock "$@" --storage-driver="$driver" --data-root="$data_root"
+    ) >"$log" 2>&1 &
+    daemon=$!
+    wait_for_daemon
+    say "the Docker daemon answers"
+}
+
+case ${EE_DD:-false} in
+0 | false | False | FALSE) ;;
+*) start_daemon ;;
+esac
+[ $# -gt 0 ] || set -- bash
+exec "$@"

@@ -1,0 +1,148 @@
+//! `torch:` PyTorch with torchvision and torchaudio, from the wheel channel of an accelerator.
+
+use super::wheels::{WheelRequest, Wheels, installer};
+use super::{Component, Declared, Registration, python};
+use crate::catalog::{TorchRelease, torch_releases};
+use crate::diagnostic::Problems;
+use crate::resolve::Context;
+use crate::spec::{At, Fields, Node, Span, Value, Version, boolean, checked, text};
+use crate::suggest::nearest;
+
+/// The component's entry in the registry.
+pub(super) const REGISTRATION: Registration = Registration { key: "torch", decode };
+
+/// The channel that is the package index itself, with the CUDA release that the index has.
+const INDEX_CHANNEL: &str = "pypi";
+
+/// What is installed in the component's group.
+const PACKAGES: [&str; 7] =
+    ["torch", "torchvision", "torchaudio", "triton", "pytorch-triton*", "cuda-*", "nvidia-*"];
+
+#[derive(Debug)]
+struct TorchSpec {
+    version: At<Version>,
+    channel: At<String>,
+    vision: bool,
+    audio: bool,
+}
+
+fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
+    let mut fields = match &node.value {
+        Value::Map(_) => Fields::open("`torch`", node, problems)?,
+        _ => {
+            let message = "`torch` is a mapping with `version` and `channel`";
+            problems.error_with_help(
+                node.span,
+                message,
+                "for example `torch: {version: 2.9.1, channel: cpu}`",
+            );
+            return None;
+        }
+    };
+    let version = fields.require("version", "2.9.1", problems);
+    let version = version.and_then(|n| checked("a version", n, problems, Version::parse));
+    let channel = fields.require("channel", "cpu", problems);
+    let channel = channel.and_then(|n| text("`channel`", n, problems));
+    let mut switch = |key: &'static str, problems: &mut Problems| {
+        fields.take(key).and_then(|n| boolean("a package", n, problems)).is_none_or(|on| on.value)
+    };
+    let (vision, audio) = (switch("vision", problems), switch("audio", problems));
+    fields.finish(problems);
+    Some(Box::new(TorchSpec { version: version?, channel: channel?, vision, audio }))
+}
+
+impl Declared for TorchSpec {
+    fn key(&self) -> &'static str {
+        REGISTRATION.key
+    }
+
+    fn resolve(
+        &self,
+        context: &Context<'_>,
+        span: Span,
+        problems: &mut Problems,
+    ) -> Option<Box<dyn Component>> {
+        let installer = installer(REGISTRATION.key, context, span, problems);
+        let release = self.release(problems)?;
+        check_python(&release, self.version.span, context, problems);
+        self.check_channel(&release, problems);
+        let mut requirements = vec![format!("torch=={}", release.torch)];
+        if self.vision {
+            requirements.push(format!("torchvision=={}", release.vision));
+        }
+        if self.audio {
+            requirements.push(format!("torchaudio=={}", release.audio));
+        }
+        let channel = Some(self.channel.value.clone()).filter(|channel| channel != INDEX_CHANNEL);
+        Some(Box::new(Wheels(WheelRequest {
+            group: REGISTRATION.key,
+            version: release.torch,
+            requirements,
+            packages: &PACKAGES,
+            exclude: Vec::new(),
+            channel,
+            installer: installer?,
+            span,
+        })))
+    }
+}
+
+impl TorchSpec {
+    /// The release of the spec, or the newest of the series that it names.
+    fn release(&self, problems: &mut Problems) -> Option<TorchRelease> {
+        let releases = torch_releases();
+        let wanted = self.version.value.as_str();
+        let series = format!("{wanted}.");
+        let found = releases.iter().rev().find(|r| r.torch == wanted || r.torch.starts_with(&series));
+        if found.is_none() {
+            let known: Vec<_> = releases.iter().map(|release| release.torch.as_str()).collect();
+            problems.error_with_help(
+                self.version.span,
+                format!("the catalog does not know torch {wanted}"),
+                format!("it knows {}", known.join(", ")),
+            );
+        }
+        found.cloned()
+    }
+
+    fn check_channel(&self, release: &TorchRelease, problems: &mut Problems) {
+        let channel = self.channel.value.as_str();
+        let mut channels: Vec<&str> = release.channels.iter().map(String::as_str).collect();
+        channels.push(INDEX_CHANNEL);
+        if channels.contains(&channel) {
+            return;
+        }
+        // Another release may have the channel; then that is what helps.
+        let elsewhere: Vec<_> = torch_releases()
+            .into_iter()
+            .filter(|release| release.channels.iter().any(|have| have == channel))
+            .map(|release| release.torch)
+            .collect();
+        let help = match (elsewhere.as_slice(), nearest(channel, channels.iter().copied())) {
+            ([_, ..], _) => {
+                format!("it has {}; `{channel}` exists for {}", channels.join(", "), elsewhere.join(", "))
+            }
+            ([], Some(near)) => format!("did you mean `{near}`?"),
+            ([], None) => format!("it has {}", channels.join(", ")),
+        };
+        let message = format!("torch {} has no channel `{}`", release.torch, channel.escape_debug());
+        problems.error_with_help(self.channel.span, message, help);
+    }
+}
+
+/// Reports a Python that the release has no wheels for.
+fn check_python(release: &TorchRelease, span: Span, context: &Context<'_>, problems: &mut Problems) {
+    let Some(series) = context.version(python::REGISTRATION.key).and_then(python::series) else { return };
+    let fits = |release: &TorchRelease| (release.python.0..=release.python.1).contains(&series);
+    if fits(release) {
+        return;
+    }
+    let (oldest, newest) = release.python;
+    let others: Vec<_> = torch_releases().iter().filter(|r| fits(r)).map(|r| r.torch.clone()).collect();
+    let help = match others.as_slice() {
+        [] => format!("take a Python from 3.{oldest} to 3.{newest}"),
+        others => format!("take a Python from 3.{oldest} to 3.{newest}, or torch {}", others.join(", ")),
+    };
+    let message = format!("torch {} has no wheels for Python 3.{series}", release.torch);
+    problems.error_with_help(span, message, help);
+}
