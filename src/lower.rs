@@ -1,8 +1,8 @@
 //! `Plan` + platform + capabilities → LLB. Knows nothing of the spec language.
 
 use buildkit_llb::{
-    Copy, Exec, File, Location, Meta, Mkfile, Mount, Network, Output, Platform, Position, Range, Sharing,
-    Source, merge,
+    Copy, Exec, File, Location, Meta, Mkdir, Mkfile, Mount, Network, Output, Platform, Position, Range,
+    Sharing, Source, merge,
 };
 
 use crate::plan::{Action, Part, Plan, Run, RunResult, Step, StepId, TextFile};
@@ -95,6 +95,13 @@ pub fn range(span: Span) -> Range {
 
 fn lower_files(files: &[TextFile], meta: Meta) -> Output {
     let mut op = File::on(&Output::scratch());
+    let mut parents: Vec<&str> =
+        files.iter().filter_map(|file| Some(file.path.rsplit_once('/')?.0)).collect();
+    parents.sort_unstable();
+    parents.dedup();
+    for parent in parents.into_iter().filter(|parent| !parent.is_empty()) {
+        op = op.mkdir(Mkdir::new(parent, 0o755).parents().timestamp(0));
+    }
     for file in files {
         // A fixed time keeps the bytes of the layer the same on every builder.
         let data = file.text.clone().into_bytes();

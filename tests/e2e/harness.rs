@@ -173,8 +173,16 @@ for m in archive:
 impl Outcome {
     /// Steps that ran a program, such as `[ffmpeg 7.1.5] build`. Internal ones and downloads are left out.
     pub(crate) fn executed(&self) -> Vec<&str> {
-        const PROGRAMS: [&str; 6] =
-            ["] build", "] install", "] find", "[image] check", "[image] seal", "[test] "];
+        const PROGRAMS: [&str; 8] = [
+            "] build",
+            "] install",
+            "] find",
+            "] set up",
+            "[command] ",
+            "[image] check",
+            "[image] seal",
+            "[test] ",
+        ];
         let mut names = BTreeMap::new();
         let mut executed = Vec::new();
         for line in self.log.lines() {

@@ -100,7 +100,9 @@ fn demo(builder: Option<&str>) -> String {
 #[test]
 fn the_demo_builds_where_it_is_told_to() {
     let told = demo(Some(&setting("BUILDKIT_HOST")));
-    for words in ["apt-install.sh ca-certificates curl", "MB  in all", "curl-has-https", "docker buildx build -f "] {
+    for words in
+        ["apt-install.sh ca-certificates curl", "MB  in all", "curl-has-https", "docker buildx build -f "]
+    {
         assert!(told.contains(words), "{words:?} is not in:\n{told}");
     }
 }

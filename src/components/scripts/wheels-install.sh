@@ -11,4 +11,6 @@ export UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
 [ -s "$REQUIREMENTS" ] || exit 0
 "$UV" pip install --python "$PYTHON" --prefix "$OUT$PREFIX" --only-binary :all: --link-mode copy \
     --no-compile-bytecode --no-deps --require-hashes --requirements "$REQUIREMENTS"
+# The installer's lock is in every tree.
+rm -f "$OUT$PREFIX/.lock"
 find "$OUT" -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,152 @@
+//! The components that no example shows, put into one image: programs, Docker Engine, groups of wheels, files, commands,
+//! what the spec extends.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::contexts::config;
+use crate::harness::Build;
+
+const BELOW: &str = "
+base: debian:13
+system:
+  packages: [curl, nano]
+  timezone: Europe/Berlin
+env: {A: '1', B: '2'}
+tests:
+  - {name: zone, run: [date, +%Z], stdout_contains: [CE]}
+";
+
+const SPEC: &str = r#"# syntax=ratio1/edgenode:1
+extends: common/below.yaml
+name: everything
+status: experimental
+system:
+  packages: [util-linux]
+  locale: en_US.UTF-8
+  users: [{name: node, id: 1000, shell: /bin/bash}]
+python: {version: 3.13.5}
+nodejs: 20.18.0
+docker: distribution
+onnxruntime: 1.23.2
+wheels:
+  requirements: [numpy==2.2.6, coloredlogs==15.0.1]
+  files: [requirements.txt]
+  exclude: [humanfriendly]
+  cpu_baseline: x86-64
+files:
+  - {from: app, to: /app}
+  - {from: app/config.yaml, to: /etc/app/config.yaml, mode: "0600"}
+commands:
+  - {name: compile, run: [python3, -m, compileall, -q, /app]}
+  - {name: read, run: [cp, /run/edgenode/inputs/app/config.yaml, /from-input], inputs: [app/config.yaml]}
+env: {B: null, C: "3"}
+cmd: [bash]
+tests:
+  - {name: node, run: [node, --version], stdout_contains: [v20.18.0]}
+  - {name: npm, run: [npm, --version]}
+  - name: wheels
+    run: [python3, -c, "import onnxruntime, yaml, six, numpy; print(numpy.__version__)"]
+    stdout_contains: [2.2.6]
+  - {name: user, run: [id, node], stdout_contains: ["1000"]}
+  - {name: mode, run: [stat, -c, "%a", /etc/app/config.yaml], stdout_contains: ["600"]}
+  - {name: commands, run: [ls, /app/__pycache__, /from-input]}
+  - {name: docker, run: [docker, --version]}
+  - {name: env, run: [env], stdout_contains: ["EE_DD=false", "LANG=en_US.UTF-8", "TZ=Europe/Berlin", "A=1", "C=3"]}
+  - name: excluded
+    run: [python3, -c, "import importlib.util as u; print(u.find_spec('humanfriendly'), u.find_spec('coloredlogs').name)"]
+    stdout_contains: [None coloredlogs]
+"#;
+
+fn build(requirements: &str) -> Build {
+    let build = Build::raw(SPEC.as_bytes());
+    let files = BTreeMap::from([
+        ("common/below.yaml", BELOW),
+        ("app/main.py", "print('hello')\n"),
+        ("app/config.yaml", "key: value\n"),
+        ("requirements.txt", requirements),
+    ]);
+    for (path, text) in files {
+        let path = build.dir().join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+        fs::write(path, text).expect("written");
+    }
+    build
+}
+
+const REQUIREMENTS: &str =
+    "# what the application needs\npyyaml==6.0.3\nsix==1.17.0  # for old times' sake\n";
+
+#[test]
+fn every_component_is_in_the_image() {
+    let reports = build(REQUIREMENTS).with("--target", "test").files();
+    assert_eq!(fs::read_dir(reports.path()).expect("read").count(), 10);
+    let image = build(REQUIREMENTS).push("components/everything");
+    let config = config(&image);
+    assert_eq!(config["config"]["Entrypoint"], serde_json::json!(["/usr/local/bin/entrypoint.sh"]));
+    assert_eq!(config["config"]["Labels"]["ai.ratio1.status"], "experimental");
+    assert_eq!(config["config"]["Labels"]["ai.ratio1.edgenode.nodejs"], "20.18.0");
+    let env = config["config"]["Env"].as_array().expect("a list");
+    assert!(!env.iter().any(|entry| entry.as_str().is_some_and(|entry| entry.starts_with("B="))), "{env:?}");
+
+    // One package more: its group is installed again, and what runs in the whole image.
+    let changed = build(&format!("{REQUIREMENTS}attrs==25.3.0\n")).succeed();
+    let mut executed = changed.executed();
+    executed.sort_unstable();
+    let expected = [
+        "[command] compile",
+        "[command] read",
+        "[image] check that the parts fit",
+        "[image] seal",
+        "[wheels] find needed packages",
+        "[wheels] find versions",
+        "[wheels] install wheels",
+    ];
+    assert_eq!(executed, expected);
+}
+
+#[test]
+fn the_target_spec_says_where_every_value_comes_from() {
+    let out = build(REQUIREMENTS).with("--target", "spec").files();
+    let text = fs::read_to_string(out.path().join("edgenode.yaml")).expect("read");
+    for line in [
+        "    - curl  # common/below.yaml:4",
+        "    - util-linux  # node.yaml:6",
+        "  A: \"1\"  # common/below.yaml:6",
+    ] {
+        assert!(text.lines().any(|have| have == line), "{line:?} is not in:\n{text}");
+    }
+}
+
+#[test]
+fn a_mistake_is_shown_in_the_file_that_has_it() {
+    let build = build(REQUIREMENTS);
+    fs::write(build.dir().join("common/below.yaml"), BELOW.replace("packages", "pakages")).expect("written");
+    build.fail(&["common/below.yaml:4:3", "did you mean `packages`?", ">>>   pakages: [curl, nano]"]);
+}
+
+#[test]
+fn what_is_extended_must_be_there() {
+    Build::new("name: node\nextends: nowhere.yaml\n").fail(&["`nowhere.yaml` is not in the build context"]);
+    let build = Build::new("name: node\nextends: a.yaml\n");
+    fs::write(build.dir().join("a.yaml"), "extends: b.yaml\n").expect("written");
+    fs::write(build.dir().join("b.yaml"), "extends: a.yaml\n").expect("written");
+    build.fail(&["the spec extends itself by way of `a.yaml`"]);
+}
+
+#[test]
+fn requirements_are_read_before_anything_is_downloaded() {
+    let failed = build("pyyaml==6.0.3\n-e ./local\n").fail(&["`requirements.txt`, line 2"]);
+    assert!(failed.executed().is_empty());
+    let build =
+        Build::new("name: n\nbase: debian:13\npython: {version: 3.13.5}\nwheels: {files: [gone.txt]}\n");
+    build.fail(&["`gone.txt` is not in the build context", "node.yaml:"]);
+}
+
+#[test]
+fn an_archived_spec_is_not_built_by_accident() {
+    let spec = "name: node\nbase: debian:13\nstatus: archived\n";
+    Build::new(spec).fail(&["--build-arg EDGENODE_ARCHIVED=true"]);
+    let log = Build::new(spec).with("--build-arg", "EDGENODE_ARCHIVED=true").succeed().log;
+    assert!(log.contains("the spec is archived"), "{log}");
+}
