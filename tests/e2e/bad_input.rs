@@ -53,7 +53,7 @@ fn a_version_that_nobody_knows() {
 #[test]
 fn a_component_without_what_it_needs() {
     let spec = format!("{GOOD}wheels:\n  requirements: [numpy]\n");
-    refused(&spec, &["`wheels` are installed into `python`, which the spec does not have", "add `python:`"]);
+    refused(&spec, &["`wheels` is installed into `python`, which the spec does not have", "add `python:`"]);
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn a_test_that_fails() {
 #[test]
 fn a_target_that_is_none() {
     let build = Build::new(GOOD).with("--target", "tests");
-    build.fail(&["there is no target `tests`; there are `image`, `test`; did you mean `test`?"]);
+    build.fail(&["there is no target `tests`; there are `image`, `spec`, `test`; did you mean `test`?"]);
 }
 
 #[test]
