@@ -6,6 +6,7 @@ mod bad_input;
 mod components;
 mod contexts;
 mod crates;
+mod entrypoint;
 mod graph;
 mod harness;
 mod media_node;

@@ -143,6 +143,18 @@ choose_iptables() {
     PATH=/run/edgenode/iptables:$PATH
 }
 
+# With control groups of version 2, containers get groups of their own only where the group above holds no process.
+delegate_groups() {
+    groups=/sys/fs/cgroup
+    [ -w "$groups/cgroup.subtree_control" ] || return 0
+    mkdir -p "$groups/init"
+    while read -r pid; do
+        # Processes that ended by now are no loss.
+        echo "$pid" >"$groups/init/cgroup.procs" || true
+    done <"$groups/cgroup.procs" 2>/dev/null
+    sed 's/ / +/g; s/^/+/' "$groups/cgroup.controllers" >"$groups/cgroup.subtree_control" 2>/dev/null || true
+}
+
 # Waits until the daemon answers. Says why, if it never does.
 wait_for_daemon() {
     timeout=${EE_DD_TIMEOUT:-60}
@@ -167,6 +179,7 @@ wait_for_daemon() {
 start_daemon() {
     mkdir -p "$data_root" "${log%/*}"
     remove_stale_pid_files
+    delegate_groups
     certs=${DOCKER_TLS_CERTDIR:-}
     if [ -n "$certs" ]; then
         certificates

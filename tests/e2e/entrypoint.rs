@@ -1,0 +1,247 @@
+//! The entrypoint of `docker:` in a privileged container on the machine's own kernel, started by runc: with and without
+//! the daemon, with and without TLS, with what an earlier start left behind.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::harness::Build;
+
+const SPEC: &str = "name: dind\nbase: debian:13\ndocker: distribution\n";
+
+/// The files of the image, unpacked once.
+fn image() -> &'static Path {
+    static IMAGE: OnceLock<TempDir> = OnceLock::new();
+    let directory = IMAGE.get_or_init(|| {
+        let directory = tempfile::tempdir().expect("a directory");
+        let tar = directory.path().join("image.tar");
+        Build::new(SPEC).with("--output", &format!("type=tar,dest={}", tar.display())).succeed();
+        let root = directory.path().join("root");
+        fs::create_dir(&root).expect("made");
+        command("tar", &["-xpf", &tar.display().to_string(), "-C", &root.display().to_string()]);
+        fs::remove_file(tar).expect("removed");
+        directory
+    });
+    directory.path()
+}
+
+fn command(program: &str, arguments: &[&str]) {
+    let output = Command::new(program).args(arguments).output().expect("it starts");
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A container of the image whose files last from start to start.
+struct Container(TempDir);
+
+impl Container {
+    fn new() -> Self {
+        let bundle = tempfile::tempdir().expect("a directory");
+        let from = image().join("root").display().to_string();
+        command("cp", &["-a", &from, &bundle.path().join("rootfs").display().to_string()]);
+        Self(bundle)
+    }
+
+    fn root(&self) -> std::path::PathBuf {
+        self.0.path().join("rootfs")
+    }
+
+    /// Runs a shell script by way of the entrypoint.
+    fn run(&self, env: &[&str], script: &str) -> Output {
+        let config = self.0.path().join("config.json");
+        let _ = fs::remove_file(&config);
+        command("runc", &["spec", "--bundle", &self.0.path().display().to_string()]);
+        let text = fs::read_to_string(&config).expect("read");
+        let spec = privileged(serde_json::from_str(&text).expect("JSON"), env, script);
+        fs::write(&config, spec.to_string()).expect("written");
+        let id = format!("edgenode-{}", self.0.path().file_name().expect("a name").to_string_lossy());
+        Command::new("timeout")
+            .args(["--kill-after=5", "120", "runc", "run", "--bundle"])
+            .arg(self.0.path())
+            .arg(id.replace('.', "_"))
+            .output()
+            .expect("runc starts")
+    }
+}
+
+/// The names of capabilities by their numbers. Source: linux/capability.h.
+const CAPABILITIES: [&str; 41] = [
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETGID",
+    "SETUID",
+    "SETPCAP",
+    "LINUX_IMMUTABLE",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_ADMIN",
+    "NET_RAW",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "SYS_MODULE",
+    "SYS_RAWIO",
+    "SYS_CHROOT",
+    "SYS_PTRACE",
+    "SYS_PACCT",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_NICE",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "MKNOD",
+    "LEASE",
+    "AUDIT_WRITE",
+    "AUDIT_CONTROL",
+    "SETFCAP",
+    "MAC_OVERRIDE",
+    "MAC_ADMIN",
+    "SYSLOG",
+    "WAKE_ALARM",
+    "BLOCK_SUSPEND",
+    "AUDIT_READ",
+    "PERFMON",
+    "BPF",
+    "CHECKPOINT_RESTORE",
+];
+
+/// All capabilities that this machine lets us have.
+fn capabilities() -> Vec<String> {
+    let status = fs::read_to_string("/proc/self/status").expect("read");
+    let bits = status.lines().find_map(|line| line.strip_prefix("CapBnd:\t")).expect("capabilities");
+    let bits = u64::from_str_radix(bits, 16).expect("a number");
+    let names = CAPABILITIES.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1);
+    names.map(|(_, name)| format!("CAP_{name}")).collect()
+}
+
+/// What `docker run --privileged` gives.
+fn privileged(mut spec: Value, env: &[&str], script: &str) -> Value {
+    let all = json!(capabilities());
+    let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    let mut variables = vec![path];
+    variables.extend(env);
+    spec["process"]["terminal"] = json!(false);
+    spec["process"]["args"] = json!(["/usr/local/bin/entrypoint.sh", "sh", "-euc", script]);
+    spec["process"]["env"] = json!(variables);
+    spec["process"]["noNewPrivileges"] = json!(false);
+    spec["process"]["rlimits"] = json!([]);
+    for set in ["bounding", "effective", "permitted"] {
+        spec["process"]["capabilities"][set] = all.clone();
+    }
+    spec["root"]["readonly"] = json!(false);
+    spec["linux"]["maskedPaths"] = json!([]);
+    spec["linux"]["readonlyPaths"] = json!([]);
+    spec["linux"]["resources"]["devices"] = json!([{"allow": true, "access": "rwm"}]);
+    for mount in spec["mounts"].as_array_mut().expect("mounts") {
+        if let Some(options) = mount["options"].as_array_mut() {
+            options.retain(|option| option != "ro");
+        }
+    }
+    spec
+}
+
+fn stdout(output: &Output) -> String {
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
+    out.into_owned()
+}
+
+fn failure(output: &Output) -> String {
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(!output.status.success(), "it did not fail:\n{out}\n{err}");
+    err.into_owned()
+}
+
+/// Makes an image of the programs at hand and runs it.
+const NESTED: &str = "
+tar -chC / usr/bin/echo lib64/ld-linux-x86-64.so.2 lib/x86_64-linux-gnu/libc.so.6 | docker import - echo >/dev/null
+docker run --rm --network none echo /usr/bin/echo 'inside the inside'
+docker info --format 'driver {{.Driver}}'
+";
+
+#[test]
+fn without_the_switch_only_the_command_runs() {
+    let container = Container::new();
+    for value in ["EE_DD=false", "EE_DD=0", "EE_DD="] {
+        let told =
+            stdout(&container.run(&[value], "echo ran; ls /run/docker.pid 2>/dev/null || echo no daemon"));
+        assert_eq!(told, "ran\nno daemon\n", "{value}");
+    }
+    let output = container.run(&["EE_DD=false"], "exit 7");
+    assert_eq!(output.status.code(), Some(7), "the command's own exit code counts");
+}
+
+#[test]
+fn a_daemon_with_tls_and_a_second_start() {
+    let container = Container::new();
+    let env = ["EE_DD=1", "DOCKER_TLS_CERTDIR=/certs", "DOCKER_TLS_SAN=DNS:node.example,IP:10.9.8.7"];
+    let tls = "
+client='docker -H tcp://127.0.0.1:2376 --tlsverify --tlscacert /certs/client/ca.pem'
+$client --tlscert /certs/client/cert.pem --tlskey /certs/client/key.pem version --format 'TLS {{.Server.Os}}'
+$client version >/dev/null 2>&1 && exit 9
+openssl x509 -in /certs/server/cert.pem -noout -ext subjectAltName
+stat -c '%a' /certs/ca/key.pem /certs/server/key.pem
+";
+    let first = stdout(&container.run(&env, &format!("{NESTED}{tls}")));
+    for words in ["inside the inside", "driver overlay2", "TLS linux", "DNS:node.example", "10.9.8.7"] {
+        assert!(first.contains(words), "{words:?} is not in:\n{first}");
+    }
+    assert!(first.ends_with("600\n600\n"), "{first}");
+    // The container ended without stopping the daemon, so its pid file is there, with a number that means nothing now.
+    let pid_file = container.root().join("run/docker.pid");
+    assert!(pid_file.is_file());
+    fs::write(&pid_file, "1").expect("written");
+    let authority = fs::read(container.root().join("certs/ca/cert.pem")).expect("read");
+    let second = stdout(&container.run(&env, "docker images --format '{{.Repository}}'"));
+    assert_eq!(second, "echo\n", "the images of the first start are there");
+    assert_eq!(fs::read(container.root().join("certs/ca/cert.pem")).expect("read"), authority);
+}
+
+#[test]
+fn a_daemon_without_tls_and_with_another_storage_driver() {
+    let container = Container::new();
+    let env = ["EE_DD=true", "DOCKER_TLS_CERTDIR=", "DOCKERD_STORAGE_DRIVER=vfs"];
+    let script =
+        format!("{NESTED}docker -H tcp://127.0.0.1:2375 version --format 'plain {{{{.Server.Os}}}}'");
+    let told = stdout(&container.run(&env, &script));
+    for words in ["inside the inside", "driver vfs", "plain linux"] {
+        assert!(told.contains(words), "{words:?} is not in:\n{told}");
+    }
+}
+
+#[test]
+fn a_daemon_that_cannot_start_says_why() {
+    let container = Container::new();
+    let env = ["EE_DD=1", "DOCKER_TLS_CERTDIR=", "DOCKERD_STORAGE_DRIVER=nonsense"];
+    let told = failure(&container.run(&env, "echo never"));
+    assert!(told.contains("the Docker daemon ended") && told.contains("nonsense"), "{told}");
+    let told =
+        failure(&container.run(&["EE_DD=1", "DOCKER_TLS_CERTDIR=", "EE_DD_TIMEOUT=soon"], "echo never"));
+    assert!(told.contains("EE_DD_TIMEOUT is a number of seconds, not 'soon'"), "{told}");
+}
+
+#[test]
+fn certificates_of_the_user_are_only_verified() {
+    let container = Container::new();
+    let env = ["EE_DD=1", "DOCKER_TLS_CERTDIR=/certs"];
+    stdout(&container.run(&env, "true"));
+    // Those of the first start without the authority's key are as good as any user's.
+    let certs = container.root().join("certs");
+    fs::remove_dir_all(certs.join("ca")).expect("removed");
+    let before = fs::read(certs.join("server/cert.pem")).expect("read");
+    stdout(&container.run(&env, "docker version >/dev/null"));
+    assert_eq!(fs::read(certs.join("server/cert.pem")).expect("read"), before);
+    fs::copy(certs.join("client/key.pem"), certs.join("server/key.pem")).expect("copied");
+    let told = failure(&container.run(&env, "echo never"));
+    assert!(told.contains("/certs/server/key.pem is not the key of /certs/server/cert.pem"), "{told}");
+    fs::remove_file(certs.join("server/ca.pem")).expect("removed");
+    let told = failure(&container.run(&env, "echo never"));
+    assert!(told.contains("/certs/server/ca.pem is missing"), "{told}");
+}
