@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .ONESHELL:
 SCRIPTS := $(shell git ls-files '*.sh' .ci/run 'tests/env/*' examples/demo | grep -v '\.tsv$$')
 
-.PHONY: demo help test lint unit e2e bench bench-cold vectors up down
+.PHONY: demo help test lint unit e2e e2e-cut bench bench-cold vectors up down
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -12,7 +12,7 @@ help: ## List the targets
 demo: ## Build the frontend and examples/media-node, and say what was made
 	examples/demo $(SPEC) $(OUT)
 
-test: lint unit e2e ## Everything CI runs
+test: lint unit e2e-cut ## Everything CI runs
 
 lint: ## Formatting, clippy, shellcheck
 	cargo fmt --all --check
@@ -22,8 +22,11 @@ lint: ## Formatting, clippy, shellcheck
 unit: ## Tests that need no daemon
 	cargo test --workspace --locked
 
-e2e: ## Tests on real BuildKit, in an environment of their own unless `make up` has started one
+e2e-cut: ## Tests on real BuildKit, in an environment of their own unless `make up` has started one
 	tests/env/run cargo test --locked --features e2e --test e2e $(ARGS)
+
+e2e: ## The same, and those that build whole image families (half an hour and 20 GB more)
+	tests/env/run cargo test --locked --features e2e-full --test e2e $(ARGS)
 
 bench: ## Builds with nothing to do, against their peers
 	tests/env/run benches/run warm

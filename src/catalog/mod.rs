@@ -39,6 +39,10 @@ pub fn address(component: &str, version: &str) -> Option<Url> {
         "ffmpeg" => "https://ffmpeg.org/releases/ffmpeg-{version}.tar.xz",
         "dav1d" => "https://downloads.videolan.org/pub/videolan/dav1d/{version}/dav1d-{version}.tar.xz",
         "svt-av1" => "https://gitlab.com/AOMediaCodec/SVT-AV1/-/archive/v{version}/SVT-AV1-v{version}.tar.gz",
+        "nvenc" => {
+            "https://github.com/FFmpeg/nv-codec-headers/releases/download/n{version}/nv-codec-headers-{version}.tar.gz"
+        }
+        "openh264" => "https://github.com/cisco/openh264/archive/refs/tags/v{version}.tar.gz",
         "docker-amd64" => "https://download.docker.com/linux/static/stable/x86_64/docker-{version}.tgz",
         "docker-arm64" => "https://download.docker.com/linux/static/stable/aarch64/docker-{version}.tgz",
         "nodejs-amd64" => "https://nodejs.org/dist/v{version}/node-v{version}-linux-x64.tar.xz",

@@ -49,6 +49,8 @@ struct Library {
 struct LibraryBuild {
     script: Script,
     packages: &'static [&'static str],
+    /// What a program must link with besides, as the library is static.
+    links: &'static str,
 }
 
 const fn distribution(
@@ -70,12 +72,33 @@ const LIBRARIES: &[Library] = &[
         build: Some(LibraryBuild {
             script: Script { name: "dav1d.sh", text: include_str!("scripts/dav1d.sh") },
             packages: &["meson", "nasm", "ninja-build"],
+            links: "",
         }),
     },
     distribution("fontconfig", &["--enable-libfontconfig"], &["libfontconfig-dev"]),
     distribution("freetype", &["--enable-libfreetype"], &["libfreetype-dev"]),
     distribution("gnutls", &["--enable-gnutls"], &["libgnutls28-dev"]),
     distribution("mp3lame", &["--enable-libmp3lame"], &["libmp3lame-dev"]),
+    Library {
+        name: "nvenc",
+        flags: &["--enable-ffnvcodec", "--enable-nvenc", "--enable-nvdec", "--enable-cuvid"],
+        package: &["libffmpeg-nvenc-dev"],
+        build: Some(LibraryBuild {
+            script: Script { name: "nvenc.sh", text: include_str!("scripts/nvenc.sh") },
+            packages: &[],
+            links: "",
+        }),
+    },
+    Library {
+        name: "openh264",
+        flags: &["--enable-libopenh264"],
+        package: &["libopenh264-dev"],
+        build: Some(LibraryBuild {
+            script: Script { name: "openh264.sh", text: include_str!("scripts/openh264.sh") },
+            packages: &["meson", "nasm", "ninja-build"],
+            links: "-lstdc++",
+        }),
+    },
     distribution("opus", &["--enable-libopus"], &["libopus-dev"]),
     Library {
         name: "svt-av1",
@@ -84,6 +107,7 @@ const LIBRARIES: &[Library] = &[
         build: Some(LibraryBuild {
             script: Script { name: "svt-av1.sh", text: include_str!("scripts/svt-av1.sh") },
             packages: &["cmake", "nasm", "ninja-build"],
+            links: "",
         }),
     },
     distribution("vaapi", &["--enable-vaapi"], &["libdrm-dev", "libva-dev"]),
@@ -164,7 +188,25 @@ impl Declared for FfmpegSpec {
         // Collected before anything returns, so that every library reports its problems.
         let libraries: Vec<_> = libraries.collect();
         let libraries = libraries.into_iter().collect::<Option<Vec<_>>>()?;
+        check_nvenc(source.as_ref()?, &libraries, problems);
         Some(Box::new(Ffmpeg { source: source?, libraries }))
+    }
+}
+
+/// Headers from 12.2 on renamed what FFmpeg before 7.0 uses. Source: mpv#14269.
+fn check_nvenc(ffmpeg: &SourceArchive, libraries: &[Chosen<SourceArchive>], problems: &mut Problems) {
+    let number = |version: &str, place: usize| -> u32 {
+        version.split('.').nth(place).and_then(|part| part.parse().ok()).unwrap_or_default()
+    };
+    let Some(nvenc) = libraries.iter().find(|chosen| chosen.library.name == "nvenc") else { return };
+    let Some(headers) = &nvenc.source else { return };
+    let version = headers.version.as_str();
+    if number(ffmpeg.version.as_str(), 0) < 7 && (number(version, 0), number(version, 1)) >= (12, 2) {
+        problems.error_with_help(
+            nvenc.span,
+            format!("FFmpeg {} cannot be built with the NVIDIA headers {version}", ffmpeg.version),
+            "take `nvenc: 12.1.14.0`, or FFmpeg 7.1 or newer",
+        );
     }
 }
 
@@ -180,11 +222,15 @@ impl Component for Ffmpeg {
         let mut packages = BUILD_PACKAGES.to_vec();
         let mut flags: Vec<_> = FLAGS.to_vec();
         let mut built = Vec::new();
+        // Static libraries need libm and threads; `pkg-config --static` would say so, but would ask for the static parts
+        // of the distribution's libraries as well.
+        let mut links = vec!["-lm", "-lpthread"];
         for chosen in &self.libraries {
             flags.extend(chosen.library.flags);
             match (&chosen.source, &chosen.library.build) {
                 (Some(source), Some(build)) => {
                     built.push(build_library(chosen, source, build, planner));
+                    links.extend(Some(build.links).filter(|links| !links.is_empty()));
                 }
                 _ => packages.extend(chosen.library.package),
             }
@@ -192,6 +238,7 @@ impl Component for Ffmpeg {
         let root = planner.toolchain(&label, &packages, span);
         let source = planner.source(&label, &self.source);
         let mut run = planner.compile(&BUILD, root, source, PREFIX);
+        run.env.push(("EXTRA_LIBS".to_owned(), links.join(" ")));
         run.argv.extend(flags.iter().map(|&flag| flag.to_owned()));
         let mut search = Vec::new();
         for (prefix, tree) in built {

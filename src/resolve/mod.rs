@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use crate::components::{Component, Declared, System};
 use crate::diagnostic::{Diagnostic, Problems};
-use crate::spec::{At, Command, ImageSettings, Name, Spec, Status, Test, Version};
+use crate::spec::{At, Command, ImageSettings, Name, PlatformName, Spec, Status, Test, Version};
 
 /// A spec in which nothing is left to choose.
 #[derive(Debug)]
@@ -53,6 +53,7 @@ pub fn resolve(spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node, Ve
     let mut problems = Problems::default();
     facts.check_supported(spec.base.span, &mut problems);
     let context = Context { facts: &facts, components: &spec.components, files: &inputs.files };
+    check_platform(&spec.platforms, &facts, &mut problems);
     check_status(spec.status.as_ref(), inputs, &mut problems);
     let components: Vec<_> = spec
         .components
@@ -81,6 +82,19 @@ pub fn resolve(spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node, Ve
         tests: spec.tests,
         warnings: problems.into_warnings(),
     })
+}
+
+/// Reports a platform that the spec is not meant for.
+fn check_platform(platforms: &[At<PlatformName>], facts: &BaseFacts, problems: &mut Problems) {
+    let wanted = format!("linux/{}", facts.architecture);
+    let Some(first) = platforms.first() else { return };
+    if platforms.iter().all(|platform| platform.value.as_str() != wanted) {
+        problems.error_with_help(
+            first.span,
+            format!("the spec is not meant for {wanted}"),
+            format!("build it with `--platform {first}`, on a builder that can, or add the platform here"),
+        );
+    }
 }
 
 /// Says what it means to build a spec of this status; one that is archived is not built by accident.

@@ -65,6 +65,10 @@ checked_text! {
     ContextPath
 }
 checked_text! {
+    /// A platform as BuildKit writes it, such as `linux/amd64`.
+    PlatformName
+}
+checked_text! {
     /// A time zone of the IANA database, such as `Europe/Berlin`.
     TimeZone
 }
@@ -316,6 +320,16 @@ impl ContextPath {
     }
 }
 
+impl PlatformName {
+    /// Reads one of the platforms that components can be built for.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "linux/amd64" | "linux/arm64" => Ok(Self(text.to_owned())),
+            _ => Err("write `linux/amd64` or `linux/arm64`".to_owned()),
+        }
+    }
+}
+
 impl TimeZone {
     /// Reads the name of a time zone.
     pub fn parse(text: &str) -> Result<Self, String> {
@@ -476,6 +490,8 @@ mod tests {
 
     #[test]
     fn settings_of_the_system() {
+        check(PlatformName::parse, &["linux/amd64", "linux/arm64"], &HOSTILE);
+        check(PlatformName::parse, &[], &["amd64", "windows/amd64", "linux/arm/v7"]);
         check(TimeZone::parse, &["Etc/UTC", "UTC", "Etc/GMT+5", "America/Port-au-Prince"], &HOSTILE);
         check(TimeZone::parse, &[], &["/etc/passwd", "Etc/", "Etc/../UTC"]);
         check(Locale::parse, &["en_US.UTF-8", "C.UTF-8", "ast_ES.UTF-8"], &HOSTILE);

@@ -14,8 +14,8 @@ pub use command::Command;
 pub use decode::{Fields, boolean, checked, entries, items, list, text};
 pub use extend::{Document, document, merge, to_text};
 pub use grammar::{
-    ContextPath, DebianPackage, EnvName, FileMode, ImagePath, ImageReference, Locale, Name, Requirement,
-    Sha256, TimeZone, Url, UserId, UserName, Version,
+    ContextPath, DebianPackage, EnvName, FileMode, ImagePath, ImageReference, Locale, Name, PlatformName,
+    Requirement, Sha256, TimeZone, Url, UserId, UserName, Version,
 };
 pub use image::ImageSettings;
 pub use node::{MAX_BYTES, Node, Scalar, Value, parse as parse_yaml};
@@ -35,6 +35,8 @@ pub struct Spec {
     pub status: Option<At<Status>>,
     /// The image everything stands on.
     pub base: At<ImageReference>,
+    /// The platforms that it is meant for; none for any.
+    pub platforms: Vec<At<PlatformName>>,
     /// The packages of the distribution.
     pub system: System,
     /// The declared components in the order of the registry, whatever their order in the text.
@@ -79,6 +81,12 @@ fn decode_spec(root: &Node, problems: &mut Problems) -> Option<Spec> {
     let base = fields.require("base", "debian:13", problems);
     let base = base.and_then(|node| checked("an image", node, problems, ImageReference::parse));
     let status = fields.take("status").and_then(|node| Status::decode(node, problems));
+    let platforms = match fields.take("platforms") {
+        Some(node) => items("`platforms`", node, problems, |node, problems| {
+            checked("a platform", node, problems, PlatformName::parse)
+        }),
+        None => Vec::new(),
+    };
     let system = match fields.take("system") {
         Some(node) => System::decode(node, problems),
         None => Some(System::empty(root.span)),
@@ -101,5 +109,15 @@ fn decode_spec(root: &Node, problems: &mut Problems) -> Option<Spec> {
     };
     fields.finish(problems);
     test::refuse_equal_names(&tests, problems);
-    Some(Spec { name: name?, status, base: base?, system: system?, components, image, commands, tests })
+    Some(Spec {
+        name: name?,
+        status,
+        base: base?,
+        platforms,
+        system: system?,
+        components,
+        image,
+        commands,
+        tests,
+    })
 }

@@ -7,6 +7,7 @@ mod components;
 mod contexts;
 mod crates;
 mod entrypoint;
+mod families;
 mod graph;
 mod harness;
 mod media_node;

@@ -1,0 +1,191 @@
+//! The specs of the image families, from text to LLB without a daemon; and what is refused before anything is downloaded.
+
+#![expect(clippy::expect_used, reason = "helpers of tests")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use buildkit_llb::{Definition, Output, Platform, Source, SourceFile};
+use edgenode::diagnostic::{Diagnostic, Problems};
+use edgenode::lower::{Target, lower};
+use edgenode::plan::plan;
+use edgenode::resolve::{BaseFacts, Inputs, Node, OsRelease, resolve};
+use edgenode::spec::{Node as Yaml, Spec, decode, document, merge, parse};
+
+fn facts(spec: &Spec, architecture: &str) -> BaseFacts {
+    let release = match spec.base.value.as_str() {
+        base if base.contains("ubuntu:24.04") => "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=24.04\n",
+        base if base.contains("ubuntu:22.04") => "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=22.04\n",
+        _ => "ID=debian\nVERSION_ID=13\n",
+    };
+    BaseFacts {
+        reference: format!("{}@sha256:{}", spec.base, "0".repeat(64)),
+        architecture: architecture.to_owned(),
+        os_release: OsRelease::parse(release),
+        env: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
+    }
+}
+
+fn specs() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("specs");
+    let mut specs = Vec::new();
+    for directory in ["", "experimental", "archive"] {
+        let Ok(entries) = fs::read_dir(root.join(directory)) else { continue };
+        specs.extend(entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some()));
+    }
+    specs.sort();
+    specs
+}
+
+/// Reads a spec and what it extends, whose paths count from `specs/`.
+fn load(path: &Path) -> Spec {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("specs");
+    let mut problems = Problems::default();
+    let mut roots: Vec<Yaml> = Vec::new();
+    let mut next = Some(path.to_owned());
+    while let Some(path) = next {
+        let text = fs::read_to_string(&path).expect("the file is there");
+        let document = document(&text, roots.len() as u8, &mut problems).expect("YAML");
+        roots.push(document.root);
+        next = document.extends.map(|path| root.join(path.value.as_str()));
+    }
+    let merged = roots.into_iter().rev().reduce(merge).expect("a spec");
+    decode(&merged, problems).unwrap_or_else(|found| panic!("{}: {found:#?}", path.display()))
+}
+
+fn inputs() -> Inputs {
+    Inputs {
+        build_args: [("EDGENODE_ARCHIVED".to_owned(), "true".to_owned())].into(),
+        files: [
+            ("good.txt".to_owned(), "six\n".to_owned()),
+            ("bad.txt".to_owned(), "six\n-r x\n".to_owned()),
+        ]
+        .into(),
+    }
+}
+
+fn llb(node: Node, architecture: &str) -> String {
+    let plan = plan(node);
+    let platform = Platform::parse(&format!("linux/{architecture}")).expect("a platform");
+    let base = Source::image("base").platform(&platform).output();
+    let context = Source::local("context").output();
+    let target =
+        Target { platform: &platform, base, context, can_merge: true, cache_namespace: "", no_cache: false };
+    let output: Output = lower(&plan, &target).output(plan.image);
+    let files = vec![SourceFile::default(); 8];
+    let labels: String =
+        plan.config.labels.iter().map(|(key, value)| format!("label {key}={value}\n")).collect();
+    let env: String =
+        plan.config.environment(&[]).iter().map(|(key, value)| format!("env {key}={value}\n")).collect();
+    format!("{}\n{labels}{env}", Definition::marshal(&output, &files).expect("a valid graph").to_text())
+}
+
+#[test]
+fn every_spec_is_lowered_for_each_of_its_platforms() {
+    let specs = specs();
+    assert!(specs.len() >= 2, "{specs:?}");
+    for path in specs {
+        let platforms: Vec<String> = load(&path).platforms.iter().map(ToString::to_string).collect();
+        assert!(!platforms.is_empty(), "{} names no platform", path.display());
+        for platform in platforms {
+            let spec = load(&path);
+            let architecture = platform.trim_start_matches("linux/");
+            let facts = facts(&spec, architecture);
+            let node = resolve(spec, facts, &inputs())
+                .unwrap_or_else(|found| panic!("{} for {platform}: {found:#?}", path.display()));
+            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            insta::assert_snapshot!(format!("{name}_{architecture}"), llb(node, architecture));
+        }
+    }
+}
+
+/// The one line of what is wrong with a spec.
+fn refusal(fields: &str, architecture: &str) -> String {
+    let text = format!("name: n\nbase: debian:13\n{fields}");
+    let found = parse(&text).and_then(|spec| {
+        let facts = facts(&spec, architecture);
+        resolve(spec, facts, &inputs())
+    });
+    let found = found.err().unwrap_or_default();
+    found.iter().map(Diagnostic::line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_cannot_work_is_refused_before_the_first_download() {
+    let python = "python: {version: 3.13.5}\n";
+    let cases = [
+        (
+            "torch: {version: 2.5.1, channel: cpu}\n",
+            "4:18: torch 2.5.1 has no wheels for Python 3.13; take a Python from 3.9 to 3.12, or torch 2.6.0, ",
+        ),
+        ("torch: {version: 2.99, channel: cpu}\n", "the catalog does not know torch 2.99; it knows 2.5.1, "),
+        (
+            "torch: {version: 2.12.0, channel: cu128}\n",
+            "torch 2.12.0 has no channel `cu128`; it has cpu, cu126, cu130, pypi; `cu128` exists for 2.7.0, ",
+        ),
+        ("torch: {version: 2.9.1, channel: cpuu}\n", "did you mean `cpu`?"),
+        ("torch: 2.9.1\n", "`torch` is a mapping with `version` and `channel`"),
+        ("onnxruntime: {version: 1.23.2, flavour: gpu}\n", "the flavour `gpu` needs the CUDA libraries"),
+        ("onnxruntime: {version: 1.23.2, flavour: opnvino}\n", "did you mean `openvino`?"),
+        ("wheels: {files: [gone.txt]}\n", "`gone.txt` is not in the build context"),
+        ("wheels: {files: [bad.txt]}\n", "`bad.txt`, line 2: this is not a Python requirement"),
+        ("wheels: {cpu_baseline: x86}\n", "write `x86-64` or `x86-64-v2`"),
+        (
+            "nodejs: 19.0.0\n",
+            "the catalog does not know nodejs-amd64 19.0.0; it knows 20.18.0, 20.19.5; for another",
+        ),
+        (
+            "docker: 28.5.2\n",
+            "the catalog does not know docker-amd64 28.5.2; it knows no release of it; for another",
+        ),
+        ("ngrok: {version: 3.2.1, sha256: SUM}\n", "nobody knows where ngrok-amd64 is published; add `url:`"),
+        (
+            "ffmpeg: {version: 6.1.1, libraries: {nvenc: 13.0.19.0}}\n",
+            "take `nvenc: 12.1.14.0`, or FFmpeg 7.1",
+        ),
+        ("files: [{from: ../x, to: /x}]\n", "`../x` is not a path in the build context"),
+        ("files: [{from: x, to: /x}, {from: x, to: /x}]\n", "`x` is put at `/x` for the second time"),
+        ("files: [{from: x, to: /x, mode: rwx}]\n", "write the permissions in octal, such as `0644`"),
+        ("commands: [{name: c, run: []}]\n", "a command has no program"),
+        ("system: {timezone: ../etc/passwd}\n", "write a time zone such as `Etc/UTC`"),
+        ("system: {locale: english}\n", "write a locale such as `en_US.UTF-8`"),
+        ("system: {users: [{name: Root, id: 1}]}\n", "a user's name has lower-case letters"),
+        (
+            "system: {users: [{name: a, id: 7}, {name: b, id: 7}]}\n",
+            "the user `b` has a name or number that is taken",
+        ),
+        ("status: prodution\n", "did you mean `production`?"),
+        (
+            "platforms: [linux/arm64]\n",
+            "4:13: the spec is not meant for linux/amd64; build it with `--platform linux/arm64`",
+        ),
+        ("platforms: [arm64]\n", "write `linux/amd64` or `linux/arm64`"),
+    ];
+    for (fields, expected) in cases {
+        let fields = fields.replace("SUM", &"0".repeat(64));
+        let found = refusal(&format!("{python}{fields}"), "amd64");
+        assert!(found.contains(expected), "{fields}: {expected:?} is not in {found:?}");
+    }
+    for component in [
+        "torch: {version: 2.9.1, channel: cpu}",
+        "onnxruntime: 1.23.2",
+        "openvino: 2025.4.1",
+        "transformers: 4.57.1",
+    ] {
+        let key = component.split(':').next().unwrap_or_default();
+        let found = refusal(&format!("{component}\n"), "amd64");
+        assert!(
+            found.contains(&format!("`{key}` is installed into `python`, which the spec does not have")),
+            "{found}"
+        );
+    }
+    let found = refusal(&format!("{python}onnxruntime: {{version: 1.23.0, flavour: openvino}}\n"), "arm64");
+    assert!(found.contains("the flavour `openvino` has no wheels for arm64"), "{found}");
+}
+
+#[test]
+fn what_works_is_not_refused() {
+    let fields = "python: {version: 3.13.5}\ntorch: {version: 2.9, channel: cu128}\nstatus: archived\n\
+                  onnxruntime: {version: 1.23.2, flavour: gpu}\nwheels: {files: [good.txt]}\nplatforms: [linux/amd64]\n";
+    assert_eq!(refusal(fields, "amd64"), "");
+}
