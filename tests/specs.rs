@@ -143,6 +143,20 @@ fn what_cannot_work_is_refused_before_the_first_download() {
             "ffmpeg: {version: 6.1.1, libraries: {nvenc: 13.0.19.0}}\n",
             "take `nvenc: 12.1.14.0`, or FFmpeg 7.1",
         ),
+        ("tensorrt: 10.13.3.9\n", "4:11: TensorRT needs the CUDA libraries"),
+        ("torch: {version: 2.9.1, channel: cpu}\ntensorrt: 10.13.3.9\n", "TensorRT needs the CUDA libraries"),
+        (
+            "torch: {version: 2.9.1, channel: cu130}\ntensorrt: 10.9.0.34\n",
+            "TensorRT 10.9.0.34 is not built for CUDA 13 with Python 3.13; take TensorRT 10.13.2.6, ",
+        ),
+        (
+            "torch: {version: 2.9.1, channel: cu128}\ntensorrt: 9.0.0.1\n",
+            "the catalog does not know TensorRT 9.0.0.1",
+        ),
+        (
+            "ffmpeg: {version: 7.1.5, libraries: {nvenc: 13.0.19.0}}\n",
+            "`nvenc` is of use on NVIDIA machines only",
+        ),
         ("files: [{from: ../x, to: /x}]\n", "`../x` is not a path in the build context"),
         ("files: [{from: x, to: /x}, {from: x, to: /x}]\n", "`x` is put at `/x` for the second time"),
         ("files: [{from: x, to: /x, mode: rwx}]\n", "write the permissions in octal, such as `0644`"),
@@ -185,7 +199,7 @@ fn what_cannot_work_is_refused_before_the_first_download() {
 
 #[test]
 fn what_works_is_not_refused() {
-    let fields = "python: {version: 3.13.5}\ntorch: {version: 2.9, channel: cu128}\nstatus: archived\n\
+    let fields = "python: {version: 3.13.5}\ntorch: {version: 2.9, channel: cu128}\ntensorrt: 10.9.0\nstatus: archived\n\
                   onnxruntime: {version: 1.23.2, flavour: gpu}\nwheels: {files: [good.txt]}\nplatforms: [linux/amd64]\n";
     assert_eq!(refusal(fields, "amd64"), "");
 }

@@ -1,7 +1,9 @@
 //! Facts that are kept as data beside the code, each with its source.
 
+mod tensorrt;
 mod torch;
 
+pub use tensorrt::{TensorRtRelease, tensorrt_releases};
 pub use torch::{TorchRelease, torch_releases};
 
 use crate::diagnostic::Problems;

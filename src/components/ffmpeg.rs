@@ -176,7 +176,7 @@ impl Declared for FfmpegSpec {
         REGISTRATION.key
     }
 
-    fn resolve(&self, _: &Context<'_>, _: Span, problems: &mut Problems) -> Option<Box<dyn Component>> {
+    fn resolve(&self, context: &Context<'_>, _: Span, problems: &mut Problems) -> Option<Box<dyn Component>> {
         let source = self.source.resolve(REGISTRATION.key, problems);
         let libraries = self.libraries.iter().map(|chosen| {
             let source = match &chosen.source {
@@ -188,17 +188,29 @@ impl Declared for FfmpegSpec {
         // Collected before anything returns, so that every library reports its problems.
         let libraries: Vec<_> = libraries.collect();
         let libraries = libraries.into_iter().collect::<Option<Vec<_>>>()?;
-        check_nvenc(source.as_ref()?, &libraries, problems);
+        check_nvenc(source.as_ref()?, context, &libraries, problems);
         Some(Box::new(Ffmpeg { source: source?, libraries }))
     }
 }
 
 /// Headers from 12.2 on renamed what FFmpeg before 7.0 uses. Source: mpv#14269.
-fn check_nvenc(ffmpeg: &SourceArchive, libraries: &[Chosen<SourceArchive>], problems: &mut Problems) {
+fn check_nvenc(
+    ffmpeg: &SourceArchive,
+    context: &Context<'_>,
+    libraries: &[Chosen<SourceArchive>],
+    problems: &mut Problems,
+) {
     let number = |version: &str, place: usize| -> u32 {
         version.split('.').nth(place).and_then(|part| part.parse().ok()).unwrap_or_default()
     };
     let Some(nvenc) = libraries.iter().find(|chosen| chosen.library.name == "nvenc") else { return };
+    if context.cuda().is_none() {
+        problems.error_with_help(
+            nvenc.span,
+            "`nvenc` is of use on NVIDIA machines only, which the spec is not for",
+            "add `torch:` with a CUDA channel, or leave `nvenc` out",
+        );
+    }
     let Some(headers) = &nvenc.source else { return };
     let version = headers.version.as_str();
     if number(ffmpeg.version.as_str(), 0) < 7 && (number(version, 0), number(version, 1)) >= (12, 2) {

@@ -11,6 +11,7 @@ mod openvino;
 mod prebuilt;
 mod python;
 mod system;
+mod tensorrt;
 mod torch;
 mod transformers;
 mod uv;
@@ -43,6 +44,7 @@ pub const REGISTRY: &[Registration] = &[
     ngrok::REGISTRATION,
     uv::REGISTRATION,
     torch::REGISTRATION,
+    tensorrt::REGISTRATION,
     onnxruntime::REGISTRATION,
     openvino::REGISTRATION,
     transformers::REGISTRATION,
@@ -58,6 +60,11 @@ pub trait Declared: Debug + Send + Sync {
 
     /// Its release, for components that only fit certain ones.
     fn version(&self) -> Option<&Version> {
+        None
+    }
+
+    /// The major release of the CUDA libraries that it brings.
+    fn cuda(&self) -> Option<u32> {
         None
     }
 

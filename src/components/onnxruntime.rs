@@ -1,7 +1,7 @@
 //! `onnxruntime:` ONNX Runtime in one of its flavours. They share the name that programs import, so an image has one.
 
 use super::wheels::{WheelRequest, Wheels, installer};
-use super::{Component, Declared, Registration, torch};
+use super::{Component, Declared, Registration};
 use crate::diagnostic::Problems;
 use crate::resolve::Context;
 use crate::spec::{At, Fields, Node, Span, Value, Version, checked, text};
@@ -72,7 +72,7 @@ impl Declared for OnnxRuntimeSpec {
                 "take `cpu`, or build for linux/amd64",
             );
         }
-        if self.flavour.value == "gpu" && !context.has(torch::REGISTRATION.key) {
+        if self.flavour.value == "gpu" && context.cuda().is_none() {
             problems.error_with_help(
                 self.flavour.span,
                 "the flavour `gpu` needs the CUDA libraries, which the spec does not have",
@@ -87,6 +87,7 @@ impl Declared for OnnxRuntimeSpec {
             requirements: wanted.iter().map(|(_, package)| format!("{package}=={}", self.version)).collect(),
             packages: &["onnxruntime*"],
             exclude: others.iter().map(|(_, package)| (*package).to_owned()).collect(),
+            index: None,
             channel: None,
             installer: installer?,
             span,

@@ -1,9 +1,10 @@
 //! `torch:` PyTorch with torchvision and torchaudio, from the wheel channel of an accelerator.
 
-use super::wheels::{WheelRequest, Wheels, installer};
+use super::wheels::{WheelRequest, installer};
 use super::{Component, Declared, Registration, python};
 use crate::catalog::{TorchRelease, torch_releases};
 use crate::diagnostic::Problems;
+use crate::plan::Planner;
 use crate::resolve::Context;
 use crate::spec::{At, Fields, Node, Span, Value, Version, boolean, checked, text};
 use crate::suggest::nearest;
@@ -15,8 +16,26 @@ pub(super) const REGISTRATION: Registration = Registration { key: "torch", decod
 const INDEX_CHANNEL: &str = "pypi";
 
 /// What is installed in the component's group.
-const PACKAGES: [&str; 7] =
-    ["torch", "torchvision", "torchaudio", "triton", "pytorch-triton*", "cuda-*", "nvidia-*"];
+const PACKAGES: [&str; 5] = ["pytorch-triton*", "torch", "torchaudio", "torchvision", "triton"];
+
+/// The group of NVIDIA's libraries. They are most of the bytes, and stay as they are from one release of torch to the next.
+const CUDA_GROUP: &str = "cuda";
+const CUDA_PACKAGES: [&str; 14] = [
+    "cuda-*",
+    "nvidia-cublas*",
+    "nvidia-cuda-*",
+    "nvidia-cudnn*",
+    "nvidia-cufft*",
+    "nvidia-cufile*",
+    "nvidia-curand*",
+    "nvidia-cusolver*",
+    "nvidia-cusparse*",
+    "nvidia-nccl*",
+    "nvidia-nvjitlink*",
+    "nvidia-nvshmem*",
+    "nvidia-nvtx*",
+    "nvidia-nvvm*",
+];
 
 #[derive(Debug)]
 struct TorchSpec {
@@ -56,6 +75,19 @@ impl Declared for TorchSpec {
         REGISTRATION.key
     }
 
+    /// The channel's name says it; that of the index itself is the release's usual one.
+    fn cuda(&self) -> Option<u32> {
+        match self.channel.value.strip_prefix("cu") {
+            Some(digits) => digits.get(..2)?.parse().ok(),
+            None if self.channel.value == INDEX_CHANNEL => {
+                let minor: u32 = self.version.value.as_str().split('.').nth(1)?.parse().ok()?;
+                // The public index has builds for CUDA 13 from torch 2.11 on. Source: the packages' metadata.
+                Some(if minor >= 11 { 13 } else { 12 })
+            }
+            None => None,
+        }
+    }
+
     fn resolve(
         &self,
         context: &Context<'_>,
@@ -74,16 +106,38 @@ impl Declared for TorchSpec {
             requirements.push(format!("torchaudio=={}", release.audio));
         }
         let channel = Some(self.channel.value.clone()).filter(|channel| channel != INDEX_CHANNEL);
-        Some(Box::new(Wheels(WheelRequest {
+        let torch = WheelRequest {
             group: REGISTRATION.key,
             version: release.torch,
             requirements,
             packages: &PACKAGES,
             exclude: Vec::new(),
+            index: None,
             channel,
             installer: installer?,
             span,
-        })))
+        };
+        let cuda = self.cuda().map(|major| WheelRequest {
+            group: CUDA_GROUP,
+            version: major.to_string(),
+            requirements: Vec::new(),
+            packages: &CUDA_PACKAGES,
+            ..torch.clone()
+        });
+        Some(Box::new(Torch { torch, cuda }))
+    }
+}
+
+#[derive(Debug)]
+struct Torch {
+    torch: WheelRequest,
+    cuda: Option<WheelRequest>,
+}
+
+impl Component for Torch {
+    fn plan(&self, _: Span, planner: &mut Planner) {
+        planner.request_wheels(self.torch.clone());
+        self.cuda.iter().for_each(|cuda| planner.request_wheels(cuda.clone()));
     }
 }
 

@@ -37,6 +37,7 @@ impl Declared for TransformersSpec {
             requirements: vec![format!("transformers=={}", self.version)],
             packages: &["hf-xet", "huggingface-hub", "safetensors", "tokenizers", "transformers"],
             exclude: Vec::new(),
+            index: None,
             channel: None,
             installer,
             span,

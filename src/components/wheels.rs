@@ -36,6 +36,8 @@ pub struct WheelRequest {
     pub packages: &'static [&'static str],
     /// Packages that must not be in the image, whoever asks for them.
     pub exclude: Vec<String>,
+    /// A package index that is asked before the public one.
+    pub index: Option<String>,
     /// PyTorch's wheel channel, such as `cu128`.
     pub channel: Option<String>,
     /// Who installs.
@@ -157,6 +159,7 @@ impl Declared for WheelsSpec {
             requirements,
             packages: &[],
             exclude: self.exclude.iter().map(ToString::to_string).collect(),
+            index: None,
             channel: None,
             installer: installer?,
             span,
@@ -216,6 +219,7 @@ pub fn install_wheels(planner: &mut Planner) {
         uv,
         folder: first.installer.url.file_name().trim_end_matches(".tar.gz").to_owned(),
         channel: requests.iter().find_map(|request| request.channel.clone()),
+        indexes: requests.iter().filter_map(|request| request.index.clone()).collect(),
     };
     let chosen = choose(&requests, &tools, planner);
     for request in &requests {
@@ -239,6 +243,7 @@ struct Tools {
     uv: StepId,
     folder: String,
     channel: Option<String>,
+    indexes: Vec<String>,
 }
 
 impl Tools {
@@ -256,6 +261,9 @@ impl Tools {
             ("UV".to_owned(), format!("{uv_dir}/{}/uv", self.folder)),
             ("UV_CACHE_DIR".to_owned(), cache.clone()),
         ]);
+        if !self.indexes.is_empty() {
+            run.env.push(("UV_INDEX".to_owned(), self.indexes.join(" ")));
+        }
         if let Some(channel) = &self.channel {
             run.env.push(("UV_TORCH_BACKEND".to_owned(), channel.clone()));
         }

@@ -137,6 +137,11 @@ impl Context<'_> {
         self.components.iter().find(|component| component.value.key() == key)?.value.version()
     }
 
+    /// The major release of the CUDA libraries that a component of the spec brings.
+    pub fn cuda(&self) -> Option<u32> {
+        self.components.iter().find_map(|component| component.value.cuda())
+    }
+
     /// The text of a file of the build context that the spec reads; `None` where there is no such file.
     pub fn file(&self, path: &str) -> Option<&str> {
         self.files.get(path).map(String::as_str)

@@ -84,6 +84,55 @@ fn a_cut_of_the_cpu_family() {
     check_config(&cut().push("families/cpu-cut"));
 }
 
+/// The GPU family, with TensorRT's libraries from a stand-in of NVIDIA's index.
+#[cfg(feature = "e2e-full")]
+#[test]
+fn the_gpu_family() {
+    let server = crate::harness::Server::start();
+    let wheel = "tensorrt_cu12_libs-10.13.3.9-py3-none-any.whl";
+    let (file, digest) = server.put(&format!("/{wheel}"), libraries());
+    let page = format!("<a href='{file}#sha256={digest}'>{wheel}</a>");
+    let (page, _) = server.put("/simple/tensorrt-cu12-libs/", page.into_bytes());
+    let index = page.trim_end_matches("tensorrt-cu12-libs/");
+    let changes = format!(
+        "{WHOLE}  - name: tensorrt-is-one-release
+    run: [python3, -m, pip, list]
+    stdout_contains: [tensorrt_cu12_bindings 10.13.3.9, tensorrt_cu12_libs     10.13.3.9]
+tensorrt: {{version: 10.13.3.9, index: '{index}'}}
+"
+    );
+    let reports = family("base_edge_node_amd64_gpu", &changes).with("--target", "test").files();
+    let torch = std::fs::read_to_string(reports.path().join("torch-has-cuda.txt")).expect("read");
+    assert!(torch.starts_with("12.8"), "{torch}");
+    // No library is there twice.
+    let image = family("base_edge_node_amd64_gpu", &changes).push("families/gpu");
+    let script = "find /opt/python /usr/local -name 'libcu*.so.[0-9]*' -o -name 'libnv*.so.[0-9]*' | sed 's|.*/||' | sort | uniq -d";
+    let twice = format!(
+        "FROM {image}\nRUN twice=$({script}) && test -z \"$twice\" || {{ echo \"$twice\"; exit 1; }}\n"
+    );
+    Build::raw(twice.as_bytes()).succeed();
+}
+
+/// A wheel by the name of TensorRT's libraries, with nothing in it that runs.
+#[cfg(feature = "e2e-full")]
+fn libraries() -> Vec<u8> {
+    let python = "
+import io, sys, zipfile
+info = 'tensorrt_cu12_libs-10.13.3.9.dist-info/'
+files = {'tensorrt_libs/__init__.py': '', info + 'METADATA': 'Metadata-Version: 2.1\\nName: tensorrt-cu12-libs\\nVersion: 10.13.3.9\\n',
+         info + 'WHEEL': 'Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n'}
+files[info + 'RECORD'] = ''.join(f'{name},,\\n' for name in [*files, info + 'RECORD'])
+out = io.BytesIO()
+with zipfile.ZipFile(out, 'w') as wheel:
+    for name, text in files.items():
+        wheel.writestr(name, text)
+sys.stdout.buffer.write(out.getvalue())
+";
+    let output = std::process::Command::new("python3").args(["-c", python]).output().expect("python3 starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
 #[cfg(feature = "e2e-full")]
 #[test]
 fn the_cpu_family() {

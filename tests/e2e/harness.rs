@@ -227,8 +227,10 @@ impl Server {
                         Some(body) => ("200 OK", body),
                         None => ("404 Not Found", Vec::new()),
                     };
+                    // A path like a directory's is a page of a package index.
+                    let kind = if path.ends_with('/') { "text/html" } else { "application/octet-stream" };
                     let head = format!(
-                        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
                         body.len()
                     );
                     let _ = stream.write_all(head.as_bytes());
