@@ -19,6 +19,7 @@ fn to_llb(text: &str, platform: &Platform) -> Vec<u8> {
         architecture: "amd64".to_owned(),
         os_release: OsRelease::parse("ID=debian\nVERSION_ID=13\n"),
         env: Vec::new(),
+        files: std::collections::BTreeMap::new(),
     };
     let base = Source::image(&facts.reference).platform(platform).output();
     let plan = plan(

@@ -23,6 +23,8 @@ pub struct EdgeNode;
 const LANGUAGE: &str = "YAML";
 /// No `os-release` comes near.
 const MAX_OS_RELEASE_BYTES: usize = 1 << 16;
+/// What is read of a file of the base image that tells what the image has.
+const MAX_INSPECTED_BYTES: usize = 1 << 16;
 /// The target that is the spec itself, with everything it extends merged into it.
 const SPEC_TARGET: &str = "spec";
 
@@ -143,11 +145,17 @@ impl Build {
         let os_release =
             gateway.read_file_opt(&root, "/etc/os-release", MAX_OS_RELEASE_BYTES).await.map_err(at)?;
         let os_release = String::from_utf8_lossy(&os_release.unwrap_or_default()).into_owned();
+        let mut files = BTreeMap::new();
+        for path in spec.inspects() {
+            let data = gateway.read_file_opt(&root, &path, MAX_INSPECTED_BYTES).await.map_err(at)?;
+            files.extend(data.map(|data| (path, String::from_utf8_lossy(&data).into_owned())));
+        }
         let facts = BaseFacts {
             reference,
             architecture: platform.architecture.clone(),
             os_release: OsRelease::parse(&os_release),
             env: environment(&config),
+            files,
         };
         Ok(Base { output, facts, config })
     }

@@ -7,7 +7,7 @@ mod assemble;
 mod planner;
 
 pub use assemble::plan;
-pub use planner::{Planner, Provided, RUN_DIR, Script};
+pub use planner::{Interpreter, Planner, Provided, RUN_DIR, Script, Vendor};
 
 use crate::spec::{ImageSettings, Span};
 

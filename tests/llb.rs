@@ -18,6 +18,7 @@ fn facts() -> BaseFacts {
         architecture: "amd64".to_owned(),
         os_release: OsRelease::parse("ID=debian\nVERSION_ID=13\n"),
         env: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
+        files: std::collections::BTreeMap::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,25 @@ use edgenode::lower::{Target, lower};
 use edgenode::plan::plan;
 use edgenode::resolve::{BaseFacts, Inputs, Node, OsRelease, resolve};
 use edgenode::spec::{Node as Yaml, Spec, decode, document, merge, parse};
+
+/// What the images of vendors have, as far as specs ask for it.
+fn vendor_file(path: &str) -> Option<&'static str> {
+    match path {
+        "/opt/conda/include/python3.11/patchlevel.h" => Some("#define PY_VERSION \"3.11.14\"\n"),
+        "/opt/conda/lib/python3.11/os.py" | "/usr/local/lib/python3.13/os.py" => Some("r"),
+        "/opt/conda/lib/python3.11/site-packages/torch/version.py" => {
+            Some("__version__ = '2.9.1+cu128'\ndebug = False\ncuda: Optional[str] = '12.8'\n")
+        }
+        _ => None,
+    }
+}
+
+fn vendor_files(spec: &Spec) -> BTreeMap<String, String> {
+    spec.inspects()
+        .into_iter()
+        .filter_map(|path| Some((path.clone(), vendor_file(&path)?.to_owned())))
+        .collect()
+}
 
 fn facts(spec: &Spec, architecture: &str) -> BaseFacts {
     let release = match spec.base.value.as_str() {
@@ -23,6 +43,7 @@ fn facts(spec: &Spec, architecture: &str) -> BaseFacts {
         architecture: architecture.to_owned(),
         os_release: OsRelease::parse(release),
         env: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
+        files: vendor_files(spec),
     }
 }
 
@@ -143,6 +164,10 @@ fn what_cannot_work_is_refused_before_the_first_download() {
             "ffmpeg: {version: 6.1.1, libraries: {nvenc: 13.0.19.0}}\n",
             "take `nvenc: 12.1.14.0`, or FFmpeg 7.1",
         ),
+        (
+            "torch: vendor\n",
+            "4:8: the base image has no torch: /opt/python/lib/python3.13/site-packages/torch/version.py is not there",
+        ),
         ("tensorrt: 10.13.3.9\n", "4:11: TensorRT needs the CUDA libraries"),
         ("torch: {version: 2.9.1, channel: cpu}\ntensorrt: 10.13.3.9\n", "TensorRT needs the CUDA libraries"),
         (
@@ -180,6 +205,17 @@ fn what_cannot_work_is_refused_before_the_first_download() {
         let found = refusal(&format!("{python}{fields}"), "amd64");
         assert!(found.contains(expected), "{fields}: {expected:?} is not in {found:?}");
     }
+    for (python, expected) in [
+        (
+            "{version: 3.12, vendor: /opt/conda}",
+            "the base image has no Python 3.12 at /opt/conda; name the series",
+        ),
+        ("{version: 3.11.2, vendor: /opt/conda}", "no Python 3.11.2 at /opt/conda; it has 3.11.14 there"),
+        ("{version: 3.11, vendor: conda}", "the path must begin with `/`"),
+    ] {
+        let found = refusal(&format!("python: {python}\n"), "amd64");
+        assert!(found.contains(expected), "{python}: {expected:?} is not in {found:?}");
+    }
     for component in [
         "torch: {version: 2.9.1, channel: cpu}",
         "onnxruntime: 1.23.2",
@@ -202,4 +238,6 @@ fn what_works_is_not_refused() {
     let fields = "python: {version: 3.13.5}\ntorch: {version: 2.9, channel: cu128}\ntensorrt: 10.9.0\nstatus: archived\n\
                   onnxruntime: {version: 1.23.2, flavour: gpu}\nwheels: {files: [good.txt]}\nplatforms: [linux/amd64]\n";
     assert_eq!(refusal(fields, "amd64"), "");
+    let vendor = "python: {version: 3.11, vendor: /opt/conda}\ntorch: vendor\ntensorrt: 10.14.1.48\n";
+    assert_eq!(refusal(vendor, "amd64"), "");
 }

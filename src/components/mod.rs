@@ -53,6 +53,15 @@ pub const REGISTRY: &[Registration] = &[
     files::REGISTRATION,
 ];
 
+/// Where a Python lies in the image.
+#[derive(Clone, Debug)]
+pub struct PythonHome {
+    /// Its directory.
+    pub prefix: String,
+    /// The second number of its release.
+    pub series: u32,
+}
+
 /// A component as a spec declares it.
 pub trait Declared: Debug + Send + Sync {
     /// Its field at the top of a spec.
@@ -64,8 +73,18 @@ pub trait Declared: Debug + Send + Sync {
     }
 
     /// The major release of the CUDA libraries that it brings.
-    fn cuda(&self) -> Option<u32> {
+    fn cuda(&self, _context: &Context<'_>) -> Option<u32> {
         None
+    }
+
+    /// The Python that it brings.
+    fn python_home(&self) -> Option<PythonHome> {
+        None
+    }
+
+    /// The files of the base image that tell what the image already has, given the Python of the spec.
+    fn inspects(&self, _python: Option<&PythonHome>) -> Vec<String> {
+        Vec::new()
     }
 
     /// The files of the build context that it reads to choose.

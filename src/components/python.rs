@@ -1,12 +1,13 @@
-//! `python:` CPython built from its release archive into `/opt/python`, with a shared library and pip.
+//! `python:` CPython built from its release archive into `/opt/python`, with a shared library and pip; or the one that the
+//! base image has, where the spec says `vendor` and its place.
 //!
 //! The tree is self-contained: programs find `libpython` by their run path, so no `LD_LIBRARY_PATH` is needed.
 
-use super::{Component, Declared, Registration};
+use super::{Component, Declared, PythonHome, Registration};
 use crate::diagnostic::Problems;
-use crate::plan::{Planner, Provided, Script};
+use crate::plan::{Interpreter, Planner, Provided, Script, Vendor};
 use crate::resolve::{Context, SourceArchive, SourceFields};
-use crate::spec::{Fields, Node, Span, Version, boolean};
+use crate::spec::{At, Fields, ImagePath, Node, Span, Version, boolean, checked};
 
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "python", decode };
@@ -33,17 +34,41 @@ const BUILD_PACKAGES: [&str; 11] = [
 
 #[derive(Debug)]
 struct PythonSpec {
-    source: SourceFields,
-    optimize: bool,
+    origin: Origin,
+}
+
+/// Where Python comes from.
+#[derive(Debug)]
+enum Origin {
+    /// Its release archive.
+    Release { source: SourceFields, optimize: bool },
+    /// The base image has it at this place.
+    Vendor { version: At<Version>, prefix: At<ImagePath> },
 }
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     let mut fields = Fields::open("`python`", node, problems)?;
-    let source = SourceFields::decode(&mut fields, "3.13.5", problems);
-    let optimize = fields.take("optimize").and_then(|n| boolean("`optimize`", n, problems));
-    fields.finish(problems);
-    let source = source?;
-    let version = &source.version;
+    let origin = match fields.take("vendor") {
+        Some(place) => {
+            let prefix = checked("a directory", place, problems, ImagePath::parse);
+            let version = fields.require("version", "3.13", problems);
+            let version = version.and_then(|n| checked("a version", n, problems, Version::parse));
+            fields.finish(problems);
+            Origin::Vendor { version: version?, prefix: prefix? }
+        }
+        None => {
+            let source = SourceFields::decode(&mut fields, "3.13.5", problems);
+            let optimize = fields.take("optimize").and_then(|n| boolean("`optimize`", n, problems));
+            fields.finish(problems);
+            let source = source?;
+            refuse_series(&source.version, problems);
+            Origin::Release { source, optimize: optimize.is_some_and(|o| o.value) }
+        }
+    };
+    Some(Box::new(PythonSpec { origin }))
+}
+
+fn refuse_series(version: &At<Version>, problems: &mut Problems) {
     if version.value.as_str().split('.').count() < 3 {
         problems.error_with_help(
             version.span,
@@ -51,7 +76,6 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
             format!("name the release, such as `{version}.5`"),
         );
     }
-    Some(Box::new(PythonSpec { source, optimize: optimize.is_some_and(|o| o.value) }))
 }
 
 /// The second number of a release of Python 3: 13 for `3.13.5`.
@@ -60,18 +84,87 @@ pub(super) fn series(version: &Version) -> Option<u32> {
     (parts.next() == Some("3")).then(|| parts.next()?.parse().ok()).flatten()
 }
 
+/// The files that tell which Python is at a place: its header, which has the release, and its library.
+fn witnesses(prefix: &ImagePath, series: u32) -> [String; 2] {
+    [
+        format!("{prefix}/include/python3.{series}/patchlevel.h"),
+        format!("{prefix}/lib/python3.{series}/os.py"),
+    ]
+}
+
 impl Declared for PythonSpec {
     fn key(&self) -> &'static str {
         REGISTRATION.key
     }
 
     fn version(&self) -> Option<&Version> {
-        Some(&self.source.version.value)
+        Some(match &self.origin {
+            Origin::Release { source, .. } => &source.version.value,
+            Origin::Vendor { version, .. } => &version.value,
+        })
     }
 
-    fn resolve(&self, _: &Context<'_>, _: Span, problems: &mut Problems) -> Option<Box<dyn Component>> {
-        let source = self.source.resolve(REGISTRATION.key, problems)?;
-        Some(Box::new(Python { source, optimize: self.optimize }))
+    fn python_home(&self) -> Option<PythonHome> {
+        let prefix = match &self.origin {
+            Origin::Release { .. } => PREFIX.to_owned(),
+            Origin::Vendor { prefix, .. } => prefix.to_string(),
+        };
+        Some(PythonHome { prefix, series: series(self.version()?)? })
+    }
+
+    fn inspects(&self, _: Option<&PythonHome>) -> Vec<String> {
+        match &self.origin {
+            Origin::Vendor { version, prefix } => series(&version.value)
+                .map(|series| witnesses(&prefix.value, series).into())
+                .unwrap_or_default(),
+            Origin::Release { .. } => Vec::new(),
+        }
+    }
+
+    fn resolve(&self, context: &Context<'_>, _: Span, problems: &mut Problems) -> Option<Box<dyn Component>> {
+        match &self.origin {
+            Origin::Release { source, optimize } => {
+                let source = source.resolve(REGISTRATION.key, problems)?;
+                Some(Box::new(Python { source, optimize: *optimize }))
+            }
+            Origin::Vendor { version, prefix } => {
+                let [header, library] = witnesses(&prefix.value, series(&version.value)?);
+                let release = context.base_file(&header).and_then(|text| {
+                    Some(text.split("#define PY_VERSION").nth(1)?.split('"').nth(1)?.to_owned())
+                });
+                let wanted = version.value.as_str();
+                let fits = release
+                    .as_ref()
+                    .is_none_or(|release| release == wanted || release.starts_with(&format!("{wanted}.")));
+                if context.base_file(&library).is_none() || !fits {
+                    let help = match release {
+                        Some(release) => format!("it has {release} there"),
+                        None => {
+                            "name the series and the place of the Python that the base image has".to_owned()
+                        }
+                    };
+                    let message = format!("the base image has no Python {version} at {prefix}");
+                    problems.error_with_help(version.span, message, help);
+                    return None;
+                }
+                let version = release.unwrap_or_else(|| wanted.to_owned());
+                Some(Box::new(VendorPython { version, prefix: prefix.value.to_string() }))
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct VendorPython {
+    version: String,
+    prefix: String,
+}
+
+impl Component for VendorPython {
+    fn plan(&self, span: Span, planner: &mut Planner) {
+        let built_in = planner.toolchain(REGISTRATION.key, &[], span);
+        planner.set_interpreter(Interpreter { prefix: self.prefix.clone(), tree: None, built_in });
+        planner.keep(Vendor { name: REGISTRATION.key, version: self.version.clone(), packages: Vec::new() });
     }
 }
 
@@ -91,6 +184,7 @@ impl Component for Python {
             run.env.push(("OPTIMIZE".to_owned(), "1".to_owned()));
         }
         let tree = planner.run(format!("[{label}] build"), span, run);
+        planner.set_interpreter(Interpreter { prefix: PREFIX.to_owned(), tree: Some(tree), built_in: root });
         planner.provide(Provided {
             built_in: Some(root),
             path: vec![format!("{PREFIX}/bin")],

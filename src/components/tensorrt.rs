@@ -2,7 +2,7 @@
 //! Libraries and bindings are of one release by construction.
 
 use super::wheels::{WheelRequest, Wheels, installer};
-use super::{Component, Declared, Registration, python, torch};
+use super::{Component, Declared, PythonHome, Registration, torch};
 use crate::catalog::{TensorRtRelease, tensorrt_releases};
 use crate::diagnostic::Problems;
 use crate::plan::{Planner, Provided, TextFile};
@@ -55,9 +55,8 @@ impl Declared for TensorRtSpec {
         let installer = installer(REGISTRATION.key, context, span, problems);
         let release = self.release(problems);
         let cuda = self.cuda(context, span, problems);
-        let series = context.version(python::REGISTRATION.key).and_then(python::series);
-        let (release, cuda, series) = (release?, cuda?, series?);
-        self.check(&release, cuda, series, problems);
+        let (release, cuda, python) = (release?, cuda?, context.python_home()?);
+        self.check(&release, cuda, python.series, problems);
         let package = |part: &str| format!("tensorrt-cu{cuda}-{part}=={}", release.tensorrt);
         let index = self.index.as_ref().map_or(INDEX, |index| index.value.as_str());
         let wheels = Wheels(WheelRequest {
@@ -71,7 +70,7 @@ impl Declared for TensorRtSpec {
             installer: installer?,
             span,
         });
-        Some(Box::new(TensorRt { wheels, series }))
+        Some(Box::new(TensorRt { wheels, python }))
     }
 }
 
@@ -125,14 +124,16 @@ impl TensorRtSpec {
 #[derive(Debug)]
 struct TensorRt {
     wheels: Wheels,
-    series: u32,
+    python: PythonHome,
 }
 
 impl Component for TensorRt {
     fn plan(&self, span: Span, planner: &mut Planner) {
         self.wheels.plan(span, planner);
-        let path =
-            format!("{}/lib/python3.{}/site-packages/tensorrt/__init__.py", python::PREFIX, self.series);
+        let path = format!(
+            "{}/lib/python3.{}/site-packages/tensorrt/__init__.py",
+            self.python.prefix, self.python.series
+        );
         let module = TextFile { path, mode: 0o644, text: MODULE.to_owned() };
         let tree = planner.files("[tensorrt] module".to_owned(), vec![module]);
         planner.provide(Provided::new("tensorrt-module", self.wheels.0.version.clone(), tree, span));

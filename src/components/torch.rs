@@ -1,12 +1,12 @@
 //! `torch:` PyTorch with torchvision and torchaudio, from the wheel channel of an accelerator.
 
 use super::wheels::{WheelRequest, installer};
-use super::{Component, Declared, Registration, python};
+use super::{Component, Declared, PythonHome, Registration, python};
 use crate::catalog::{TorchRelease, torch_releases};
 use crate::diagnostic::Problems;
-use crate::plan::Planner;
+use crate::plan::{Planner, Vendor};
 use crate::resolve::Context;
-use crate::spec::{At, Fields, Node, Span, Value, Version, boolean, checked, text};
+use crate::spec::{At, Fields, Node, Scalar, Span, Value, Version, boolean, checked, text};
 use crate::suggest::nearest;
 
 /// The component's entry in the registry.
@@ -46,6 +46,9 @@ struct TorchSpec {
 }
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
+    if matches!(&node.value, Value::Scalar(Scalar { text, .. }) if text == "vendor") {
+        return Some(Box::new(VendorSpec));
+    }
     let mut fields = match &node.value {
         Value::Map(_) => Fields::open("`torch`", node, problems)?,
         _ => {
@@ -76,7 +79,7 @@ impl Declared for TorchSpec {
     }
 
     /// The channel's name says it; that of the index itself is the release's usual one.
-    fn cuda(&self) -> Option<u32> {
+    fn cuda(&self, _: &Context<'_>) -> Option<u32> {
         match self.channel.value.strip_prefix("cu") {
             Some(digits) => digits.get(..2)?.parse().ok(),
             None if self.channel.value == INDEX_CHANNEL => {
@@ -117,7 +120,7 @@ impl Declared for TorchSpec {
             installer: installer?,
             span,
         };
-        let cuda = self.cuda().map(|major| WheelRequest {
+        let cuda = self.cuda(context).map(|major| WheelRequest {
             group: CUDA_GROUP,
             version: major.to_string(),
             requirements: Vec::new(),
@@ -200,3 +203,108 @@ fn check_python(release: &TorchRelease, span: Span, context: &Context<'_>, probl
     let message = format!("torch {} has no wheels for Python 3.{series}", release.torch);
     problems.error_with_help(span, message, help);
 }
+
+/// `torch: vendor`: the base image has it, in the Python of the spec.
+#[derive(Debug)]
+struct VendorSpec;
+
+/// The file of torch that has its release, and that of CUDA it was built for.
+fn witness(python: &PythonHome) -> String {
+    format!("{}/lib/python3.{}/site-packages/torch/version.py", python.prefix, python.series)
+}
+
+/// The value of a line `name = 'value'`, with or without a type.
+fn assigned<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    let line = text
+        .lines()
+        .find(|line| line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with([':', '='])))?;
+    line.split_once('=')?.1.trim().strip_prefix('\'')?.strip_suffix('\'')
+}
+
+impl VendorSpec {
+    fn text<'c>(context: &'c Context<'_>) -> Option<&'c str> {
+        context.base_file(&witness(&context.python_home()?))
+    }
+}
+
+impl Declared for VendorSpec {
+    fn key(&self) -> &'static str {
+        REGISTRATION.key
+    }
+
+    fn cuda(&self, context: &Context<'_>) -> Option<u32> {
+        assigned(Self::text(context)?, "cuda")?.split('.').next()?.parse().ok()
+    }
+
+    fn inspects(&self, python: Option<&PythonHome>) -> Vec<String> {
+        python.map(witness).into_iter().collect()
+    }
+
+    fn resolve(
+        &self,
+        context: &Context<'_>,
+        span: Span,
+        problems: &mut Problems,
+    ) -> Option<Box<dyn Component>> {
+        let version = Self::text(context).and_then(|text| assigned(text, "__version__"));
+        let Some(version) = version else {
+            let place = match context.python_home() {
+                Some(python) => witness(&python),
+                None => "the Python of the spec, which has none".to_owned(),
+            };
+            problems.error_with_help(
+                span,
+                format!("the base image has no torch: {place} is not there"),
+                "name the base image's Python with `python: {version: …, vendor: …}`, or a release of torch",
+            );
+            return None;
+        };
+        Some(Box::new(VendorTorch { version: version.to_owned() }))
+    }
+}
+
+#[derive(Debug)]
+struct VendorTorch {
+    version: String,
+}
+
+impl Component for VendorTorch {
+    fn plan(&self, _: Span, planner: &mut Planner) {
+        // None of what came with it is installed a second time.
+        let names = ["torch", "torchaudio", "torchvision", "triton"].into_iter();
+        let packages = names.chain(NVIDIA_PACKAGES).map(str::to_owned).collect();
+        planner.keep(Vendor { name: REGISTRATION.key, version: self.version.clone(), packages });
+    }
+}
+
+/// What torch's wheels ask for on amd64, for CUDA 12 and 13. Source: their metadata.
+const NVIDIA_PACKAGES: [&str; 28] = [
+    "nvidia-cublas",
+    "nvidia-cublas-cu12",
+    "nvidia-cuda-cupti",
+    "nvidia-cuda-cupti-cu12",
+    "nvidia-cuda-nvrtc",
+    "nvidia-cuda-nvrtc-cu12",
+    "nvidia-cuda-runtime",
+    "nvidia-cuda-runtime-cu12",
+    "nvidia-cudnn-cu12",
+    "nvidia-cudnn-cu13",
+    "nvidia-cufft",
+    "nvidia-cufft-cu12",
+    "nvidia-cufile",
+    "nvidia-cufile-cu12",
+    "nvidia-curand",
+    "nvidia-curand-cu12",
+    "nvidia-cusolver",
+    "nvidia-cusolver-cu12",
+    "nvidia-cusparse",
+    "nvidia-cusparse-cu12",
+    "nvidia-cusparselt-cu12",
+    "nvidia-cusparselt-cu13",
+    "nvidia-nccl-cu12",
+    "nvidia-nccl-cu13",
+    "nvidia-nvjitlink",
+    "nvidia-nvjitlink-cu12",
+    "nvidia-nvtx",
+    "nvidia-nvtx-cu12",
+];

@@ -9,7 +9,7 @@
 
 use super::{Component, Declared, Registration, python};
 use crate::diagnostic::Problems;
-use crate::plan::{Cache, Mount, Planner, Provided, RUN_DIR, Run, Script, StepId, TextFile};
+use crate::plan::{Cache, Interpreter, Mount, Planner, Provided, RUN_DIR, Run, Script, StepId, TextFile};
 use crate::resolve::{Context, SourceArchive, pinned};
 use crate::spec::{At, ContextPath, Fields, Name, Node, Requirement, Span, checked, items, text};
 
@@ -209,10 +209,8 @@ impl Component for Wheels {
 /// Installs what the components asked for.
 pub fn install_wheels(planner: &mut Planner) {
     let requests = planner.take_wheel_requests();
-    let (Some(first), Some(python)) = (requests.first(), planner.provided(python::REGISTRATION.key)) else {
-        return;
-    };
-    let (interpreter, built_in) = (python.tree, python.built_in);
+    let (Some(first), Some(interpreter)) = (requests.first(), planner.interpreter().cloned()) else { return };
+    let built_in = Some(interpreter.built_in);
     let uv = planner.source(&format!("uv {UV_VERSION}"), &first.installer);
     let tools = Tools {
         interpreter,
@@ -239,7 +237,7 @@ pub fn install_wheels(planner: &mut Planner) {
 
 /// What all steps with uv have.
 struct Tools {
-    interpreter: StepId,
+    interpreter: Interpreter,
     uv: StepId,
     folder: String,
     channel: Option<String>,
@@ -252,12 +250,13 @@ impl Tools {
         let mut run = planner.script(script, base, Vec::new());
         let mount = |at: &str, from, part: &str| Mount { at: at.to_owned(), from, part: part.to_owned() };
         let uv_dir = format!("{RUN_DIR}/uv");
-        run.mounts.push(mount(python::PREFIX, self.interpreter, python::PREFIX));
+        let prefix = &self.interpreter.prefix;
+        run.mounts.extend(self.interpreter.tree.map(|tree| mount(prefix, tree, prefix)));
         run.mounts.push(mount(&uv_dir, self.uv, "/"));
         let cache = format!("{RUN_DIR}-uv-cache");
         run.env.extend([
-            ("PREFIX".to_owned(), python::PREFIX.to_owned()),
-            ("PYTHON".to_owned(), format!("{}/bin/python3", python::PREFIX)),
+            ("PREFIX".to_owned(), prefix.clone()),
+            ("PYTHON".to_owned(), format!("{prefix}/bin/python3")),
             ("UV".to_owned(), format!("{uv_dir}/{}/uv", self.folder)),
             ("UV_CACHE_DIR".to_owned(), cache.clone()),
         ]);
@@ -279,6 +278,7 @@ fn choose(requests: &[WheelRequest], tools: &Tools, planner: &mut Planner) -> St
     requirements.sort();
     requirements.dedup();
     let mut exclude: Vec<_> = requests.iter().flat_map(|request| request.exclude.clone()).collect();
+    exclude.extend(planner.kept().iter().flat_map(|vendor| vendor.packages.clone()));
     exclude.sort();
     exclude.dedup();
     let patterns = requests

@@ -23,7 +23,7 @@ pub fn plan(node: Node) -> Plan {
     let lists = needs(&mut planner);
     let system = node.system.plan(lists, &mut planner);
     let config = Config {
-        labels: labels(node.name.value.as_str(), node.status, planner.all_provided()),
+        labels: labels(node.name.value.as_str(), node.status, &planner),
         path: planner.all_provided().iter().flat_map(|p| p.path.clone()).collect(),
         env: environment(&node.system, planner.all_provided()),
         entrypoint: planner.all_provided().iter().find_map(|p| p.entrypoint.clone()),
@@ -144,13 +144,19 @@ fn check_fit(planner: &mut Planner, system: StepId, at: Span) -> StepId {
 }
 
 /// Labels that tell what is in the image without starting it.
-fn labels(name: &str, status: Option<Status>, provided: &[Provided]) -> Vec<(String, String)> {
+fn labels(name: &str, status: Option<Status>, planner: &Planner) -> Vec<(String, String)> {
     let mut labels: Vec<_> =
-        provided.iter().map(|p| (format!("ai.ratio1.edgenode.{}", p.name), p.version.clone())).collect();
+        planner.all_provided().iter().map(|p| (component_label(&p.name), p.version.clone())).collect();
+    labels
+        .extend(planner.kept().iter().map(|v| (component_label(v.name), format!("{} (vendor)", v.version))));
     labels.extend(status.map(|status| ("ai.ratio1.status".to_owned(), status.word().to_owned())));
     labels.push(("org.opencontainers.image.title".to_owned(), name.to_owned()));
     labels.sort();
     labels
+}
+
+fn component_label(name: &str) -> String {
+    format!("ai.ratio1.edgenode.{name}")
 }
 
 /// A test runs in the finished image with the image's environment; its report is the step's result.

@@ -63,6 +63,28 @@ impl Provided {
     }
 }
 
+/// A component that the base image already has.
+#[derive(Clone, Debug)]
+pub struct Vendor {
+    /// The component.
+    pub name: &'static str,
+    /// Its version as the base image tells it.
+    pub version: String,
+    /// Python packages that are not installed again, whoever asks for them.
+    pub packages: Vec<String>,
+}
+
+/// The Python that packages are installed into.
+#[derive(Clone, Debug)]
+pub struct Interpreter {
+    /// Where it lies in the image.
+    pub prefix: String,
+    /// Its files, if the base image does not have them.
+    pub tree: Option<StepId>,
+    /// A root in which its libraries have an owner.
+    pub built_in: StepId,
+}
+
 /// Collects steps and what they provide.
 #[derive(Debug)]
 pub struct Planner {
@@ -70,6 +92,8 @@ pub struct Planner {
     steps: Vec<Step>,
     provided: Vec<Provided>,
     wheels: Vec<WheelRequest>,
+    interpreter: Option<Interpreter>,
+    vendor: Vec<Vendor>,
     base: StepId,
     toolchain: Option<StepId>,
 }
@@ -89,6 +113,8 @@ impl Planner {
             steps: vec![step],
             provided: Vec::new(),
             wheels: Vec::new(),
+            interpreter: None,
+            vendor: Vec::new(),
             base: StepId(0),
             toolchain: None,
         }
@@ -244,6 +270,26 @@ impl Planner {
         self.step(name, span, Action::Run(run))
     }
 
+    /// Says which Python packages are installed into.
+    pub fn set_interpreter(&mut self, interpreter: Interpreter) {
+        self.interpreter = Some(interpreter);
+    }
+
+    /// The Python that packages are installed into.
+    pub fn interpreter(&self) -> Option<&Interpreter> {
+        self.interpreter.as_ref()
+    }
+
+    /// Takes note of what the base image already has.
+    pub fn keep(&mut self, vendor: Vendor) {
+        self.vendor.push(vendor);
+    }
+
+    /// What the base image already has.
+    pub fn kept(&self) -> &[Vendor] {
+        &self.vendor
+    }
+
     /// Takes a wish for Python packages, all of which are resolved together in the end.
     pub fn request_wheels(&mut self, request: WheelRequest) {
         self.wheels.push(request);
@@ -257,11 +303,6 @@ impl Planner {
     /// Takes over what a component provides.
     pub fn provide(&mut self, provided: Provided) {
         self.provided.push(provided);
-    }
-
-    /// What an earlier component of the registry provides.
-    pub fn provided(&self, name: &str) -> Option<&Provided> {
-        self.provided.iter().find(|provided| provided.name == name)
     }
 
     /// The collected steps and provisions.

@@ -1,5 +1,7 @@
 //! What the base image says about itself.
 
+use std::collections::BTreeMap;
+
 use crate::diagnostic::Problems;
 use crate::spec::Span;
 
@@ -14,6 +16,8 @@ pub struct BaseFacts {
     pub os_release: OsRelease,
     /// The environment of the image's configuration, in its order.
     pub env: Vec<(String, String)>,
+    /// The texts of the files that the spec [inspects](crate::spec::Spec::inspects), as far as they are there.
+    pub files: BTreeMap<String, String>,
 }
 
 /// The fields of `/etc/os-release` that matter. Source: os-release(5).

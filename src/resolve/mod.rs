@@ -9,7 +9,7 @@ pub use source::{SourceArchive, SourceFields, pinned};
 
 use std::collections::BTreeMap;
 
-use crate::components::{Component, Declared, System};
+use crate::components::{Component, Declared, PythonHome, System};
 use crate::diagnostic::{Diagnostic, Problems};
 use crate::spec::{At, Command, ImageSettings, Name, PlatformName, Spec, Status, Test, Version};
 
@@ -137,9 +137,19 @@ impl Context<'_> {
         self.components.iter().find(|component| component.value.key() == key)?.value.version()
     }
 
+    /// The text of a file of the base image that the spec inspects; `None` where there is no such file.
+    pub fn base_file(&self, path: &str) -> Option<&str> {
+        self.facts.files.get(path).map(String::as_str)
+    }
+
+    /// The Python of the spec.
+    pub fn python_home(&self) -> Option<PythonHome> {
+        self.components.iter().find_map(|component| component.value.python_home())
+    }
+
     /// The major release of the CUDA libraries that a component of the spec brings.
     pub fn cuda(&self) -> Option<u32> {
-        self.components.iter().find_map(|component| component.value.cuda())
+        self.components.iter().find_map(|component| component.value.cuda(self))
     }
 
     /// The text of a file of the build context that the spec reads; `None` where there is no such file.

@@ -56,6 +56,15 @@ impl Spec {
     }
 }
 
+impl Spec {
+    /// The files of the base image that tell what the image already has.
+    pub fn inspects(&self) -> Vec<String> {
+        let python = self.components.iter().find_map(|component| component.value.python_home());
+        let paths = self.components.iter().flat_map(|component| component.value.inspects(python.as_ref()));
+        paths.collect()
+    }
+}
+
 /// Reads a spec that stands for itself. All its problems are reported at once, in the order of the text.
 pub fn parse(text: &str) -> Result<Spec, Vec<Diagnostic>> {
     let mut problems = Problems::default();

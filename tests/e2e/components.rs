@@ -153,3 +153,30 @@ fn an_archived_spec_is_not_built_by_accident() {
     let log = Build::new(spec).with("--build-arg", "EDGENODE_ARCHIVED=true").succeed().log;
     assert!(log.contains("the spec is archived"), "{log}");
 }
+
+#[test]
+fn what_the_vendor_of_the_base_image_provides_is_kept() {
+    let base = Build::new(
+        "name: vendor\nbase: debian:13\npython: {version: 3.13.5}\n\
+         files: [{from: version.py, to: /opt/python/lib/python3.13/site-packages/torch/version.py}]\n",
+    );
+    let version = "__version__ = '2.9.1+vendor'\ncuda: Optional[str] = '12.8'\n";
+    fs::write(base.dir().join("version.py"), version).expect("written");
+    let base = base.push("components/vendor");
+    let spec = |python: &str| {
+        format!(
+            "name: node\nbase: {base}\npython: {{version: {python}, vendor: /opt/python}}\ntorch: vendor\n\
+             wheels: {{requirements: [six==1.17.0, torchvision]}}\n\
+             tests:\n  - {{name: six, run: [/opt/python/bin/python3, -c, 'import six; print(six.__version__)']}}\n"
+        )
+    };
+    let reports = Build::new(&spec("3.13")).with("--target", "test").files();
+    let report = fs::read_to_string(reports.path().join("six.txt")).expect("read");
+    assert_eq!(report, "1.17.0\n");
+    let build = Build::new(&spec("3.13"));
+    assert!(!build.succeed().executed().iter().any(|step| step.contains("python 3")), "Python is not built");
+    let config = config(&build.push("components/on-vendor"));
+    assert_eq!(config["config"]["Labels"]["ai.ratio1.edgenode.python"], "3.13.5 (vendor)");
+    assert_eq!(config["config"]["Labels"]["ai.ratio1.edgenode.torch"], "2.9.1+vendor (vendor)");
+    Build::new(&spec("3.12")).fail(&["the base image has no Python 3.12 at /opt/python", "node.yaml:4"]);
+}
