@@ -4,7 +4,7 @@ FROM debian:13
 ENV DEBIAN_FRONTEND=noninteractive
 # Whom the base image trusts besides the usual authorities is trusted after the package of those is installed, too.
 RUN if [ -f /etc/ssl/certs/ca-certificates.crt ]; then \
-        cp /etc/ssl/certs/ca-certificates.crt /usr/local/share/ca-certificates/base.crt; fi \
+        install -D -t /usr/local/share/ca-certificates /etc/ssl/certs/ca-certificates.crt; fi \
     && apt-get update && apt-get install -y --no-install-recommends \
         build-essential pkg-config xz-utils cmake meson nasm ninja-build ca-certificates curl tzdata \
         libbz2-dev libffi-dev libgdbm-dev liblzma-dev libncurses-dev libreadline-dev libsqlite3-dev libssl-dev tk-dev \
