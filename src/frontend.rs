@@ -37,6 +37,7 @@ impl Frontend for EdgeNode {
         let platform = target_platform(&gateway)?;
         let (sources, root, problems) = Sources::load(&gateway, &context).await?;
         if gateway.options().target.as_deref() == Some(SPEC_TARGET) {
+            problems.check(Some(())).map_err(|found| sources.report(&found))?;
             return merged_spec(&gateway, &sources, &root, &platform).await;
         }
         let spec = decode(&root, problems).map_err(|found| sources.report(&found))?;

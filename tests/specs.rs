@@ -34,6 +34,7 @@ fn vendor_files(spec: &Spec) -> BTreeMap<String, String> {
 
 fn facts(spec: &Spec, architecture: &str) -> BaseFacts {
     let release = match spec.base.value.as_str() {
+        base if base.contains("ratio1/") => "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=22.04\n",
         base if base.contains("ubuntu:24.04") => "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=24.04\n",
         base if base.contains("ubuntu:22.04") => "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=22.04\n",
         _ => "ID=debian\nVERSION_ID=13\n",
@@ -114,7 +115,9 @@ fn every_spec_is_lowered_for_each_of_its_platforms() {
             let facts = facts(&spec, architecture);
             let node = resolve(spec, facts, &inputs())
                 .unwrap_or_else(|found| panic!("{} for {platform}: {found:#?}", path.display()));
-            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            let relative =
+                path.strip_prefix(concat!(env!("CARGO_MANIFEST_DIR"), "/specs")).expect("below specs");
+            let name = relative.with_extension("").to_string_lossy().replace('/', "_");
             insta::assert_snapshot!(format!("{name}_{architecture}"), llb(node, architecture));
         }
     }
@@ -211,6 +214,10 @@ fn what_cannot_work_is_refused_before_the_first_download() {
             "the base image has no Python 3.12 at /opt/conda; name the series",
         ),
         ("{version: 3.11.2, vendor: /opt/conda}", "no Python 3.11.2 at /opt/conda; it has 3.11.14 there"),
+        (
+            "{version: 3.12, venv: /opt/venv}",
+            "debian 13 has no Python 3.12; it has 3.13; another one can be built",
+        ),
         ("{version: 3.11, vendor: conda}", "the path must begin with `/`"),
     ] {
         let found = refusal(&format!("python: {python}\n"), "amd64");

@@ -1,5 +1,6 @@
 //! `python:` CPython built from its release archive into `/opt/python`, with a shared library and pip; or the one that the
-//! base image has, where the spec says `vendor` and its place.
+//! base image has, where the spec says `vendor` and its place; or the distribution's, with a virtual environment, where it
+//! says `venv` and its place.
 //!
 //! The tree is self-contained: programs find `libpython` by their run path, so no `LD_LIBRARY_PATH` is needed.
 
@@ -16,6 +17,8 @@ pub(super) const REGISTRATION: Registration = Registration { key: "python", deco
 pub(super) const PREFIX: &str = "/opt/python";
 
 const BUILD: Script = Script { name: "python.sh", text: include_str!("scripts/python.sh") };
+
+const VENV: Script = Script { name: "venv.sh", text: include_str!("scripts/venv.sh") };
 
 /// What its standard library is built with. The names are the same from Debian 12 and Ubuntu 22.04 on.
 const BUILD_PACKAGES: [&str; 11] = [
@@ -44,17 +47,25 @@ enum Origin {
     Release { source: SourceFields, optimize: bool },
     /// The base image has it at this place.
     Vendor { version: At<Version>, prefix: At<ImagePath> },
+    /// The distribution's packages, with a virtual environment at this place.
+    Venv { version: At<Version>, prefix: At<ImagePath> },
 }
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     let mut fields = Fields::open("`python`", node, problems)?;
-    let origin = match fields.take("vendor") {
+    let (vendor, venv) = (fields.take("vendor"), fields.take("venv"));
+    let origin = match vendor.or(venv) {
         Some(place) => {
             let prefix = checked("a directory", place, problems, ImagePath::parse);
             let version = fields.require("version", "3.13", problems);
             let version = version.and_then(|n| checked("a version", n, problems, Version::parse));
             fields.finish(problems);
-            Origin::Vendor { version: version?, prefix: prefix? }
+            let (version, prefix) = (version?, prefix?);
+            if vendor.is_some() {
+                Origin::Vendor { version, prefix }
+            } else {
+                Origin::Venv { version, prefix }
+            }
         }
         None => {
             let source = SourceFields::decode(&mut fields, "3.13.5", problems);
@@ -100,14 +111,14 @@ impl Declared for PythonSpec {
     fn version(&self) -> Option<&Version> {
         Some(match &self.origin {
             Origin::Release { source, .. } => &source.version.value,
-            Origin::Vendor { version, .. } => &version.value,
+            Origin::Vendor { version, .. } | Origin::Venv { version, .. } => &version.value,
         })
     }
 
     fn python_home(&self) -> Option<PythonHome> {
         let prefix = match &self.origin {
             Origin::Release { .. } => PREFIX.to_owned(),
-            Origin::Vendor { prefix, .. } => prefix.to_string(),
+            Origin::Vendor { prefix, .. } | Origin::Venv { prefix, .. } => prefix.to_string(),
         };
         Some(PythonHome { prefix, series: series(self.version()?)? })
     }
@@ -117,7 +128,7 @@ impl Declared for PythonSpec {
             Origin::Vendor { version, prefix } => series(&version.value)
                 .map(|series| witnesses(&prefix.value, series).into())
                 .unwrap_or_default(),
-            Origin::Release { .. } => Vec::new(),
+            Origin::Release { .. } | Origin::Venv { .. } => Vec::new(),
         }
     }
 
@@ -147,10 +158,73 @@ impl Declared for PythonSpec {
                     problems.error_with_help(version.span, message, help);
                     return None;
                 }
+                // What the header says is the whole release.
                 let version = release.unwrap_or_else(|| wanted.to_owned());
                 Some(Box::new(VendorPython { version, prefix: prefix.value.to_string() }))
             }
+            Origin::Venv { version, prefix } => {
+                check_distribution(version, context, problems);
+                Some(Box::new(Venv { version: version.value.clone(), prefix: prefix.value.to_string() }))
+            }
         }
+    }
+}
+
+/// The Python of each distribution that is known. Source: the distributions' package lists, 2026-11-23.
+const DISTRIBUTIONS: [(&str, &str, &str); 5] = [
+    ("debian", "12", "3.11"),
+    ("debian", "13", "3.13"),
+    ("ubuntu", "22.04", "3.10"),
+    ("ubuntu", "24.04", "3.12"),
+    ("ubuntu", "26.04", "3.14"),
+];
+
+/// Reports a series that the distribution is known not to have.
+fn check_distribution(version: &At<Version>, context: &Context<'_>, problems: &mut Problems) {
+    let release = &context.facts.os_release;
+    let known =
+        DISTRIBUTIONS.iter().find(|(id, number, _)| *id == release.id && *number == release.version_id);
+    if let Some((id, number, series)) = known
+        && version.value.as_str() != *series
+    {
+        problems.error_with_help(
+            version.span,
+            format!("{id} {number} has no Python {version}"),
+            format!("it has {series}; another one can be built from its release: leave `venv` out"),
+        );
+    }
+}
+
+#[derive(Debug)]
+struct Venv {
+    version: Version,
+    prefix: String,
+}
+
+impl Component for Venv {
+    fn plan(&self, span: Span, planner: &mut Planner) {
+        let (name, base) = (REGISTRATION.key, planner.base());
+        let packages = vec!["python3".to_owned(), "python3-venv".to_owned()];
+        let root =
+            planner.apt("[python] install the distribution's", base, packages.clone(), Vec::new(), span);
+        let mut run = planner.script(&VENV, root, Vec::new());
+        run.env.extend([
+            ("PREFIX".to_owned(), self.prefix.clone()),
+            ("SERIES".to_owned(), self.version.to_string()),
+        ]);
+        let tree = planner.run("[python] build virtual environment".to_owned(), span, run);
+        let built_in = planner.toolchain(name, &[], span);
+        planner.set_interpreter(Interpreter {
+            prefix: self.prefix.clone(),
+            root,
+            tree: Some(tree),
+            built_in,
+        });
+        planner.provide(Provided {
+            packages,
+            path: vec![format!("{}/bin", self.prefix)],
+            ..Provided::new(name, self.version.as_str(), tree, span)
+        });
     }
 }
 
@@ -163,7 +237,8 @@ struct VendorPython {
 impl Component for VendorPython {
     fn plan(&self, span: Span, planner: &mut Planner) {
         let built_in = planner.toolchain(REGISTRATION.key, &[], span);
-        planner.set_interpreter(Interpreter { prefix: self.prefix.clone(), tree: None, built_in });
+        let root = planner.base();
+        planner.set_interpreter(Interpreter { prefix: self.prefix.clone(), root, tree: None, built_in });
         planner.keep(Vendor { name: REGISTRATION.key, version: self.version.clone(), packages: Vec::new() });
     }
 }
@@ -184,7 +259,13 @@ impl Component for Python {
             run.env.push(("OPTIMIZE".to_owned(), "1".to_owned()));
         }
         let tree = planner.run(format!("[{label}] build"), span, run);
-        planner.set_interpreter(Interpreter { prefix: PREFIX.to_owned(), tree: Some(tree), built_in: root });
+        let base = planner.base();
+        planner.set_interpreter(Interpreter {
+            prefix: PREFIX.to_owned(),
+            root: base,
+            tree: Some(tree),
+            built_in: root,
+        });
         planner.provide(Provided {
             built_in: Some(root),
             path: vec![format!("{PREFIX}/bin")],

@@ -246,8 +246,7 @@ struct Tools {
 
 impl Tools {
     fn run(&self, script: &Script, planner: &mut Planner) -> Run {
-        let base = planner.base();
-        let mut run = planner.script(script, base, Vec::new());
+        let mut run = planner.script(script, self.interpreter.root, Vec::new());
         let mount = |at: &str, from, part: &str| Mount { at: at.to_owned(), from, part: part.to_owned() };
         let uv_dir = format!("{RUN_DIR}/uv");
         let prefix = &self.interpreter.prefix;

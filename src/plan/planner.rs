@@ -79,7 +79,9 @@ pub struct Vendor {
 pub struct Interpreter {
     /// Where it lies in the image.
     pub prefix: String,
-    /// Its files, if the base image does not have them.
+    /// A root that it runs in.
+    pub root: StepId,
+    /// Its files, if the root does not have them.
     pub tree: Option<StepId>,
     /// A root in which its libraries have an owner.
     pub built_in: StepId,

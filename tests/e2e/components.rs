@@ -180,3 +180,19 @@ fn what_the_vendor_of_the_base_image_provides_is_kept() {
     assert_eq!(config["config"]["Labels"]["ai.ratio1.edgenode.torch"], "2.9.1+vendor (vendor)");
     Build::new(&spec("3.12")).fail(&["the base image has no Python 3.12 at /opt/python", "node.yaml:4"]);
 }
+
+#[test]
+fn a_virtual_environment_of_the_python_of_the_distribution() {
+    // The distribution's Python brings the package of the authorities, which only keeps those that lie here.
+    let trusting = "FROM debian:13\nRUN install -D -t /usr/local/share/ca-certificates /etc/ssl/certs/ca-certificates.crt\n";
+    let base = Build::raw(trusting.as_bytes()).push("components/trusting");
+    let spec = format!(
+        "name: node\nbase: {base}\npython: {{version: 3.13, venv: /opt/venv}}\n\
+         wheels: {{requirements: [six==1.17.0]}}\n\
+         tests:\n  - {{name: six, run: [python3, -c, 'import six, sys; print(sys.prefix, six.__version__)']}}\n  \
+         - {{name: pip, run: [pip, --version], stdout_contains: [/opt/venv/lib]}}\n"
+    );
+    let reports = Build::new(&spec).with("--target", "test").files();
+    let report = fs::read_to_string(reports.path().join("six.txt")).expect("read");
+    assert_eq!(report, "/opt/venv 1.17.0\n");
+}
