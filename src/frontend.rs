@@ -1,5 +1,6 @@
 //! The build as BuildKit sees it: spec in, image out. The only async code of this package.
 
+mod requests;
 mod sources;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use buildkit_frontend::{BuildContext, BuildResult, Error, Frontend, Gateway, NoC
 use buildkit_llb::{Definition, File, Meta, Mkfile, Output, Platform, Source};
 use serde_json::Value;
 
+use self::requests::Request;
 use self::sources::Sources;
 use crate::lower::{self, Lowered, Target, lower};
 use crate::plan::{Action, Plan, Step, plan};
@@ -23,6 +25,8 @@ pub struct EdgeNode;
 const LANGUAGE: &str = "YAML";
 /// No `os-release` comes near.
 const MAX_OS_RELEASE_BYTES: usize = 1 << 16;
+/// The build argument that forbids merging.
+const MERGE_ARG: &str = "EDGENODE_MERGE";
 /// What is read of a file of the base image that tells what the image has.
 const MAX_INSPECTED_BYTES: usize = 1 << 16;
 /// The target that is the spec itself, with everything it extends merged into it.
@@ -30,18 +34,27 @@ const SPEC_TARGET: &str = "spec";
 
 impl Frontend for EdgeNode {
     async fn build(&self, gateway: Gateway) -> Result<BuildResult, Error> {
-        if let Some(request) = &gateway.options().request_id {
-            return Err(Error::unsupported_request(request));
+        let request = match &gateway.options().request_id {
+            Some(id) => Some(Request::parse(id).ok_or_else(|| Error::unsupported_request(id))?),
+            None => None,
+        };
+        if request == Some(Request::Describe) {
+            return Ok(requests::describe());
         }
         let context = BuildContext::load(&gateway, LANGUAGE, MAX_BYTES).await?;
         let platform = target_platform(&gateway)?;
         let (sources, root, problems) = Sources::load(&gateway, &context).await?;
-        if gateway.options().target.as_deref() == Some(SPEC_TARGET) {
+        if request.is_none() && gateway.options().target.as_deref() == Some(SPEC_TARGET) {
             problems.check(Some(())).map_err(|found| sources.report(&found))?;
             return merged_spec(&gateway, &sources, &root, &platform).await;
         }
         let spec = decode(&root, problems).map_err(|found| sources.report(&found))?;
-        Build { gateway, context, sources, platform }.run(spec).await
+        match request {
+            Some(Request::Outline) => Ok(requests::outline(&spec, &sources)),
+            Some(Request::Targets) => Ok(requests::targets(&spec, &sources)),
+            Some(Request::Lint) => Ok(requests::check(&spec, &sources)),
+            Some(Request::Describe) | None => Build { gateway, context, sources, platform }.run(spec).await,
+        }
     }
 }
 
@@ -214,10 +227,10 @@ fn environment(config: &Value) -> Vec<(String, String)> {
 
 /// `--build-arg EDGENODE_MERGE=false` lays trees by copying, for daemons whose merging is at fault.
 fn merge_wanted(gateway: &Gateway) -> Result<bool, Error> {
-    match gateway.options().build_args.get("EDGENODE_MERGE").map(String::as_str) {
+    match gateway.options().build_args.get(MERGE_ARG).map(String::as_str) {
         None | Some("true" | "1") => Ok(true),
         Some("false" | "0") => Ok(false),
-        Some(other) => Err(Error::user(format!("EDGENODE_MERGE is `true` or `false`, not `{other}`"))),
+        Some(other) => Err(Error::user(format!("{MERGE_ARG} is `true` or `false`, not `{other}`"))),
     }
 }
 

@@ -5,6 +5,7 @@ pub mod catalog;
 pub mod components;
 pub mod diagnostic;
 pub mod frontend;
+pub mod lint;
 pub mod lower;
 pub mod plan;
 pub mod resolve;

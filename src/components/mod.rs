@@ -25,7 +25,7 @@ use std::fmt::Debug;
 use crate::diagnostic::Problems;
 use crate::plan::Planner;
 use crate::resolve::Context;
-use crate::spec::{At, ContextPath, Node, Span, Version};
+use crate::spec::{At, ContextPath, Node, Requirement, Span, Version};
 
 /// A component's entry in the language.
 #[derive(Debug)]
@@ -70,6 +70,16 @@ pub trait Declared: Debug + Send + Sync {
     /// Its release, for components that only fit certain ones.
     fn version(&self) -> Option<&Version> {
         None
+    }
+
+    /// The Python requirements that the spec writes out.
+    fn requirements(&self) -> Vec<At<Requirement>> {
+        Vec::new()
+    }
+
+    /// What of it can be built alone.
+    fn targets(&self) -> Vec<&'static str> {
+        vec![self.key()]
     }
 
     /// The major release of the CUDA libraries that it brings.

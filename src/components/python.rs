@@ -115,6 +115,10 @@ impl Declared for PythonSpec {
         })
     }
 
+    fn targets(&self) -> Vec<&'static str> {
+        if matches!(self.origin, Origin::Vendor { .. }) { Vec::new() } else { vec![REGISTRATION.key] }
+    }
+
     fn python_home(&self) -> Option<PythonHome> {
         let prefix = match &self.origin {
             Origin::Release { .. } => PREFIX.to_owned(),

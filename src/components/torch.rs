@@ -78,6 +78,10 @@ impl Declared for TorchSpec {
         REGISTRATION.key
     }
 
+    fn targets(&self) -> Vec<&'static str> {
+        if self.channel.value == "cpu" { vec![REGISTRATION.key] } else { vec![CUDA_GROUP, REGISTRATION.key] }
+    }
+
     /// The channel's name says it; that of the index itself is the release's usual one.
     fn cuda(&self, _: &Context<'_>) -> Option<u32> {
         match self.channel.value.strip_prefix("cu") {
@@ -230,6 +234,10 @@ impl VendorSpec {
 impl Declared for VendorSpec {
     fn key(&self) -> &'static str {
         REGISTRATION.key
+    }
+
+    fn targets(&self) -> Vec<&'static str> {
+        Vec::new()
     }
 
     fn cuda(&self, context: &Context<'_>) -> Option<u32> {

@@ -133,6 +133,10 @@ impl Declared for WheelsSpec {
         REGISTRATION.key
     }
 
+    fn requirements(&self) -> Vec<At<Requirement>> {
+        self.requirements.clone()
+    }
+
     fn reads(&self) -> Vec<At<ContextPath>> {
         self.files.clone()
     }

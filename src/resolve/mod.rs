@@ -46,7 +46,7 @@ pub struct Inputs {
 }
 
 /// The build argument that lets an archived spec be built.
-const ARCHIVED: &str = "EDGENODE_ARCHIVED";
+pub const ARCHIVED_ARG: &str = "EDGENODE_ARCHIVED";
 
 /// Chooses versions and sources. All conflicts are reported at once.
 pub fn resolve(spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node, Vec<Diagnostic>> {
@@ -100,7 +100,7 @@ fn check_platform(platforms: &[At<PlatformName>], facts: &BaseFacts, problems: &
 /// Says what it means to build a spec of this status; one that is archived is not built by accident.
 fn check_status(status: Option<&At<Status>>, inputs: &Inputs, problems: &mut Problems) {
     let Some(status) = status else { return };
-    let allowed = matches!(inputs.build_args.get(ARCHIVED).map(String::as_str), Some("true" | "1"));
+    let allowed = matches!(inputs.build_args.get(ARCHIVED_ARG).map(String::as_str), Some("true" | "1"));
     match status.value {
         Status::Production => {}
         Status::Experimental => {
@@ -112,7 +112,7 @@ fn check_status(status: Option<&At<Status>>, inputs: &Inputs, problems: &mut Pro
         Status::Archived => problems.error_with_help(
             status.span,
             "the spec is archived, so it is not built by accident",
-            format!("to build it all the same add `--build-arg {ARCHIVED}=true`"),
+            format!("to build it all the same add `--build-arg {ARCHIVED_ARG}=true`"),
         ),
     }
 }

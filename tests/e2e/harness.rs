@@ -32,6 +32,8 @@ pub(crate) struct Build {
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) ok: bool,
+    /// What was printed besides progress: answers to `--call`.
+    pub(crate) stdout: String,
     pub(crate) log: String,
 }
 
@@ -53,6 +55,12 @@ impl Build {
     /// Builds with these arguments instead of `-f SPEC CONTEXT`.
     pub(crate) fn arguments(mut self, arguments: &[&str]) -> Self {
         self.arguments = arguments.iter().map(|&a| a.to_owned()).collect();
+        self
+    }
+
+    /// Adds arguments.
+    pub(crate) fn arguments_added(mut self, arguments: &[&str]) -> Self {
+        self.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
         self
     }
 
@@ -96,7 +104,8 @@ impl Build {
         let output = command.output().expect("buildx starts");
         let log = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_ne!(output.status.code(), Some(124), "the build hangs:\n{log}");
-        Outcome { ok: output.status.success(), log }
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        Outcome { ok: output.status.success(), stdout, log }
     }
 
     /// Runs a build that must succeed.

@@ -12,3 +12,4 @@ mod graph;
 mod harness;
 mod media_node;
 mod readme;
+mod requests;
