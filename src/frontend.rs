@@ -14,7 +14,7 @@ use self::sources::Sources;
 use crate::lower::{self, Lowered, Target, lower};
 use crate::plan::{Action, Plan, Step, plan};
 use crate::resolve::{BaseFacts, Inputs, OsRelease, resolve};
-use crate::spec::{MAX_BYTES, Node, Spec, decode, to_text};
+use crate::spec::{Healthcheck, MAX_BYTES, Node, Spec, decode, to_text};
 use crate::suggest::nearest;
 
 /// The frontend.
@@ -257,6 +257,24 @@ fn component(plan: &Plan, lowered: &Lowered, name: &str) -> Result<Output, Error
     Err(Error::user(format!("there is no target `{name}`; there are {}; {hint}", crate::spec::list(&names))))
 }
 
+/// A health check as Docker writes it: times in nanoseconds, absent ones left out.
+fn healthcheck(check: &Healthcheck) -> Value {
+    let mut test = vec!["CMD".to_owned()];
+    test.extend(check.run.iter().map(|argument| argument.value.clone()));
+    let mut value = serde_json::json!({ "Test": test });
+    let times =
+        [("Interval", check.interval), ("Timeout", check.timeout), ("StartPeriod", check.start_period)];
+    for (key, time) in times {
+        if let Some(time) = time {
+            value[key] = time.nanoseconds().into();
+        }
+    }
+    if let Some(retries) = check.retries {
+        value["Retries"] = retries.into();
+    }
+    value
+}
+
 fn image_config(
     plan: &Plan,
     base: &Base,
@@ -277,6 +295,10 @@ fn image_config(
         cmd: texts(&settings.cmd),
         working_dir: settings.workdir.as_ref().map(|dir| dir.to_string()),
         user: settings.user.as_ref().map(|user| user.to_string()),
+        volumes: settings.volumes.iter().map(ToString::to_string).collect(),
+        exposed_ports: settings.ports.iter().map(ToString::to_string).collect(),
+        stop_signal: settings.stop_signal.as_ref().map(ToString::to_string),
+        healthcheck: settings.healthcheck.as_ref().map(healthcheck),
     }
     .over(&base.config, platform)
 }

@@ -372,6 +372,79 @@ impl UserName {
     }
 }
 
+/// A span of time, such as `30s` or `1m30s`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Duration(u64);
+
+impl Duration {
+    /// Reads numbers with the units `h`, `m`, `s` and `ms`, the larger first.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let help = "write a time such as `30s`, `1m30s` or `500ms`";
+        let mut rest = text;
+        let mut milliseconds: u64 = 0;
+        for (unit, worth) in [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)] {
+            let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            let (number, behind) = rest.split_at(digits);
+            let Some(behind) = behind.strip_prefix(unit) else { continue };
+            if number.is_empty() || (unit == "m" && behind.starts_with('s')) {
+                continue;
+            }
+            let number: u64 = number.parse().map_err(|_| help.to_owned())?;
+            let sum = number.checked_mul(worth).and_then(|more| milliseconds.checked_add(more));
+            milliseconds = sum.ok_or_else(|| help.to_owned())?;
+            rest = behind;
+        }
+        let most = 1000 * 3_600_000;
+        if text.is_empty() || !rest.is_empty() || milliseconds > most {
+            Err(help.to_owned())
+        } else {
+            Ok(Self(milliseconds))
+        }
+    }
+
+    /// The same in nanoseconds, as image configurations have it.
+    pub fn nanoseconds(self) -> u64 {
+        self.0 * 1_000_000
+    }
+}
+
+checked_text! {
+    /// A port with its protocol, such as `8080/tcp`.
+    Port
+}
+
+impl Port {
+    /// Reads a number, with `/tcp`, `/udp` or `/sctp` behind it if wanted.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (number, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+        let digits = number.chars().all(|c| c.is_ascii_digit());
+        match number.parse::<u16>() {
+            Ok(number @ 1..) if digits && matches!(protocol, "tcp" | "udp" | "sctp") => {
+                Ok(Self(format!("{number}/{protocol}")))
+            }
+            _ => Err("write a port such as `8080` or `53/udp`".to_owned()),
+        }
+    }
+}
+
+checked_text! {
+    /// The name of a signal, such as `SIGTERM`.
+    Signal
+}
+
+impl Signal {
+    /// Reads a name that begins with `SIG`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let fits = text.strip_prefix("SIG").is_some_and(|name| {
+            let name = name.strip_prefix("RTMIN+").unwrap_or(name);
+            !name.is_empty()
+                && name.len() < 10
+                && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
+        });
+        if fits { Ok(Self(text.to_owned())) } else { Err("write a signal such as `SIGTERM`".to_owned()) }
+    }
+}
+
 /// Permission bits, written in octal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileMode(u32);
@@ -505,6 +578,19 @@ mod tests {
         check(FileMode::parse, &["644", "0755", "1777"], &["", "9", "0o644", "888", "64", "+644", "07777"]);
         assert_eq!(FileMode::parse("0755").map(FileMode::bits), Ok(0o755));
         check(UserId::parse, &["1", "1000", "65533"], &["", "0", "-1", "+1", "65534", "x", "99999999999"]);
+    }
+
+    #[test]
+    fn settings_of_containers() {
+        check(Duration::parse, &["30s", "1m30s", "500ms", "2h", "1h1m1s1ms", "0s"], &HOSTILE);
+        check(Duration::parse, &[], &["30", "s", "1s1m", "-1s", "1.5s", "99999999999999999999s", "9999h"]);
+        assert_eq!(Duration::parse("1m30s").map(Duration::nanoseconds), Ok(90_000_000_000));
+        assert_eq!(Duration::parse("1s5ms").map(Duration::nanoseconds), Ok(1_005_000_000));
+        check(Port::parse, &["80", "53/udp", "65535/sctp"], &HOSTILE);
+        check(Port::parse, &[], &["0", "65536", "80/http", "+80", "80-90"]);
+        assert_eq!(Port::parse("080").map(|port| port.to_string()), Ok("80/tcp".to_owned()));
+        check(Signal::parse, &["SIGTERM", "SIGRTMIN+3", "SIG9"], &HOSTILE);
+        check(Signal::parse, &[], &["TERM", "SIG", "sigterm", "9"]);
     }
 
     #[test]

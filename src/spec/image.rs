@@ -1,6 +1,8 @@
 //! The fields that only touch the image's configuration, never its files.
 
-use super::{At, EnvName, Fields, ImagePath, Name, checked, entries, items, text};
+use super::{
+    At, Duration, EnvName, Fields, ImagePath, Name, Node, Port, Signal, checked, entries, items, text,
+};
 use crate::diagnostic::Problems;
 
 /// What a container of the image starts with. Absent fields keep what the base image says.
@@ -18,6 +20,51 @@ pub struct ImageSettings {
     pub cmd: Option<Vec<At<String>>>,
     /// Labels, sorted by key.
     pub labels: Vec<(At<String>, At<String>)>,
+    /// Directories that containers keep outside of the image, sorted.
+    pub volumes: Vec<ImagePath>,
+    /// Ports that its programs listen on, sorted.
+    pub ports: Vec<Port>,
+    /// What ends the program.
+    pub stop_signal: Option<Signal>,
+    /// How a runtime finds out that the program works.
+    pub healthcheck: Option<Healthcheck>,
+}
+
+/// A program whose success says that the container works.
+#[derive(Debug)]
+pub struct Healthcheck {
+    /// Program and arguments; no shell reads them.
+    pub run: Vec<At<String>>,
+    /// Time from one run to the next.
+    pub interval: Option<Duration>,
+    /// Time that a run may take.
+    pub timeout: Option<Duration>,
+    /// Time in which failures do not count.
+    pub start_period: Option<Duration>,
+    /// Failures in a row that count.
+    pub retries: Option<u16>,
+}
+
+impl Healthcheck {
+    fn decode(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let mut fields = Fields::open("`healthcheck`", node, problems)?;
+        let run = fields.require("run", "[curl, -fsS, 'http://127.0.0.1/']", problems);
+        let run = run.map(|node| argument_list("`run`", node, problems));
+        let mut time = |key, problems: &mut Problems| {
+            let time = fields.take(key).and_then(|node| checked("a time", node, problems, Duration::parse));
+            time.map(|time| time.value)
+        };
+        let (interval, timeout) = (time("interval", problems), time("timeout", problems));
+        let start_period = time("start_period", problems);
+        let retries = fields.take("retries").and_then(|node| {
+            checked("a number of failures", node, problems, |text| {
+                text.parse::<u16>().map_err(|_| "write a number such as `3`".to_owned())
+            })
+        });
+        fields.finish(problems);
+        let retries = retries.map(|retries| retries.value);
+        Some(Self { run: run?, interval, timeout, start_period, retries })
+    }
 }
 
 impl ImageSettings {
@@ -38,6 +85,13 @@ impl ImageSettings {
             None => Vec::new(),
         };
         labels.sort_by(|(a, _), (b, _)| a.value.cmp(&b.value));
+        let mut volumes = list_of("volumes", "a directory", ImagePath::parse, fields, problems);
+        volumes.sort();
+        let mut ports = list_of("ports", "a port", Port::parse, fields, problems);
+        ports.sort();
+        let stop_signal = fields.take("stop_signal");
+        let stop_signal = stop_signal.and_then(|n| checked("a signal", n, problems, Signal::parse));
+        let healthcheck = fields.take("healthcheck").and_then(|node| Healthcheck::decode(node, problems));
         let workdir = fields.take("workdir");
         let user = fields.take("user");
         Self {
@@ -47,8 +101,24 @@ impl ImageSettings {
             entrypoint: arguments("entrypoint", fields, problems),
             cmd: arguments("cmd", fields, problems),
             labels,
+            volumes,
+            ports,
+            stop_signal: stop_signal.map(|signal| signal.value),
+            healthcheck,
         }
     }
+}
+
+fn list_of<T>(
+    key: &'static str,
+    what: &str,
+    parse: fn(&str) -> Result<T, String>,
+    fields: &mut Fields<'_>,
+    problems: &mut Problems,
+) -> Vec<T> {
+    let Some(node) = fields.take(key) else { return Vec::new() };
+    let read = |node: &Node, problems: &mut Problems| checked(what, node, problems, parse);
+    items(&format!("`{key}`"), node, problems, read).into_iter().map(|item| item.value).collect()
 }
 
 fn checked_key(key: &At<String>, problems: &mut Problems) -> Option<At<EnvName>> {
@@ -63,7 +133,7 @@ fn checked_key(key: &At<String>, problems: &mut Problems) -> Option<At<EnvName>>
 }
 
 /// Text that may be empty when quoted, without NUL, which no process can be given.
-fn value_text(what: &str, node: &super::Node, problems: &mut Problems) -> Option<At<String>> {
+fn value_text(what: &str, node: &Node, problems: &mut Problems) -> Option<At<String>> {
     let value = text(what, node, problems)?;
     if value.value.contains('\0') {
         problems.error(node.span, format!("{what} must not contain NUL"));
@@ -74,6 +144,9 @@ fn value_text(what: &str, node: &super::Node, problems: &mut Problems) -> Option
 
 fn arguments(key: &'static str, fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Vec<At<String>>> {
     let node = fields.take(key)?;
-    let what = format!("`{key}`");
-    Some(items(&what, node, problems, |item, problems| value_text("an argument", item, problems)))
+    Some(argument_list(&format!("`{key}`"), node, problems))
+}
+
+fn argument_list(what: &str, node: &Node, problems: &mut Problems) -> Vec<At<String>> {
+    items(what, node, problems, |item, problems| value_text("an argument", item, problems))
 }

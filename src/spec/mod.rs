@@ -14,10 +14,10 @@ pub use command::Command;
 pub use decode::{Fields, boolean, checked, entries, items, list, text};
 pub use extend::{Document, document, merge, to_text};
 pub use grammar::{
-    ContextPath, DebianPackage, EnvName, FileMode, ImagePath, ImageReference, Locale, Name, PlatformName,
-    Requirement, Sha256, TimeZone, Url, UserId, UserName, Version,
+    ContextPath, DebianPackage, Duration, EnvName, FileMode, ImagePath, ImageReference, Locale, Name,
+    PlatformName, Port, Requirement, Sha256, Signal, TimeZone, Url, UserId, UserName, Version,
 };
-pub use image::ImageSettings;
+pub use image::{Healthcheck, ImageSettings};
 pub use node::{MAX_BYTES, Node, Scalar, Value, parse as parse_yaml};
 pub use span::{At, Span};
 pub use status::Status;

@@ -149,7 +149,9 @@ fn a_base_image_from_a_directory() {
 
 #[test]
 fn labels_and_settings_reach_the_image() {
-    let spec = "name: node\nbase: debian:13\nenv: {A: 'x=y z'}\nworkdir: /srv/work\nentrypoint: [sleep]\ncmd: ['1']\n";
+    let spec = "name: node\nbase: debian:13\nenv: {A: 'x=y z'}\nworkdir: /srv/work\nentrypoint: [sleep]\ncmd: ['1']\n\
+                volumes: [/srv/data]\nports: [8080]\nstop_signal: SIGINT\n\
+                healthcheck: {run: ['true'], interval: 1m30s, retries: 3}\n";
     let image = Build::new(spec).with("--label", "from=outside").push("contexts/settings");
     let config = config(&image);
     assert_eq!(config["config"]["Labels"]["from"], "outside");
@@ -157,6 +159,12 @@ fn labels_and_settings_reach_the_image() {
     assert_eq!(config["config"]["WorkingDir"], "/srv/work");
     assert_eq!(config["config"]["Entrypoint"], serde_json::json!(["sleep"]));
     assert_eq!(config["config"]["Cmd"], serde_json::json!(["1"]));
+    assert_eq!(config["config"]["Volumes"], serde_json::json!({"/srv/data": {}}));
+    assert_eq!(config["config"]["ExposedPorts"], serde_json::json!({"8080/tcp": {}}));
+    assert_eq!(config["config"]["StopSignal"], "SIGINT");
+    let healthcheck =
+        serde_json::json!({"Test": ["CMD", "true"], "Interval": 90_000_000_000_u64, "Retries": 3});
+    assert_eq!(config["config"]["Healthcheck"], healthcheck);
     let env = config["config"]["Env"].as_array().expect("a list");
     assert!(env.contains(&serde_json::json!("A=x=y z")), "{env:?}");
     let files = Build::new(spec).files();

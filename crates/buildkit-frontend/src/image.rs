@@ -20,6 +20,14 @@ pub struct ImageConfig {
     pub working_dir: Option<String>,
     /// Who runs it.
     pub user: Option<String>,
+    /// Directories that containers keep outside of the image, beside the base image's.
+    pub volumes: Vec<String>,
+    /// Ports with their protocols, such as `80/tcp`, beside the base image's.
+    pub exposed_ports: Vec<String>,
+    /// What ends the program.
+    pub stop_signal: Option<String>,
+    /// Docker's `Healthcheck`, as it stands in configurations.
+    pub healthcheck: Option<Value>,
 }
 
 impl ImageConfig {
@@ -57,6 +65,15 @@ impl ImageConfig {
         if let Some(user) = &self.user {
             config.insert("User".to_owned(), json!(user));
         }
+        if let Some(signal) = &self.stop_signal {
+            config.insert("StopSignal".to_owned(), json!(signal));
+        }
+        if let Some(healthcheck) = &self.healthcheck {
+            config.insert("Healthcheck".to_owned(), healthcheck.clone());
+        }
+        for (key, names) in [("Volumes", &self.volumes), ("ExposedPorts", &self.exposed_ports)] {
+            add_names(config, key, names);
+        }
         let mut labels: BTreeMap<String, Value> = match config.get("Labels") {
             Some(Value::Object(labels)) => labels.clone().into_iter().collect(),
             _ => BTreeMap::new(),
@@ -64,6 +81,16 @@ impl ImageConfig {
         labels.extend(self.labels.iter().map(|(key, value)| (key.clone(), json!(value))));
         config.insert("Labels".to_owned(), json!(labels));
     }
+}
+
+/// Adds to one of the sets that configurations write as mappings to empty mappings.
+fn add_names(config: &mut Map<String, Value>, key: &str, names: &[String]) {
+    if names.is_empty() {
+        return;
+    }
+    let mut set = config.get(key).and_then(Value::as_object).cloned().unwrap_or_default();
+    set.extend(names.iter().map(|name| (name.clone(), json!({}))));
+    config.insert(key.to_owned(), Value::Object(set));
 }
 
 #[cfg(test)]
@@ -90,6 +117,23 @@ mod tests {
                        "Labels": {"a": "1", "b": "2"}}
         });
         assert_eq!(config.over(&base, &platform), expected);
+    }
+
+    #[test]
+    fn adds_to_sets_and_replaces_the_rest() {
+        let base = json!({"config": {"Volumes": {"/a": {}}, "StopSignal": "SIGINT"}});
+        let config = ImageConfig {
+            volumes: vec!["/b".into()],
+            exposed_ports: vec!["80/tcp".into()],
+            stop_signal: Some("SIGTERM".into()),
+            healthcheck: Some(json!({"Test": ["CMD", "true"]})),
+            ..ImageConfig::default()
+        };
+        let image = config.over(&base, &Platform::default());
+        assert_eq!(image["config"]["Volumes"], json!({"/a": {}, "/b": {}}));
+        assert_eq!(image["config"]["ExposedPorts"], json!({"80/tcp": {}}));
+        assert_eq!(image["config"]["StopSignal"], "SIGTERM");
+        assert_eq!(image["config"]["Healthcheck"]["Test"][1], "true");
     }
 
     #[test]
