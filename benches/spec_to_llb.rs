@@ -30,6 +30,7 @@ fn to_llb(text: &str, platform: &Platform) -> Vec<u8> {
         base,
         context: buildkit_llb::Output::scratch(),
         can_merge: true,
+        run_options: buildkit_frontend::RunOptions::default(),
         cache_namespace: "",
         no_cache: false,
     };

@@ -185,6 +185,7 @@ impl Build {
             base: base.output.clone(),
             context: files,
             can_merge: self.gateway.caps().llb("mergeop") && merge_wanted(&self.gateway)?,
+            run_options: options.run.clone(),
             cache_namespace: options.cache_mount_ns.as_deref().unwrap_or_default(),
             no_cache: options.no_cache == NoCache::All,
         };

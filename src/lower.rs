@@ -1,8 +1,9 @@
 //! `Plan` + platform + capabilities → LLB. Knows nothing of the spec language.
 
+use buildkit_frontend::RunOptions;
 use buildkit_llb::{
-    Copy, Exec, File, Location, Meta, Mkdir, Mkfile, Mount, Network, Output, Platform, Position, Range,
-    Sharing, Source, merge,
+    Copy, Exec, File, Location, Meta, Mkdir, Mkfile, Mount, Output, Platform, Position, Range, Sharing,
+    Source, merge,
 };
 
 use crate::plan::{Action, Part, Plan, Run, RunResult, Step, StepId, TextFile};
@@ -19,6 +20,8 @@ pub struct Target<'a> {
     pub context: Output,
     /// Whether the daemon can merge trees; else they are copied, which gives the same files in more layers.
     pub can_merge: bool,
+    /// What the client asks for the containers of steps.
+    pub run_options: RunOptions,
     /// Namespace of cache mounts (`BUILDKIT_CACHE_MOUNT_NS`); empty for none.
     pub cache_namespace: &'a str,
     /// Whether all steps run again.
@@ -127,8 +130,8 @@ fn lower_run(run: &Run, done: &Lowered, target: &Target<'_>, meta: Meta) -> Outp
     let mut exec = Exec::new(run.argv.clone())
         .cwd(&run.cwd)
         .platform(target.platform)
-        .network(if run.network { Network::Sandbox } else { Network::None })
         .mount(Mount::bind("/", &done.output(run.root)));
+    exec = target.run_options.apply(exec, run.network);
     if !run.user.is_empty() {
         exec = exec.user(&run.user);
     }

@@ -35,6 +35,7 @@ fn image(plan: &Plan, can_merge: bool) -> Output {
         base,
         context: Output::scratch(),
         can_merge,
+        run_options: buildkit_frontend::RunOptions::default(),
         cache_namespace: "",
         no_cache: false,
     };
@@ -116,6 +117,7 @@ fn without_merging_the_components_stay_the_same() {
                 base,
                 context: Output::scratch(),
                 can_merge,
+                run_options: buildkit_frontend::RunOptions::default(),
                 cache_namespace: "",
                 no_cache: false,
             },

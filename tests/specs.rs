@@ -91,8 +91,15 @@ fn llb(node: Node, architecture: &str) -> String {
     let platform = Platform::parse(&format!("linux/{architecture}")).expect("a platform");
     let base = Source::image("base").platform(&platform).output();
     let context = Source::local("context").output();
-    let target =
-        Target { platform: &platform, base, context, can_merge: true, cache_namespace: "", no_cache: false };
+    let target = Target {
+        platform: &platform,
+        base,
+        context,
+        can_merge: true,
+        run_options: buildkit_frontend::RunOptions::default(),
+        cache_namespace: "",
+        no_cache: false,
+    };
     let output: Output = lower(&plan, &target).output(plan.image);
     let files = vec![SourceFile::default(); 8];
     let labels: String =

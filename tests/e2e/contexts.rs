@@ -19,7 +19,7 @@ fn told(build: Build, name: &str) -> String {
 /// The configuration of a pushed image.
 pub(crate) fn config(image: &str) -> serde_json::Value {
     let output = Command::new("skopeo")
-        .args(["inspect", "--config", "--tls-verify=false", &format!("docker://{image}")])
+        .args(["inspect", "--config", "--raw", "--tls-verify=false", &format!("docker://{image}")])
         .output()
         .expect("skopeo starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -179,4 +179,21 @@ fn two_builds_at_once_do_not_mix() {
     let (one, two) = (build("one"), build("two"));
     assert_eq!(one.join().expect("built"), "one");
     assert_eq!(two.join().expect("built"), "two");
+}
+
+#[test]
+fn containers_of_steps_get_what_the_client_asks_for() {
+    let spec = "name: node\nbase: debian:13\ncommands:\n  - name: look\n    network: true\n    run:\n      - sh\n      - -c\n      \
+                - grep -q '^10.9.8.7.*node.example' /etc/hosts && [ $(ulimit -n) = 777 ] \
+                && [ \"$http_proxy\" = http://proxy.example ] && df /dev/shm --output=size -B1 | grep -qx ' *8388608'\n";
+    let build = Build::new(spec).arguments_added(&[
+        "--add-host=node.example:10.9.8.7",
+        "--ulimit=nofile=777:888",
+        "--shm-size=8m",
+        "--build-arg=HTTP_PROXY=http://proxy.example",
+    ]);
+    let image = build.push("contexts/asked");
+    let config = config(&image)["config"].to_string();
+    assert!(!config.contains("proxy.example"), "{config}");
+    Build::new(spec).arguments_added(&["--network=none", "--no-cache"]).fail(&["[command] look"]);
 }

@@ -10,6 +10,7 @@ mod image;
 mod options;
 mod result;
 mod run;
+mod run_options;
 mod transport;
 
 pub use caps::Capabilities;
@@ -20,3 +21,4 @@ pub use image::ImageConfig;
 pub use options::{CacheImport, NoCache, Options};
 pub use result::{BuildResult, Reference};
 pub use run::{Frontend, run, serve};
+pub use run_options::RunOptions;

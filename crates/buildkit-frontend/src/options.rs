@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use buildkit_llb::Platform;
 use serde::Deserialize;
 
-use crate::Error;
+use crate::{Error, RunOptions};
 
 /// The name of a variable that holds one option, without its number.
 const OPTION: &str = "BUILDKIT_FRONTEND_OPT_";
@@ -72,6 +72,8 @@ pub struct Options {
     pub image_resolve_mode: String,
     /// Namespace of cache mounts.
     pub cache_mount_ns: Option<String>,
+    /// What containers of steps get.
+    pub run: RunOptions,
     /// The subrequest, where no image is wanted.
     pub request_id: Option<String>,
 }
@@ -107,6 +109,7 @@ impl Options {
             Some(names) => NoCache::Only(comma_list(names)),
         };
         options.cache_imports = cache_imports(&all)?;
+        options.run = RunOptions::parse(&all, &options.build_args)?;
         options.image_resolve_mode = resolve_mode(all.get("image-resolve-mode"))?;
         options.all = all;
         Ok(options)

@@ -197,6 +197,28 @@ impl Exec {
         self
     }
 
+    /// Sets one of the proxy variables, by its lower-case name. They are no part of the cache key.
+    pub fn proxy(mut self, name: &str, value: &str) -> Self {
+        let proxies = self.run.proxy_env.get_or_insert_default();
+        let place = match name {
+            "http_proxy" => &mut proxies.http_proxy,
+            "https_proxy" => &mut proxies.https_proxy,
+            "ftp_proxy" => &mut proxies.ftp_proxy,
+            "no_proxy" => &mut proxies.no_proxy,
+            _ => &mut proxies.all_proxy,
+        };
+        *place = value.to_owned();
+        self.caps.push(llb::EXEC_META_PROXY);
+        self
+    }
+
+    /// The control group that the container's lies in.
+    pub fn cgroup_parent(mut self, name: &str) -> Self {
+        self.run.cgroup_parent = name.to_owned();
+        self.caps.push(llb::EXEC_META_CGROUP_PARENT);
+        self
+    }
+
     /// Sets a resource limit.
     pub fn ulimit(mut self, name: &str, soft: i64, hard: i64) -> Self {
         self.run.ulimit.push(pb::Ulimit { name: name.to_owned(), soft, hard });

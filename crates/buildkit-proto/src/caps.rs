@@ -36,6 +36,8 @@ pub mod llb {
         EXEC_META_NETWORK = "exec.meta.network";
         EXEC_META_SECURITY = "exec.meta.security";
         EXEC_META_ULIMIT = "exec.meta.ulimit";
+        EXEC_META_PROXY = "exec.meta.proxyenv";
+        EXEC_META_CGROUP_PARENT = "exec.meta.cgroup.parent";
         EXEC_META_CDI = "exec.meta.cdi";
         EXEC_META_SETS_DEFAULT_PATH = "exec.meta.setsdefaultpath";
         EXEC_MOUNT_BIND = "exec.mount.bind";
