@@ -28,6 +28,7 @@ fn to_llb(text: &str, platform: &Platform) -> Vec<u8> {
     let target = Target {
         platform,
         base,
+        name_prefix: String::new(),
         context: buildkit_llb::Output::scratch(),
         can_merge: true,
         run_options: buildkit_frontend::RunOptions::default(),

@@ -35,7 +35,7 @@ impl Diagnostic {
 }
 
 /// Collects findings, so that a user sees all of them at once.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Problems {
     found: Vec<Diagnostic>,
 }

@@ -4,13 +4,16 @@ mod requests;
 mod sources;
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use buildkit_frontend::{BuildContext, BuildResult, Error, Frontend, Gateway, NoCache, Reference};
 use buildkit_llb::{Definition, File, Meta, Mkfile, Output, Platform, Source};
+use futures_util::future::try_join_all;
 use serde_json::Value;
 
 use self::requests::Request;
 use self::sources::Sources;
+use crate::diagnostic::Diagnostic;
 use crate::lower::{self, Lowered, Target, lower};
 use crate::plan::{Action, Plan, Step, plan};
 use crate::resolve::{BaseFacts, Inputs, OsRelease, resolve};
@@ -42,43 +45,55 @@ impl Frontend for EdgeNode {
             return Ok(requests::describe());
         }
         let context = BuildContext::load(&gateway, LANGUAGE, MAX_BYTES).await?;
-        let platform = target_platform(&gateway)?;
         let (sources, root, problems) = Sources::load(&gateway, &context).await?;
         if request.is_none() && gateway.options().target.as_deref() == Some(SPEC_TARGET) {
             problems.check(Some(())).map_err(|found| sources.report(&found))?;
-            return merged_spec(&gateway, &sources, &root, &platform).await;
+            return merged_spec(&gateway, &sources, &root).await;
         }
-        let spec = decode(&root, problems).map_err(|found| sources.report(&found))?;
+        let read = || decode(&root, problems.clone()).map_err(|found| sources.report(&found));
+        let spec = read()?;
         match request {
             Some(Request::Outline) => Ok(requests::outline(&spec, &sources)),
             Some(Request::Targets) => Ok(requests::targets(&spec, &sources)),
             Some(Request::Lint) => Ok(requests::check(&spec, &sources)),
-            Some(Request::Describe) | None => Build { gateway, context, sources, platform }.run(spec).await,
+            Some(Request::Describe) | None => {
+                let platforms = target_platforms(&gateway);
+                let specs = platforms.iter().map(|_| read()).collect::<Result<Vec<_>, _>>()?;
+                let several = platforms.len() > 1;
+                let build =
+                    Build { gateway, context, sources: &sources, several, warned: Mutex::new(Vec::new()) };
+                let builds = platforms.iter().zip(specs).map(|(platform, spec)| build.run(platform, spec));
+                let mut built = try_join_all(builds).await?;
+                match built.len() {
+                    1 => Ok(built.remove(0).into_result()),
+                    _ => {
+                        Ok(BuildResult::index(built.into_iter().map(|b| (b.platform, b.reference, b.config))))
+                    }
+                }
+            }
         }
     }
 }
 
-fn target_platform(gateway: &Gateway) -> Result<Platform, Error> {
-    match gateway.options().platforms.as_slice() {
-        [] => Ok(gateway.build_platform()),
-        [platform] => Ok(platform.clone()),
-        many => Err(Error::user(format!("one platform at a time is supported so far, not {}", many.len()))),
+/// The platforms to build for, each once.
+fn target_platforms(gateway: &Gateway) -> Vec<Platform> {
+    let mut platforms: Vec<Platform> = Vec::new();
+    for platform in &gateway.options().platforms {
+        if !platforms.contains(platform) {
+            platforms.push(platform.clone());
+        }
     }
+    if platforms.is_empty() { vec![gateway.build_platform()] } else { platforms }
 }
 
 /// The merged spec as a file, in which every value says where it comes from.
-async fn merged_spec(
-    gateway: &Gateway,
-    sources: &Sources,
-    root: &Node,
-    platform: &Platform,
-) -> Result<BuildResult, Error> {
+async fn merged_spec(gateway: &Gateway, sources: &Sources, root: &Node) -> Result<BuildResult, Error> {
     let text = to_text(root, &sources.names());
     let file = Mkfile::new("/edgenode.yaml", 0o644, text.into_bytes()).timestamp(0);
     let meta = Meta::named("[spec] merge");
     let output = File::on(&Output::scratch()).mkfile(file).meta(meta).output();
     let reference = gateway.solve(&marshal(&output, sources)?).await?;
-    Ok(BuildResult::single(platform, reference, None))
+    Ok(BuildResult::single(&gateway.build_platform(), reference, None))
 }
 
 fn marshal(output: &Output, sources: &Sources) -> Result<Definition, Error> {
@@ -98,24 +113,53 @@ async fn read_text(
     Ok(Some(text))
 }
 
-/// One build of one spec for one platform.
-struct Build {
+/// What the builds of a spec for several platforms share.
+struct Build<'s> {
     gateway: Gateway,
     context: BuildContext,
-    sources: Sources,
-    platform: Platform,
+    sources: &'s Sources,
+    /// Whether there are several, which progress tells apart.
+    several: bool,
+    /// Warnings that were shown for one of the platforms.
+    warned: Mutex<Vec<Diagnostic>>,
 }
 
-impl Build {
-    async fn run(&self, spec: Spec) -> Result<BuildResult, Error> {
-        let base = self.load_base(&spec).await?;
+/// What was built for one platform.
+struct Built {
+    platform: Platform,
+    reference: Reference,
+    config: Option<Value>,
+}
+
+impl Built {
+    fn into_result(self) -> BuildResult {
+        BuildResult::single(&self.platform, self.reference, self.config)
+    }
+}
+
+impl Build<'_> {
+    async fn run(&self, platform: &Platform, spec: Spec) -> Result<Built, Error> {
+        let base = self.load_base(&spec, platform).await?;
         let files = self.read_files(&spec).await?;
         let inputs = Inputs { files, build_args: self.gateway.options().build_args.clone() };
         let node = resolve(spec, base.facts.clone(), &inputs).map_err(|found| self.sources.report(&found))?;
         for warning in &node.warnings {
-            self.sources.warn(&self.gateway, warning).await;
+            if self.is_new(warning) {
+                self.sources.warn(&self.gateway, warning).await;
+            }
         }
-        self.build_target(&plan(node), &base).await
+        self.build_target(&plan(node), &base, platform).await
+    }
+
+    /// Takes note of a warning; says whether no platform had it before. Texts that name what was read from a base image
+    /// differ from platform to platform, so only place and message count.
+    fn is_new(&self, warning: &Diagnostic) -> bool {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = warned.iter().any(|have| have.span == warning.span && have.message == warning.message);
+        if !known {
+            warned.push(warning.clone());
+        }
+        !known
     }
 
     /// The texts of the files of the build context that the spec reads. Those that are not there are left out.
@@ -127,7 +171,7 @@ impl Build {
         }
         let names: Vec<String> = paths.iter().map(ToString::to_string).collect();
         let files = self.context.files(&names).await?;
-        let root = self.gateway.solve(&marshal(&files, &self.sources)?).await?;
+        let root = self.gateway.solve(&marshal(&files, self.sources)?).await?;
         for path in paths {
             let name = path.to_string();
             let text = read_text(&self.gateway, &root, &name, MAX_BYTES).await;
@@ -138,8 +182,8 @@ impl Build {
         Ok(texts)
     }
 
-    async fn load_base(&self, spec: &Spec) -> Result<Base, Error> {
-        let (gateway, platform) = (&self.gateway, &self.platform);
+    async fn load_base(&self, spec: &Spec, platform: &Platform) -> Result<Base, Error> {
+        let gateway = &self.gateway;
         let reference = spec.base.value.as_str();
         let at = |error: Error| self.sources.locate(error, spec.base.span);
         let (output, reference, config) = match self.context.named("base", platform).await.map_err(at)? {
@@ -155,7 +199,7 @@ impl Build {
                 (Source::image(&pinned).platform(platform).meta(meta).output(), pinned, image.config)
             }
         };
-        let root = gateway.solve(&marshal(&output, &self.sources)?).await.map_err(at)?;
+        let root = gateway.solve(&marshal(&output, self.sources)?).await.map_err(at)?;
         let os_release =
             gateway.read_file_opt(&root, "/etc/os-release", MAX_OS_RELEASE_BYTES).await.map_err(at)?;
         let os_release = String::from_utf8_lossy(&os_release.unwrap_or_default()).into_owned();
@@ -174,14 +218,15 @@ impl Build {
         Ok(Base { output, facts, config })
     }
 
-    async fn build_target(&self, plan: &Plan, base: &Base) -> Result<BuildResult, Error> {
+    async fn build_target(&self, plan: &Plan, base: &Base, platform: &Platform) -> Result<Built, Error> {
         let options = self.gateway.options();
         let files = match plan.context_paths() {
             Some(paths) => self.context.files(&paths).await?,
             None => Output::scratch(),
         };
         let target = Target {
-            platform: &self.platform,
+            platform,
+            name_prefix: if self.several { format!("{platform} ") } else { String::new() },
             base: base.output.clone(),
             context: files,
             can_merge: self.gateway.caps().llb("mergeop") && merge_wanted(&self.gateway)?,
@@ -192,14 +237,12 @@ impl Build {
         let lowered = lower(plan, &target);
         let wanted = options.target.as_deref().unwrap_or_default();
         let (output, config) = match wanted {
-            "" | "image" => {
-                (lowered.output(plan.image), Some(image_config(plan, base, options, &self.platform)))
-            }
+            "" | "image" => (lowered.output(plan.image), Some(image_config(plan, base, options, platform))),
             "test" => (reports(plan, &lowered, &target), None),
             name => (component(plan, &lowered, name)?, None),
         };
-        let reference = self.gateway.solve(&marshal(&output, &self.sources)?).await?;
-        Ok(BuildResult::single(&self.platform, reference, config))
+        let reference = self.gateway.solve(&marshal(&output, self.sources)?).await?;
+        Ok(Built { platform: platform.clone(), reference, config })
     }
 }
 

@@ -14,6 +14,8 @@ use crate::spec::Span;
 pub struct Target<'a> {
     /// What the image is built for.
     pub platform: &'a Platform,
+    /// What the names of steps begin with, where several platforms are built at once.
+    pub name_prefix: String,
     /// The base image.
     pub base: Output,
     /// The files of the build context that the plan asks for.
@@ -81,7 +83,12 @@ pub fn lower_step(step: &Step, done: &Lowered, target: &Target<'_>) -> Output {
 }
 
 fn meta(step: &Step, target: &Target<'_>) -> Meta {
-    let meta = Meta::named(&step.name).ignore_cache(target.no_cache);
+    // Downloads and small files are the same for all platforms.
+    let prefix = match step.action {
+        Action::Run(_) | Action::Assemble { .. } => target.name_prefix.as_str(),
+        _ => "",
+    };
+    let meta = Meta::named(&format!("{prefix}{}", step.name)).ignore_cache(target.no_cache);
     if step.span == Span::default() { meta } else { meta.at(location(step.span)) }
 }
 

@@ -33,6 +33,7 @@ fn image(plan: &Plan, can_merge: bool) -> Output {
     let target = Target {
         platform: &platform,
         base,
+        name_prefix: String::new(),
         context: Output::scratch(),
         can_merge,
         run_options: buildkit_frontend::RunOptions::default(),
@@ -115,6 +116,7 @@ fn without_merging_the_components_stay_the_same() {
             &Target {
                 platform: &platform,
                 base,
+                name_prefix: String::new(),
                 context: Output::scratch(),
                 can_merge,
                 run_options: buildkit_frontend::RunOptions::default(),

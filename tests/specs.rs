@@ -94,6 +94,7 @@ fn llb(node: Node, architecture: &str) -> String {
     let target = Target {
         platform: &platform,
         base,
+        name_prefix: String::new(),
         context,
         can_merge: true,
         run_options: buildkit_frontend::RunOptions::default(),

@@ -197,3 +197,22 @@ fn containers_of_steps_get_what_the_client_asks_for() {
     assert!(!config.contains("proxy.example"), "{config}");
     Build::new(spec).arguments_added(&["--network=none", "--no-cache"]).fail(&["[command] look"]);
 }
+
+#[test]
+fn several_platforms_make_an_index() {
+    // Both run on this machine; what counts is that each is built and told apart.
+    let build = Build::raw(spec("several").as_bytes()).with("--platform", "linux/amd64,linux/amd64/v2");
+    let log = build.succeed().log;
+    assert!(log.contains("linux/amd64 [image] seal") && log.contains("linux/amd64/v2 [image] seal"), "{log}");
+    assert_eq!(log.matches(" - the base image ").count(), 1, "the warning is listed once:\n{log}");
+    let image = build.push("contexts/several");
+    let output = Command::new("skopeo")
+        .args(["inspect", "--raw", "--tls-verify=false", &format!("docker://{image}")])
+        .output()
+        .expect("skopeo starts");
+    let index: serde_json::Value = serde_json::from_slice(&output.stdout).expect("an index");
+    let manifests = index["manifests"].as_array().expect("manifests").iter();
+    let variants: Vec<_> = manifests.filter_map(|m| m["platform"]["variant"].as_str()).collect();
+    assert_eq!(variants, ["v2"]);
+    assert!(index["manifests"].as_array().is_some_and(|manifests| manifests.len() >= 2), "{index}");
+}
