@@ -98,6 +98,10 @@ impl Build {
         let mut command = Command::new("timeout");
         command.args([LIMIT_SECONDS, &setting("EDGENODE_BUILDX"), "build", "--progress", "plain"]);
         command.args(["--builder", &self.builder]).args(&self.arguments);
+        // Checkouts that share an environment have frontends of their own.
+        if let Ok(tag) = std::env::var("EDGENODE_FRONTEND_TAG") {
+            command.args(["--build-arg", &format!("BUILDKIT_SYNTAX=ratio1/edgenode:{tag}")]);
+        }
         command.current_dir(self.inside.as_deref().unwrap_or(self.dir.path()));
         let input = self.stdin.as_ref().map(|file| fs::File::open(file).expect("opened"));
         command.stdin(input.map_or_else(Stdio::null, Stdio::from));
