@@ -16,8 +16,8 @@ use self::sources::Sources;
 use crate::diagnostic::Diagnostic;
 use crate::lower::{self, Lowered, Target, lower};
 use crate::plan::{Action, Plan, Step, plan};
-use crate::resolve::{BaseFacts, Inputs, OsRelease, resolve};
-use crate::spec::{Healthcheck, MAX_BYTES, Node, Spec, decode, to_text};
+use crate::resolve::{BaseFacts, Inputs, OsRelease, PackageIndex, resolve};
+use crate::spec::{At, Healthcheck, MAX_BYTES, Node, Spec, decode, to_text};
 use crate::suggest::nearest;
 
 /// The frontend.
@@ -32,6 +32,10 @@ const MAX_OS_RELEASE_BYTES: usize = 1 << 16;
 const MERGE_ARG: &str = "EDGENODE_MERGE";
 /// What is read of a file of the base image that tells what the image has.
 const MAX_INSPECTED_BYTES: usize = 1 << 16;
+/// What package indexes are called when they are read.
+const INDEX_FILE: &str = "Packages";
+/// NVIDIA's indexes have a few MiB; BuildKit's messages have 16.
+const MAX_INDEX_BYTES: usize = 15 << 20;
 /// The target that is the spec itself, with everything it extends merged into it.
 const SPEC_TARGET: &str = "spec";
 
@@ -141,7 +145,8 @@ impl Build<'_> {
     async fn run(&self, platform: &Platform, spec: Spec) -> Result<Built, Error> {
         let base = self.load_base(&spec, platform).await?;
         let files = self.read_files(&spec).await?;
-        let inputs = Inputs { files, build_args: self.gateway.options().build_args.clone() };
+        let indexes = self.read_indexes(&spec, &base.facts).await?;
+        let inputs = Inputs { files, build_args: self.gateway.options().build_args.clone(), indexes };
         let node = resolve(spec, base.facts.clone(), &inputs).map_err(|found| self.sources.report(&found))?;
         for warning in &node.warnings {
             if self.is_new(warning) {
@@ -180,6 +185,30 @@ impl Build<'_> {
             }
         }
         Ok(texts)
+    }
+
+    /// The package indexes that the spec chooses from. They change without their addresses changing, so they have no
+    /// digest; what is taken from them has one.
+    async fn read_indexes(
+        &self,
+        spec: &Spec,
+        facts: &BaseFacts,
+    ) -> Result<BTreeMap<String, PackageIndex>, Error> {
+        let mut indexes = BTreeMap::new();
+        for At { value: address, span } in spec.indexes(facts) {
+            let at = |error: Error| self.sources.locate(error, span);
+            let meta = Meta::named(&format!("[internal] load {address}")).at(lower::location(span));
+            let file = Source::http(&address).filename(INDEX_FILE).meta(meta).output();
+            let root = self.gateway.solve(&marshal(&file, self.sources)?).await.map_err(at)?;
+            let text = read_text(&self.gateway, &root, INDEX_FILE, MAX_INDEX_BYTES).await.map_err(at)?;
+            let text = text.unwrap_or_default();
+            if text.len() == MAX_INDEX_BYTES {
+                let message = format!("{address} has more than {MAX_INDEX_BYTES} bytes, which no index has");
+                return Err(at(Error::user(message)));
+            }
+            indexes.insert(address, PackageIndex::parse(&text));
+        }
+        Ok(indexes)
     }
 
     async fn load_base(&self, spec: &Spec, platform: &Platform) -> Result<Base, Error> {

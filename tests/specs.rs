@@ -10,7 +10,7 @@ use buildkit_llb::{Definition, Output, Platform, Source, SourceFile};
 use edgenode::diagnostic::{Diagnostic, Problems};
 use edgenode::lower::{Target, lower};
 use edgenode::plan::plan;
-use edgenode::resolve::{BaseFacts, Inputs, Node, OsRelease, resolve};
+use edgenode::resolve::{BaseFacts, Inputs, Node, OsRelease, PackageIndex, resolve};
 use edgenode::spec::{Node as Yaml, Spec, decode, document, merge, parse};
 
 /// What the images of vendors have, as far as specs ask for it.
@@ -75,8 +75,11 @@ fn load(path: &Path) -> Spec {
     decode(&merged, problems).unwrap_or_else(|found| panic!("{}: {found:#?}", path.display()))
 }
 
-fn inputs() -> Inputs {
+fn inputs(spec: &Spec, facts: &BaseFacts) -> Inputs {
+    // Whatever the archive, it has what NVIDIA's has.
+    let index = PackageIndex::parse(include_str!("data/packages"));
     Inputs {
+        indexes: spec.indexes(facts).into_iter().map(|address| (address.value, index.clone())).collect(),
         build_args: [("EDGENODE_ARCHIVED".to_owned(), "true".to_owned())].into(),
         files: [
             ("good.txt".to_owned(), "six\n".to_owned()),
@@ -121,7 +124,8 @@ fn every_spec_is_lowered_for_each_of_its_platforms() {
             let spec = load(&path);
             let architecture = platform.trim_start_matches("linux/");
             let facts = facts(&spec, architecture);
-            let node = resolve(spec, facts, &inputs())
+            let inputs = inputs(&spec, &facts);
+            let node = resolve(spec, facts, &inputs)
                 .unwrap_or_else(|found| panic!("{} for {platform}: {found:#?}", path.display()));
             let relative =
                 path.strip_prefix(concat!(env!("CARGO_MANIFEST_DIR"), "/specs")).expect("below specs");
@@ -136,7 +140,8 @@ fn refusal(fields: &str, architecture: &str) -> String {
     let text = format!("name: n\nbase: debian:13\n{fields}");
     let found = parse(&text).and_then(|spec| {
         let facts = facts(&spec, architecture);
-        resolve(spec, facts, &inputs())
+        let inputs = inputs(&spec, &facts);
+        resolve(spec, facts, &inputs)
     });
     let found = found.err().unwrap_or_default();
     found.iter().map(Diagnostic::line).collect::<Vec<_>>().join("\n")
@@ -192,6 +197,71 @@ fn what_cannot_work_is_refused_before_the_first_download() {
         (
             "ffmpeg: {version: 7.1.5, libraries: {nvenc: 13.0.19.0}}\n",
             "`nvenc` is of use on NVIDIA machines only",
+        ),
+        ("cuda: 12.8\n", "4:7: nothing in the spec brings the libraries of CUDA; add `torch:`"),
+        (
+            "cuda: 12.8.1\n",
+            "`12.8.1` is not a release of the CUDA toolkit as packages are named; write two numbers",
+        ),
+        (
+            "torch: {version: 2.9.1, channel: cu126}\ncuda: 12.8\n",
+            "5:7: the toolkit is CUDA 12.8, but torch brings the libraries of CUDA 12.6; write `version: 12.6` here, or \
+             take torch's channel `cu128`",
+        ),
+        (
+            "torch: {version: 2.9.1, channel: cu128}\ncuda: {version: 12.8, compiler: wheels}\n",
+            "the wheels of CUDA 12.8 have no compiler; write `compiler: apt`",
+        ),
+        (
+            "torch: {version: 2.9.1, channel: cu130}\ncuda: {version: 13.0, compiler: wheels, packages: [cuda-cccl]}\n",
+            "packages of NVIDIA's archive cannot lie beside a compiler from wheels",
+        ),
+        (
+            "cuda: {version: 13.0, compiler: wheels}\n",
+            "goes with libraries from wheels, which the spec does not have",
+        ),
+        ("cuda: {version: 12.8, compiler: atp}\n", "no compiler comes from `atp`; did you mean `apt`?"),
+        (
+            "cuda: {version: 12.8, packages: [cuda-nvc]}\n",
+            "4:34: the archive has no package `cuda-nvc-12-8`; did you mean `cuda-nvcc-12-8`?",
+        ),
+        (
+            "cuda: {version: 12.8, packages: [cuda-nvcc=12.8.99-1]}\n",
+            "the release of `cuda-nvcc-12-8` that the spec asks for; it has 12.8.61-1, 12.8.93-1",
+        ),
+        (
+            "torch: {version: 2.9.1, channel: cu128}\ncuda: {version: 12.8, packages: [libcublas]}\n",
+            "the libraries of `libcublas-12-8` are in the image already: torch's wheels bring them",
+        ),
+        (
+            "torch: {version: 2.9.1, channel: cu128}\ntensorrt: {version: 10.14.1.48, provider: apt}\n",
+            "the release of `libnvinfer-bin` that the spec asks for; it has 10.13.3.9-1+cuda12.9, 11.3.0.99-1+cuda13.4",
+        ),
+        (
+            "torch: {version: 2.9.1, channel: cu130}\ntensorrt: {version: 10.13.3.9, provider: apt}\n",
+            "the release of `libnvinfer-bin` that the spec asks for",
+        ),
+        (
+            "tensorrt: {version: 10.13.3.9, provider: deb}\n",
+            "TensorRT does not come from `deb`; write `wheels` or `apt`",
+        ),
+        (
+            "tensorrt: {version: 10.13.3.9, provider: apt, index: 'https://example.org/'}\n",
+            "`tensorrt` has no field `index`",
+        ),
+        (
+            "docker: {provider: apt, version: 27.0.1}\n",
+            "the release of `docker-ce` that the spec asks for; it has 5:28.5.2-1",
+        ),
+        (
+            "docker: {provider: distro, version: 28.5.2}\n",
+            "write `apt` or `static`, or `docker: distribution`",
+        ),
+        ("docker: {provider: apt}\n", "`docker` lacks the field `version`"),
+        ("nvidia_container_toolkit: 1.18.0\n", "add `docker: distribution`; for an engine outside"),
+        (
+            "docker: distribution\nnvidia_container_toolkit: 1.17.0\n",
+            "the release of `nvidia-container-toolkit` that the spec asks for; it has 1.18.0-1",
         ),
         ("files: [{from: ../x, to: /x}]\n", "`../x` is not a path in the build context"),
         ("files: [{from: x, to: /x}, {from: x, to: /x}]\n", "`x` is put at `/x` for the second time"),
@@ -253,6 +323,8 @@ fn what_works_is_not_refused() {
     let fields = "python: {version: 3.13.5}\ntorch: {version: 2.9, channel: cu128}\ntensorrt: 10.9.0\nstatus: archived\n\
                   onnxruntime: {version: 1.23.2, flavour: gpu}\nwheels: {files: [good.txt]}\nplatforms: [linux/amd64]\n";
     assert_eq!(refusal(fields, "amd64"), "");
+    let packages = "docker: {provider: apt, version: 28.5.2}\nnvidia_container_toolkit: 1.18.0\n";
+    assert_eq!(refusal(packages, "amd64"), "");
     let vendor = "python: {version: 3.11, vendor: /opt/conda}\ntorch: vendor\ntensorrt: 10.14.1.48\n";
     assert_eq!(refusal(vendor, "amd64"), "");
 }

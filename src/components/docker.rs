@@ -1,12 +1,14 @@
 //! `docker:` a Docker Engine inside the image, and the entrypoint that starts it when the container's `EE_DD` says so.
 //!
-//! The engine is the distribution's (`docker: distribution`), or Docker's static release (`version`, `sha256`).
+//! The engine is the distribution's (`docker: distribution`), Docker's own packages (`provider: apt`, `version`), or
+//! Docker's static release (`version`, `sha256`).
 
+use super::debs::{Archive, Debs, Wanted};
 use super::{Component, Declared, Registration};
 use crate::diagnostic::Problems;
-use crate::plan::{Action, Part, Planner, Provided, TextFile};
-use crate::resolve::{Context, OsRelease, SourceArchive, SourceFields};
-use crate::spec::{Node, Scalar, Span, Value};
+use crate::plan::{Action, Part, Planner, Provided, StepId, TextFile};
+use crate::resolve::{BaseFacts, Context, OsRelease, SourceArchive, SourceFields};
+use crate::spec::{At, Fields, Node, Scalar, Span, Url, Value, Version, checked, text};
 
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "docker", decode };
@@ -31,18 +33,69 @@ const PROGRAMS: [&str; 8] = [
     "runc",
 ];
 
+/// The engine's packages in Docker's archive, of one release but for the last.
+const PACKAGES_OF_DOCKER: [&str; 3] = ["docker-ce", "docker-ce-cli", "containerd.io"];
+
+/// Where an engine comes from.
 #[derive(Debug)]
-struct DockerSpec {
-    /// Docker's own release; none for the distribution's package.
-    source: Option<SourceFields>,
+enum DockerSpec {
+    /// The distribution.
+    Distribution,
+    /// Docker's archive of packages, or another one that is laid out like it.
+    Apt { version: At<Version>, repository: Option<At<Url>> },
+    /// Docker's static release.
+    Static(SourceFields),
 }
 
+/// The words for the providers.
+const PROVIDERS: [&str; 2] = ["apt", "static"];
+
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
-    if matches!(&node.value, Value::Scalar(Scalar { text, .. }) if text == "distribution") {
-        return Some(Box::new(DockerSpec { source: None }));
+    let spec = match &node.value {
+        Value::Scalar(Scalar { text, .. }) if text == "distribution" => DockerSpec::Distribution,
+        Value::Map(_) => {
+            let mut fields = Fields::open("`docker`", node, problems)?;
+            let spec = match fields.take("provider").map(|node| provider(node, problems)) {
+                Some(provider) => decode_provider(provider?, &mut fields, problems),
+                None => SourceFields::decode(&mut fields, "28.5.2", problems).map(DockerSpec::Static),
+            };
+            fields.finish(problems);
+            spec?
+        }
+        _ => DockerSpec::Static(SourceFields::decode_short("docker", node, problems)?),
+    };
+    Some(Box::new(spec))
+}
+
+fn provider(node: &Node, problems: &mut Problems) -> Option<&'static str> {
+    let text = text("`provider`", node, problems)?;
+    let known = PROVIDERS.into_iter().find(|word| *word == text.value);
+    if known.is_none() {
+        let message = format!("Docker Engine does not come from `{}`", text.value.escape_debug());
+        problems.error_with_help(text.span, message, "write `apt` or `static`, or `docker: distribution`");
     }
-    let source = SourceFields::decode_short("docker", node, problems)?;
-    Some(Box::new(DockerSpec { source: Some(source) }))
+    known
+}
+
+fn decode_provider(provider: &str, fields: &mut Fields<'_>, problems: &mut Problems) -> Option<DockerSpec> {
+    if provider == "static" {
+        return SourceFields::decode(fields, "28.5.2", problems).map(DockerSpec::Static);
+    }
+    let version = fields.require("version", "28.5.2", problems);
+    let version = version.and_then(|n| checked("a version", n, problems, Version::parse));
+    let repository = fields.take("repository").and_then(|n| checked("an address", n, problems, Url::parse));
+    Some(DockerSpec::Apt { version: version?, repository })
+}
+
+/// Docker's archive for the distribution and the architecture of the base image. Source: Docker's manual.
+fn archive(repository: Option<&At<Url>>, facts: &BaseFacts, span: Span) -> Archive {
+    let release = &facts.os_release;
+    let (address, span) = match repository {
+        Some(url) => (url.value.to_string(), url.span),
+        None => (format!("https://download.docker.com/linux/{}", release.id), span),
+    };
+    let directory = format!("dists/{}/stable/binary-{}/", release.codename, facts.architecture);
+    Archive::suite(&address, &directory, span)
 }
 
 impl Declared for DockerSpec {
@@ -50,15 +103,34 @@ impl Declared for DockerSpec {
         REGISTRATION.key
     }
 
-    fn resolve(&self, context: &Context<'_>, _: Span, problems: &mut Problems) -> Option<Box<dyn Component>> {
-        let source = match &self.source {
-            None => None,
-            Some(source) => {
-                let name = format!("docker-{}", context.facts.architecture);
-                Some(source.resolve(&name, problems)?)
+    fn indexes(&self, facts: &BaseFacts) -> Vec<At<String>> {
+        match self {
+            Self::Apt { version, repository } => {
+                vec![archive(repository.as_ref(), facts, version.span).index]
             }
-        };
-        Some(Box::new(Docker { source, engine: distribution_packages(&context.facts.os_release) }))
+            Self::Distribution | Self::Static(_) => Vec::new(),
+        }
+    }
+
+    fn resolve(&self, context: &Context<'_>, _: Span, problems: &mut Problems) -> Option<Box<dyn Component>> {
+        let facts = context.facts;
+        Some(Box::new(match self {
+            Self::Distribution => Docker::Distribution(distribution_packages(&facts.os_release)),
+            Self::Static(source) => {
+                Docker::Static(source.resolve(&format!("docker-{}", facts.architecture), problems)?)
+            }
+            Self::Apt { version, repository } => {
+                let archive = archive(repository.as_ref(), facts, version.span);
+                let wanted = PACKAGES_OF_DOCKER.map(|name| Wanted {
+                    name: At::new(name.to_owned(), version.span),
+                    // `5:28.5.2-1~ubuntu.24.04~noble`; containerd has releases of its own.
+                    fits: Box::new(move |have| {
+                        name == "containerd.io" || have.starts_with(&format!("5:{version}-"))
+                    }),
+                });
+                Docker::Apt(version.value.clone(), archive.select(&wanted, |_| false, context, problems)?)
+            }
+        }))
     }
 }
 
@@ -71,10 +143,12 @@ fn distribution_packages(release: &OsRelease) -> &'static [&'static str] {
     }
 }
 
+/// An engine, chosen.
 #[derive(Debug)]
-struct Docker {
-    source: Option<SourceArchive>,
-    engine: &'static [&'static str],
+enum Docker {
+    Distribution(&'static [&'static str]),
+    Apt(Version, Debs),
+    Static(SourceArchive),
 }
 
 impl Component for Docker {
@@ -83,21 +157,22 @@ impl Component for Docker {
         let entrypoint = TextFile { path: ENTRYPOINT.to_owned(), mode: 0o755, text };
         let mut tree = planner.files("[docker] entrypoint".to_owned(), vec![entrypoint]);
         let mut packages: Vec<_> = PACKAGES.iter().map(|&name| name.to_owned()).collect();
-        let version = match &self.source {
-            Some(source) => {
-                let label = format!("docker {}", source.version);
-                let from = planner.source(&label, source);
-                let parts = PROGRAMS
-                    .iter()
-                    .map(|name| Part::program(format!("/docker/{name}"), format!("/usr/local/bin/{name}")));
-                let parts = parts.collect();
-                let placed =
-                    planner.step(format!("[{label}] put in place"), span, Action::Place { from, parts });
-                tree = planner.step(format!("[{label}] collect"), span, Action::Collect(vec![placed, tree]));
+        let version = match self {
+            Self::Static(source) => {
+                tree = plan_static(source, tree, span, planner);
                 source.version.to_string()
             }
-            None => {
-                packages.extend(self.engine.iter().map(|&name| name.to_owned()));
+            Self::Apt(version, debs) => {
+                let unpacked = debs.plan(&format!("docker {version}"), span, planner);
+                planner.provide(Provided {
+                    records: Some(unpacked.records),
+                    packages: debs.selection.distribution.clone(),
+                    ..Provided::new("docker-engine", version.as_str(), unpacked.tree, span)
+                });
+                version.to_string()
+            }
+            Self::Distribution(engine) => {
+                packages.extend(engine.iter().map(|&name| name.to_owned()));
                 "distribution".to_owned()
             }
         };
@@ -111,4 +186,16 @@ impl Component for Docker {
             ..Provided::new(REGISTRATION.key, version, tree, span)
         });
     }
+}
+
+/// The programs of the static release, and the entrypoint.
+fn plan_static(source: &SourceArchive, entrypoint: StepId, span: Span, planner: &mut Planner) -> StepId {
+    let label = format!("docker {}", source.version);
+    let from = planner.source(&label, source);
+    let parts = PROGRAMS
+        .iter()
+        .map(|name| Part::program(format!("/docker/{name}"), format!("/usr/local/bin/{name}")));
+    let parts = parts.collect();
+    let placed = planner.step(format!("[{label}] put in place"), span, Action::Place { from, parts });
+    planner.step(format!("[{label}] collect"), span, Action::Collect(vec![placed, entrypoint]))
 }

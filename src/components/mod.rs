@@ -1,11 +1,15 @@
 //! The components: one file each, with all that is known about it. To add one, add its file and its line in
 //! [`REGISTRY`].
 
+mod container_toolkit;
+mod cuda;
+mod debs;
 mod docker;
 mod ffmpeg;
 mod files;
 mod ngrok;
 mod nodejs;
+mod nvidia;
 mod onnxruntime;
 mod openvino;
 mod prebuilt;
@@ -20,11 +24,11 @@ mod wheels;
 pub use system::System;
 pub use wheels::{WheelRequest, install_wheels};
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 
 use crate::diagnostic::Problems;
 use crate::plan::Planner;
-use crate::resolve::Context;
+use crate::resolve::{BaseFacts, Context};
 use crate::spec::{At, ContextPath, Node, Requirement, Span, Version};
 
 /// A component's entry in the language.
@@ -44,12 +48,14 @@ pub const REGISTRY: &[Registration] = &[
     ngrok::REGISTRATION,
     uv::REGISTRATION,
     torch::REGISTRATION,
+    cuda::REGISTRATION,
     tensorrt::REGISTRATION,
     onnxruntime::REGISTRATION,
     openvino::REGISTRATION,
     transformers::REGISTRATION,
     wheels::REGISTRATION,
     docker::REGISTRATION,
+    container_toolkit::REGISTRATION,
     files::REGISTRATION,
 ];
 
@@ -60,6 +66,51 @@ pub struct PythonHome {
     pub prefix: String,
     /// The second number of its release.
     pub series: u32,
+}
+
+/// A release of CUDA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CudaRelease {
+    /// Its first number, which libraries and programs must agree on.
+    pub major: u32,
+    /// Its second number, if it is known.
+    pub minor: Option<u32>,
+}
+
+impl CudaRelease {
+    /// Reads `12.8`, `12.8.1` or `12`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut numbers = text.split('.');
+        let major = numbers.next()?.parse().ok()?;
+        let minor = numbers.next().map(str::parse).transpose().ok()?;
+        Some(Self { major, minor })
+    }
+
+    /// Reads the name of a wheel channel: `cu128`.
+    pub fn of_channel(channel: &str) -> Option<Self> {
+        let digits = channel.strip_prefix("cu")?;
+        let major = digits.get(..2)?.parse().ok()?;
+        Some(Self { major, minor: digits.get(2..)?.parse().ok() })
+    }
+
+    /// The name of its wheel channel.
+    pub fn channel(self) -> String {
+        format!("cu{}{}", self.major, self.minor.unwrap_or_default())
+    }
+
+    /// How it ends the names of NVIDIA's packages: `12-8`.
+    pub fn suffix(self) -> String {
+        self.to_string().replace('.', "-")
+    }
+}
+
+impl fmt::Display for CudaRelease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.minor {
+            Some(minor) => write!(f, "{}.{minor}", self.major),
+            None => write!(f, "{}", self.major),
+        }
+    }
 }
 
 /// A component as a spec declares it.
@@ -82,9 +133,14 @@ pub trait Declared: Debug + Send + Sync {
         vec![self.key()]
     }
 
-    /// The major release of the CUDA libraries that it brings.
-    fn cuda(&self, _context: &Context<'_>) -> Option<u32> {
+    /// The release of the CUDA libraries that it brings.
+    fn cuda(&self, _context: &Context<'_>) -> Option<CudaRelease> {
         None
+    }
+
+    /// Whether the base image has it already.
+    fn is_vendor(&self) -> bool {
+        false
     }
 
     /// The Python that it brings.
@@ -94,6 +150,11 @@ pub trait Declared: Debug + Send + Sync {
 
     /// The files of the base image that tell what the image already has, given the Python of the spec.
     fn inspects(&self, _python: Option<&PythonHome>) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The addresses of the package indexes that it chooses from, each with its place in the spec.
+    fn indexes(&self, _facts: &BaseFacts) -> Vec<At<String>> {
         Vec::new()
     }
 
@@ -115,4 +176,7 @@ pub trait Declared: Debug + Send + Sync {
 pub trait Component: Debug + Send + Sync {
     /// Adds the component's branch of steps, and what it provides.
     fn plan(&self, span: Span, planner: &mut Planner);
+
+    /// Adds what must see the trees of all other components, those of Python packages among them.
+    fn finish(&self, _span: Span, _planner: &mut Planner) {}
 }

@@ -87,7 +87,7 @@ impl Declared for OnnxRuntimeSpec {
             requirements: wanted.iter().map(|(_, package)| format!("{package}=={}", self.version)).collect(),
             packages: &["onnxruntime*"],
             exclude: others.iter().map(|(_, package)| (*package).to_owned()).collect(),
-            index: None,
+            indexes: Vec::new(),
             channel: None,
             installer: installer?,
             span,

@@ -41,7 +41,7 @@ impl Declared for OpenVinoSpec {
             requirements: vec![format!("openvino=={}", self.version)],
             packages: &["openvino*"],
             exclude: Vec::new(),
-            index: None,
+            indexes: Vec::new(),
             channel: None,
             installer,
             span,

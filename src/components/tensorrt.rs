@@ -1,13 +1,16 @@
-//! `tensorrt:` TensorRT's libraries and Python bindings, from NVIDIA's wheels for the CUDA release that torch has.
-//! Libraries and bindings are of one release by construction.
+//! `tensorrt:` TensorRT's libraries and Python bindings, of one release by construction, for the CUDA release of the image.
+//!
+//! The libraries come from NVIDIA's wheels, or with `provider: apt` from its archive of Debian packages, together with
+//! `trtexec`.
 
+use super::debs::{Debs, Wanted};
 use super::wheels::{WheelRequest, Wheels, installer};
-use super::{Component, Declared, PythonHome, Registration, torch};
+use super::{Component, Declared, PythonHome, Registration, nvidia, torch};
 use crate::catalog::{TensorRtRelease, tensorrt_releases};
 use crate::diagnostic::Problems;
 use crate::plan::{Planner, Provided, TextFile};
-use crate::resolve::Context;
-use crate::spec::{At, Fields, Node, Span, Url, Value, Version, checked};
+use crate::resolve::{BaseFacts, Context};
+use crate::spec::{At, Fields, Node, Span, Url, Value, Version, checked, text};
 
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "tensorrt", decode };
@@ -22,28 +25,72 @@ const PACKAGES: [&str; 1] = ["tensorrt-*"];
 const MODULE: &str = "\"\"\"TensorRT by the name that programs import.\"\"\"\n\nfrom tensorrt_bindings import *\n\
                       from tensorrt_bindings import __version__\n";
 
+/// Where `trtexec` lies in NVIDIA's package.
+const PROGRAMS: &str = "/usr/src/tensorrt/bin";
+
 #[derive(Debug)]
 struct TensorRtSpec {
     version: At<Version>,
-    index: Option<At<Url>>,
+    provider: Provider,
+}
+
+/// Where the libraries come from.
+#[derive(Debug)]
+enum Provider {
+    /// NVIDIA's wheels, from another index than its own if the spec says so.
+    Wheels { index: Option<At<Url>> },
+    /// NVIDIA's Debian packages, from another archive than its own if the spec says so.
+    Apt { repository: Option<At<Url>> },
 }
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     if let Value::Scalar(_) = &node.value {
         let version = checked("a version", node, problems, Version::parse)?;
-        return Some(Box::new(TensorRtSpec { version, index: None }));
+        return Some(Box::new(TensorRtSpec { version, provider: Provider::Wheels { index: None } }));
     }
     let mut fields = Fields::open("`tensorrt`", node, problems)?;
     let version = fields.require("version", "10.13.3.9", problems);
     let version = version.and_then(|n| checked("a version", n, problems, Version::parse));
-    let index = fields.take("index").and_then(|n| checked("an address", n, problems, Url::parse));
+    let provider = match fields.take("provider") {
+        Some(node) => provider(node, problems)?,
+        None => WHEELS,
+    };
+    let mut url = |key| fields.take(key).and_then(|n| checked("an address", n, problems, Url::parse));
+    let provider = match provider {
+        APT => Provider::Apt { repository: url("repository") },
+        _ => Provider::Wheels { index: url("index") },
+    };
     fields.finish(problems);
-    Some(Box::new(TensorRtSpec { version: version?, index }))
+    Some(Box::new(TensorRtSpec { version: version?, provider }))
+}
+
+/// The words for the providers.
+const WHEELS: &str = "wheels";
+const APT: &str = "apt";
+
+fn provider(node: &Node, problems: &mut Problems) -> Option<&'static str> {
+    let text = text("`provider`", node, problems)?;
+    let known = [WHEELS, APT].into_iter().find(|word| *word == text.value);
+    if known.is_none() {
+        let message = format!("TensorRT does not come from `{}`", text.value.escape_debug());
+        problems.error_with_help(text.span, message, "write `wheels` or `apt`");
+    }
+    known
 }
 
 impl Declared for TensorRtSpec {
     fn key(&self) -> &'static str {
         REGISTRATION.key
+    }
+
+    fn indexes(&self, facts: &BaseFacts) -> Vec<At<String>> {
+        match &self.provider {
+            Provider::Wheels { .. } => Vec::new(),
+            Provider::Apt { repository } => {
+                let archive = nvidia::archive(repository.as_ref(), facts, self.version.span);
+                archive.map(|archive| archive.index).into_iter().collect()
+            }
+        }
     }
 
     fn resolve(
@@ -58,19 +105,30 @@ impl Declared for TensorRtSpec {
         let (release, cuda, python) = (release?, cuda?, context.python_home()?);
         self.check(&release, cuda, python.series, problems);
         let package = |part: &str| format!("tensorrt-cu{cuda}-{part}=={}", release.tensorrt);
-        let index = self.index.as_ref().map_or(INDEX, |index| index.value.as_str());
+        let mut requirements = vec![package("bindings")];
+        let mut indexes = Vec::new();
+        let mut debs = None;
+        match &self.provider {
+            Provider::Wheels { index: named } => {
+                requirements.push(package("libs"));
+                indexes.push(named.as_ref().map_or(INDEX, |named| named.value.as_str()).to_owned());
+            }
+            Provider::Apt { repository } => {
+                debs = Some(self.choose(&release, cuda, repository.as_ref(), context, problems)?);
+            }
+        }
         let wheels = Wheels(WheelRequest {
             group: REGISTRATION.key,
             version: release.tensorrt.clone(),
-            requirements: vec![package("bindings"), package("libs")],
+            requirements,
             packages: &PACKAGES,
             exclude: Vec::new(),
-            index: Some(index.to_owned()),
+            indexes,
             channel: None,
             installer: installer?,
             span,
         });
-        Some(Box::new(TensorRt { wheels, python }))
+        Some(Box::new(TensorRt { wheels, debs, python }))
     }
 }
 
@@ -89,6 +147,36 @@ impl TensorRtSpec {
             );
         }
         found.cloned()
+    }
+
+    /// The packages of the release that are built for the image's CUDA.
+    fn choose(
+        &self,
+        release: &TensorRtRelease,
+        cuda: u32,
+        repository: Option<&At<Url>>,
+        context: &Context<'_>,
+        problems: &mut Problems,
+    ) -> Option<Debs> {
+        let Some(archive) = nvidia::archive(repository, context.facts, self.version.span) else {
+            problems.error_with_help(
+                self.version.span,
+                "NVIDIA has no archive of packages for the base image's distribution",
+                "take `provider: wheels`, or name a `repository`",
+            );
+            return None;
+        };
+        // One build serves all minor releases of a major one. Source: NVIDIA's support matrix.
+        let build = format!("{}-1+cuda{cuda}.", release.tensorrt);
+        let programs = Wanted {
+            name: At::new("libnvinfer-bin".to_owned(), self.version.span),
+            fits: Box::new(move |version| version.starts_with(&build)),
+        };
+        let in_wheels = context.cuda_of(torch::REGISTRATION.key).is_some();
+        let stands_in = |name: &str| in_wheels && nvidia::is_in_wheels(name, cuda);
+        let debs = archive.select(&[programs], stands_in, context, problems)?;
+        let stand_in = Some(("edgenode-tensorrt-libraries", release.tensorrt.clone()));
+        Some(Debs { drop: Some(("*.a", "")), stand_in, ..debs })
     }
 
     /// The major release of the CUDA libraries in the image.
@@ -124,18 +212,29 @@ impl TensorRtSpec {
 #[derive(Debug)]
 struct TensorRt {
     wheels: Wheels,
+    debs: Option<Debs>,
     python: PythonHome,
 }
 
 impl Component for TensorRt {
     fn plan(&self, span: Span, planner: &mut Planner) {
         self.wheels.plan(span, planner);
-        let path = format!(
-            "{}/lib/python3.{}/site-packages/tensorrt/__init__.py",
-            self.python.prefix, self.python.series
-        );
+        let version = self.wheels.0.version.clone();
+        let site = format!("{}/lib/python3.{}/site-packages", self.python.prefix, self.python.series);
+        if let Some(debs) = &self.debs {
+            let unpacked = debs.plan(&format!("tensorrt {version}"), span, planner);
+            planner.provide(Provided {
+                records: Some(unpacked.records),
+                packages: debs.selection.distribution.clone(),
+                path: vec![PROGRAMS.to_owned()],
+                ..Provided::new("tensorrt-libraries", version.clone(), unpacked.tree, span)
+            });
+        }
+        let path = format!("{site}/tensorrt/__init__.py");
         let module = TextFile { path, mode: 0o644, text: MODULE.to_owned() };
         let tree = planner.files("[tensorrt] module".to_owned(), vec![module]);
-        planner.provide(Provided::new("tensorrt-module", self.wheels.0.version.clone(), tree, span));
+        // Programs that are no Python find the wheels' libraries, too.
+        let libraries = if self.debs.is_none() { vec![format!("{site}/tensorrt_libs")] } else { Vec::new() };
+        planner.provide(Provided { libraries, ..Provided::new("tensorrt-module", version, tree, span) });
     }
 }

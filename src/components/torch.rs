@@ -1,7 +1,7 @@
 //! `torch:` PyTorch with torchvision and torchaudio, from the wheel channel of an accelerator.
 
 use super::wheels::{WheelRequest, installer};
-use super::{Component, Declared, PythonHome, Registration, python};
+use super::{Component, CudaRelease, Declared, PythonHome, Registration, python};
 use crate::catalog::{TorchRelease, torch_releases};
 use crate::diagnostic::Problems;
 use crate::plan::{Planner, Vendor};
@@ -19,8 +19,8 @@ const INDEX_CHANNEL: &str = "pypi";
 const PACKAGES: [&str; 5] = ["pytorch-triton*", "torch", "torchaudio", "torchvision", "triton"];
 
 /// The group of NVIDIA's libraries. They are most of the bytes, and stay as they are from one release of torch to the next.
-const CUDA_GROUP: &str = "cuda";
-const CUDA_PACKAGES: [&str; 14] = [
+pub(super) const CUDA_GROUP: &str = "cuda";
+pub(super) const CUDA_PACKAGES: [&str; 14] = [
     "cuda-*",
     "nvidia-cublas*",
     "nvidia-cuda-*",
@@ -83,16 +83,13 @@ impl Declared for TorchSpec {
     }
 
     /// The channel's name says it; that of the index itself is the release's usual one.
-    fn cuda(&self, _: &Context<'_>) -> Option<u32> {
-        match self.channel.value.strip_prefix("cu") {
-            Some(digits) => digits.get(..2)?.parse().ok(),
-            None if self.channel.value == INDEX_CHANNEL => {
-                let minor: u32 = self.version.value.as_str().split('.').nth(1)?.parse().ok()?;
-                // The public index has builds for CUDA 13 from torch 2.11 on. Source: the packages' metadata.
-                Some(if minor >= 11 { 13 } else { 12 })
-            }
-            None => None,
+    fn cuda(&self, _: &Context<'_>) -> Option<CudaRelease> {
+        if self.channel.value == INDEX_CHANNEL {
+            let minor: u32 = self.version.value.as_str().split('.').nth(1)?.parse().ok()?;
+            // The public index has builds for CUDA 13 from torch 2.11 on. Source: the packages' metadata.
+            return Some(CudaRelease { major: if minor >= 11 { 13 } else { 12 }, minor: None });
         }
+        CudaRelease::of_channel(&self.channel.value)
     }
 
     fn resolve(
@@ -119,14 +116,14 @@ impl Declared for TorchSpec {
             requirements,
             packages: &PACKAGES,
             exclude: Vec::new(),
-            index: None,
+            indexes: Vec::new(),
             channel,
             installer: installer?,
             span,
         };
-        let cuda = self.cuda(context).map(|major| WheelRequest {
+        let cuda = self.cuda(context).map(|release| WheelRequest {
             group: CUDA_GROUP,
-            version: major.to_string(),
+            version: release.to_string(),
             requirements: Vec::new(),
             packages: &CUDA_PACKAGES,
             ..torch.clone()
@@ -240,8 +237,12 @@ impl Declared for VendorSpec {
         Vec::new()
     }
 
-    fn cuda(&self, context: &Context<'_>) -> Option<u32> {
-        assigned(Self::text(context)?, "cuda")?.split('.').next()?.parse().ok()
+    fn cuda(&self, context: &Context<'_>) -> Option<CudaRelease> {
+        CudaRelease::parse(assigned(Self::text(context)?, "cuda")?)
+    }
+
+    fn is_vendor(&self) -> bool {
+        true
     }
 
     fn inspects(&self, python: Option<&PythonHome>) -> Vec<String> {

@@ -37,7 +37,7 @@ impl Declared for TransformersSpec {
             requirements: vec![format!("transformers=={}", self.version)],
             packages: &["hf-xet", "huggingface-hub", "safetensors", "tokenizers", "transformers"],
             exclude: Vec::new(),
-            index: None,
+            indexes: Vec::new(),
             channel: None,
             installer,
             span,

@@ -11,7 +11,7 @@ use super::{Component, Declared, Registration, python};
 use crate::diagnostic::Problems;
 use crate::plan::{Cache, Interpreter, Mount, Planner, Provided, RUN_DIR, Run, Script, StepId, TextFile};
 use crate::resolve::{Context, SourceArchive, pinned};
-use crate::spec::{At, ContextPath, Fields, Name, Node, Requirement, Span, checked, items, text};
+use crate::spec::{At, ContextPath, Fields, Name, Node, Requirement, Span, Url, checked, items, text};
 
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "wheels", decode };
@@ -36,8 +36,8 @@ pub struct WheelRequest {
     pub packages: &'static [&'static str],
     /// Packages that must not be in the image, whoever asks for them.
     pub exclude: Vec<String>,
-    /// A package index that is asked before the public one.
-    pub index: Option<String>,
+    /// Package indexes that are asked before the public one, in this order.
+    pub indexes: Vec<String>,
     /// PyTorch's wheel channel, such as `cu128`.
     pub channel: Option<String>,
     /// Who installs.
@@ -77,6 +77,7 @@ struct WheelsSpec {
     requirements: Vec<At<Requirement>>,
     files: Vec<At<ContextPath>>,
     exclude: Vec<At<Name>>,
+    indexes: Vec<At<Url>>,
     cpu_baseline: Option<CpuBaseline>,
 }
 
@@ -109,10 +110,16 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
         }),
         None => Vec::new(),
     };
+    let indexes = match fields.take("indexes") {
+        Some(list) => items("`indexes`", list, problems, |node, problems| {
+            checked("an address", node, problems, Url::parse)
+        }),
+        None => Vec::new(),
+    };
     let cpu_baseline = fields.take("cpu_baseline").and_then(|node| baseline(node, problems));
     fields.finish(problems);
     requirements.sort_by(|a, b| a.value.cmp(&b.value));
-    Some(Box::new(WheelsSpec { requirements, files, exclude, cpu_baseline }))
+    Some(Box::new(WheelsSpec { requirements, files, exclude, indexes, cpu_baseline }))
 }
 
 fn baseline(node: &Node, problems: &mut Problems) -> Option<CpuBaseline> {
@@ -163,7 +170,7 @@ impl Declared for WheelsSpec {
             requirements,
             packages: &[],
             exclude: self.exclude.iter().map(ToString::to_string).collect(),
-            index: None,
+            indexes: self.indexes.iter().map(ToString::to_string).collect(),
             channel: None,
             installer: installer?,
             span,
@@ -221,7 +228,7 @@ pub fn install_wheels(planner: &mut Planner) {
         uv,
         folder: first.installer.url.file_name().trim_end_matches(".tar.gz").to_owned(),
         channel: requests.iter().find_map(|request| request.channel.clone()),
-        indexes: requests.iter().filter_map(|request| request.index.clone()).collect(),
+        indexes: requests.iter().flat_map(|request| request.indexes.clone()).collect(),
     };
     let chosen = choose(&requests, &tools, planner);
     for request in &requests {

@@ -20,6 +20,9 @@ pub fn plan(node: Node) -> Plan {
         component.value.plan(component.span, &mut planner);
     }
     install_wheels(&mut planner);
+    for component in &node.components {
+        component.value.finish(component.span, &mut planner);
+    }
     let lists = needs(&mut planner);
     let system = node.system.plan(lists, &mut planner);
     let config = Config {
@@ -72,6 +75,9 @@ fn assemble(
     at: Span,
 ) -> StepId {
     let fits = check_fit(planner, system, at);
+    let records: Vec<_> =
+        planner.all_provided().iter().filter_map(|p| Some((p.name.clone(), p.records?))).collect();
+    let libraries: Vec<_> = planner.all_provided().iter().flat_map(|p| p.libraries.clone()).collect();
     let mut trees: Vec<_> = planner.all_provided().iter().map(|provided| provided.tree).collect();
     let laid = Action::Assemble { root: system, trees: trees.clone() };
     let mut laid = planner.step("[image] assemble".to_owned(), at, laid);
@@ -79,8 +85,16 @@ fn assemble(
         laid = add_command(planner, laid, fits, command, config);
     }
     let workdir = config.settings.workdir.as_ref().map(|dir| dir.value.as_str());
-    let mut run: Run = planner.script(&SEAL, laid, Vec::new());
+    let mut run: Run = planner.script(&SEAL, laid, libraries);
     run.env.push(("WORKDIR".to_owned(), workdir.unwrap_or("/").to_owned()));
+    if !records.is_empty() {
+        run.env.push(("RECORDS".to_owned(), format!("{RUN_DIR}/records")));
+    }
+    run.mounts.extend(records.into_iter().map(|(name, from)| Mount {
+        at: format!("{RUN_DIR}/records/{name}"),
+        from,
+        part: "/".to_owned(),
+    }));
     // Nothing is read from there: a root that does not fit may be unable to run anything, so it must not be tried.
     run.mounts.push(Mount { at: format!("{RUN_DIR}/fits"), from: fits, part: "/".to_owned() });
     let seal = planner.run("[image] seal".to_owned(), at, run);

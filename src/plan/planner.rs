@@ -39,6 +39,10 @@ pub struct Provided {
     pub path: Vec<String>,
     /// Variables for the image's environment.
     pub env: Vec<(String, String)>,
+    /// Directories in which programs find shared libraries, besides the distribution's.
+    pub libraries: Vec<String>,
+    /// What dpkg's database says about the files, for packages that were unpacked into the tree.
+    pub records: Option<StepId>,
     /// The program that containers of the image start with.
     pub entrypoint: Option<Vec<String>>,
     /// Its place in the spec.
@@ -57,6 +61,8 @@ impl Provided {
             packages: Vec::new(),
             path: Vec::new(),
             env: Vec::new(),
+            libraries: Vec::new(),
+            records: None,
             entrypoint: None,
             span,
         }
@@ -148,12 +154,14 @@ impl Planner {
 
     /// The fetched archive of `label`, as it is.
     pub fn fetch(&mut self, label: &str, archive: &SourceArchive) -> StepId {
-        let action = Action::Fetch {
-            url: archive.url.to_string(),
-            sha256: archive.sha256.to_string(),
-            file_name: archive.url.file_name().to_owned(),
-        };
-        self.step(format!("[{label}] download {}", archive.url), archive.span, action)
+        let (url, sha256) = (archive.url.as_str(), archive.sha256.as_str());
+        self.download(label, url, sha256, archive.url.file_name(), archive.span)
+    }
+
+    /// A fetched file.
+    pub fn download(&mut self, label: &str, url: &str, sha256: &str, file_name: &str, span: Span) -> StepId {
+        let (url, sha256, file_name) = (url.to_owned(), sha256.to_owned(), file_name.to_owned());
+        self.step(format!("[{label}] download {url}"), span, Action::Fetch { url, sha256, file_name })
     }
 
     /// The base image with compilers, and with the packages that one build needs besides.
@@ -293,8 +301,12 @@ impl Planner {
     }
 
     /// Takes a wish for Python packages, all of which are resolved together in the end.
+    /// What is wanted for a group that is there already is added to it.
     pub fn request_wheels(&mut self, request: WheelRequest) {
-        self.wheels.push(request);
+        match self.wheels.iter_mut().find(|have| have.group == request.group) {
+            Some(have) => have.requirements.extend(request.requirements),
+            None => self.wheels.push(request),
+        }
     }
 
     /// Hands the wishes over.

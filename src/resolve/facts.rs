@@ -29,6 +29,8 @@ pub struct OsRelease {
     pub id_like: Vec<String>,
     /// `VERSION_ID`, such as `13` or `24.04`.
     pub version_id: String,
+    /// `VERSION_CODENAME`, such as `trixie` or `noble`.
+    pub codename: String,
 }
 
 impl OsRelease {
@@ -41,6 +43,7 @@ impl OsRelease {
                 "ID" => release.id = value.to_owned(),
                 "ID_LIKE" => release.id_like = value.split(' ').map(str::to_owned).collect(),
                 "VERSION_ID" => release.version_id = value.to_owned(),
+                "VERSION_CODENAME" => release.codename = value.to_owned(),
                 _ => {}
             }
         }

@@ -1,15 +1,17 @@
 //! `Spec` + catalog + facts of the base image → [`Node`]: every version chosen, every source pinned, every conflict
 //! reported. No LLB.
 
+mod debian;
 mod facts;
 mod source;
 
+pub use debian::{DebPackage, PackageIndex, Selection, compare_versions};
 pub use facts::{BaseFacts, OsRelease};
 pub use source::{SourceArchive, SourceFields, pinned};
 
 use std::collections::BTreeMap;
 
-use crate::components::{Component, Declared, PythonHome, System};
+use crate::components::{Component, CudaRelease, Declared, PythonHome, System};
 use crate::diagnostic::{Diagnostic, Problems};
 use crate::spec::{At, Command, ImageSettings, Name, PlatformName, Spec, Status, Test, Version};
 
@@ -43,6 +45,8 @@ pub struct Inputs {
     pub files: BTreeMap<String, String>,
     /// The client's build arguments.
     pub build_args: BTreeMap<String, String>,
+    /// The indexes of the archives that the spec [takes packages from](Spec::indexes), by their addresses.
+    pub indexes: BTreeMap<String, PackageIndex>,
 }
 
 /// The build argument that lets an archived spec be built.
@@ -52,7 +56,7 @@ pub const ARCHIVED_ARG: &str = "EDGENODE_ARCHIVED";
 pub fn resolve(spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node, Vec<Diagnostic>> {
     let mut problems = Problems::default();
     facts.check_supported(spec.base.span, &mut problems);
-    let context = Context { facts: &facts, components: &spec.components, files: &inputs.files };
+    let context = Context { facts: &facts, components: &spec.components, inputs };
     check_platform(&spec.platforms, &facts, &mut problems);
     check_status(spec.status.as_ref(), inputs, &mut problems);
     let components: Vec<_> = spec
@@ -123,18 +127,18 @@ pub struct Context<'a> {
     /// What was read from the base image.
     pub facts: &'a BaseFacts,
     components: &'a [At<Box<dyn Declared>>],
-    files: &'a BTreeMap<String, String>,
+    inputs: &'a Inputs,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
     /// Whether the spec has the component.
     pub fn has(&self, key: &str) -> bool {
-        self.components.iter().any(|component| component.value.key() == key)
+        self.component(key).is_some()
     }
 
     /// The release of a component that the spec has.
     pub fn version(&self, key: &str) -> Option<&Version> {
-        self.components.iter().find(|component| component.value.key() == key)?.value.version()
+        self.component(key)?.version()
     }
 
     /// The text of a file of the base image that the spec inspects; `None` where there is no such file.
@@ -149,11 +153,31 @@ impl Context<'_> {
 
     /// The major release of the CUDA libraries that a component of the spec brings.
     pub fn cuda(&self) -> Option<u32> {
-        self.components.iter().find_map(|component| component.value.cuda(self))
+        self.components.iter().find_map(|component| component.value.cuda(self)).map(|release| release.major)
+    }
+
+    /// The release of the CUDA libraries that one component brings.
+    pub fn cuda_of(&self, key: &str) -> Option<CudaRelease> {
+        self.component(key)?.cuda(self)
+    }
+
+    /// Whether the base image has the component already.
+    pub fn has_vendor(&self, key: &str) -> bool {
+        self.component(key).is_some_and(Declared::is_vendor)
+    }
+
+    fn component(&self, key: &str) -> Option<&dyn Declared> {
+        let found = self.components.iter().find(|component| component.value.key() == key)?;
+        Some(found.value.as_ref())
     }
 
     /// The text of a file of the build context that the spec reads; `None` where there is no such file.
     pub fn file(&self, path: &str) -> Option<&str> {
-        self.files.get(path).map(String::as_str)
+        self.inputs.files.get(path).map(String::as_str)
+    }
+
+    /// What the index at an address lists; `None` where nobody asked for it.
+    pub fn index(&self, address: &str) -> Option<&'a PackageIndex> {
+        self.inputs.indexes.get(address)
     }
 }

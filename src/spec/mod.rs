@@ -25,6 +25,7 @@ pub use test::Test;
 
 use crate::components::{Declared, REGISTRY, System};
 use crate::diagnostic::{Diagnostic, Problems};
+use crate::resolve::BaseFacts;
 
 /// A spec as written: every value checked by its grammar, nothing chosen yet.
 #[derive(Debug)]
@@ -62,6 +63,17 @@ impl Spec {
         let python = self.components.iter().find_map(|component| component.value.python_home());
         let paths = self.components.iter().flat_map(|component| component.value.inspects(python.as_ref()));
         paths.collect()
+    }
+
+    /// The addresses of the package indexes that must be read before versions are chosen, each once.
+    pub fn indexes(&self, facts: &BaseFacts) -> Vec<At<String>> {
+        let mut indexes: Vec<At<String>> = Vec::new();
+        for index in self.components.iter().flat_map(|component| component.value.indexes(facts)) {
+            if !indexes.contains(&index) {
+                indexes.push(index);
+            }
+        }
+        indexes
     }
 }
 

@@ -127,7 +127,7 @@ impl Build {
             *number += 1;
             *number
         };
-        let name = format!("never/pushed-{number}");
+        let name = format!("never/pushed-{}-{number}", std::process::id());
         let output = format!("type=image,name={}/{name},push=true", setting("EDGENODE_REGISTRY"));
         let outcome = self.with("--output", &output).run();
         assert!(!outcome.ok, "the build did not fail:\n{}", outcome.log);

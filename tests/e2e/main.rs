@@ -11,5 +11,6 @@ mod families;
 mod graph;
 mod harness;
 mod media_node;
+mod nvidia;
 mod readme;
 mod requests;

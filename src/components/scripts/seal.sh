@@ -1,9 +1,30 @@
 #!/bin/sh
-# Writes the index of the shared libraries of the assembled root, which is / here, to $OUT/etc/ld.so.cache, and makes
-# the directory $WORKDIR if there is none.
+# Writes what the parts of the assembled root, which is / here, have in common, to $OUT: the index of the shared libraries
+# (with those in the directories given as arguments, which programs then find by themselves), and dpkg's database with
+# the packages of $RECORDS, which were unpacked and not installed. Makes the directory $WORKDIR if there is none.
 set -eu
 
 mkdir -p "$OUT/etc"
-ldconfig -X -C "$OUT/etc/ld.so.cache"
+if [ $# -gt 0 ]; then
+    mkdir -p "$OUT/etc/ld.so.conf.d"
+    printf '%s\n' "$@" >"$OUT/etc/ld.so.conf.d/edgenode.conf"
+fi
+ldconfig -X -C "$OUT/etc/ld.so.cache" "$@"
+
+dpkg=/var/lib/dpkg
+for record in "${RECORDS:-/nonexistent}"/*/; do
+    [ -f "$record/status" ] || continue
+    sed -n 's/^Package: //p' "$record/status" | while IFS= read -r package; do
+        if dpkg-query -W "$package" >/dev/null 2>&1; then
+            echo "edgenode: the package $package is unpacked, but the base image or the system has it, too" >&2
+            exit 1
+        fi
+    done
+    mkdir -p "$OUT$dpkg/info"
+    [ -f "$OUT$dpkg/status" ] || cp "$dpkg/status" "$OUT$dpkg/status"
+    cat "$record/status" >>"$OUT$dpkg/status"
+    cp "$record"/info/* "$OUT$dpkg/info/"
+done
+
 [ -d "$WORKDIR" ] || mkdir -p "$OUT$WORKDIR"
 find "$OUT" -exec touch -h -d @0 {} +

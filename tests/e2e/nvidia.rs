@@ -1,0 +1,242 @@
+//! CUDA's toolkit and TensorRT, from stand-ins of NVIDIA's archive and of torch's wheels: small real packages with the
+//! same names, versions and places.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+
+use crate::harness::{Build, Server};
+
+/// A shared library whose file is named like its soname, as NVIDIA's are.
+fn library(soname: &str) -> Vec<u8> {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (source, out) = (dir.path().join("l.c"), dir.path().join(soname));
+    fs::write(&source, "int answer(void) { return 42; }\n").expect("written");
+    let cc = Command::new("cc")
+        .args(["-shared", "-fPIC", &format!("-Wl,-soname,{soname}"), "-o"])
+        .args([&out, &source])
+        .status()
+        .expect("cc starts");
+    assert!(cc.success());
+    fs::read(out).expect("read")
+}
+
+/// What a package holds: a path, and its text or bytes.
+type Files<'a> = Vec<(&'a str, Vec<u8>)>;
+
+/// A package of an archive that is one directory, and its paragraph in the archive's index.
+fn deb(server: &Server, name: &str, version: &str, depends: &str, files: Files<'_>) -> String {
+    let dir = tempfile::tempdir().expect("a directory");
+    let root = dir.path().join("root");
+    for (path, data) in files {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+        match data.strip_prefix(b"-> ") {
+            Some(target) => {
+                std::os::unix::fs::symlink(String::from_utf8_lossy(target).as_ref(), &path).expect("linked");
+            }
+            None => fs::write(&path, data).expect("written"),
+        }
+        if path.parent().is_some_and(|parent| parent.ends_with("bin")) {
+            Command::new("chmod").args(["755".as_ref(), path.as_os_str()]).status().expect("chmod starts");
+        }
+    }
+    fs::create_dir_all(root.join("DEBIAN")).expect("made");
+    let control = format!(
+        "Package: {name}\nVersion: {version}\nArchitecture: amd64\nMaintainer: edgenode tests <tests@example.org>\n\
+         Depends: {depends}\nDescription: a stand-in\n"
+    );
+    // A package that depends on nothing has no such field.
+    let control = control.replace("Depends: \n", "");
+    fs::write(root.join("DEBIAN/control"), &control).expect("written");
+    let out = dir.path().join("out.deb");
+    let built = Command::new("dpkg-deb").args(["--root-owner-group", "-b"]).args([&root, &out]).output();
+    assert!(built.expect("dpkg-deb starts").status.success());
+    let file = format!("{name}_{version}_amd64.deb");
+    let (_, digest) = server.put(&format!("/nvidia/{file}"), fs::read(out).expect("read"));
+    format!("{control}Filename: ./{file}\nSHA256: {digest}\n\n")
+}
+
+const LIB: &str = "usr/local/cuda-12.8/targets/x86_64-linux/lib";
+
+/// NVIDIA's archive; gives its address.
+pub(crate) fn archive(server: &Server) -> String {
+    let text = |text: &str| text.as_bytes().to_vec();
+    let cudart = format!("{LIB}/libcudart.so.12");
+    let cudart_dev = [
+        (format!("{LIB}/libcudart.so"), text("-> libcudart.so.12")),
+        (format!("{LIB}/libcudart_static.a"), text("static")),
+        (format!("{LIB}/libculibos.a"), text("static")),
+        ("usr/local/cuda-12.8/targets/x86_64-linux/include/cuda_runtime.h".to_owned(), text("// cuda\n")),
+    ];
+    let cudart_dev = cudart_dev.iter().map(|(path, data)| (path.as_str(), data.clone())).collect();
+    let nvinfer = "usr/lib/x86_64-linux-gnu/libnvinfer.so.10";
+    let cublas = format!("{LIB}/libcublas.so.12");
+    let cublas_dev = format!("{LIB}/libcublas.so");
+    let trt = "10.13.3.9-1+cuda12.9";
+    let packages = [
+        deb(server, "cuda-cudart-12-8", "12.8.90-1", "", vec![(&cudart, library("libcudart.so.12"))]),
+        deb(server, "cuda-cudart-dev-12-8", "12.8.90-1", "cuda-cudart-12-8 (>= 12.8.90)", cudart_dev),
+        deb(server, "libcublas-12-8", "12.8.5.5-1", "", vec![(&cublas, library("libcublas.so.12"))]),
+        deb(
+            server,
+            "libcublas-dev-12-8",
+            "12.8.5.5-1",
+            "libcublas-12-8 (>= 12.8.5.5)",
+            vec![(&cublas_dev, text("-> libcublas.so.12"))],
+        ),
+        deb(
+            server,
+            "cuda-nvcc-12-8",
+            "12.8.93-1",
+            "libc6, make",
+            vec![(
+                "usr/local/cuda-12.8/bin/nvcc",
+                text("#!/bin/sh\necho 'Cuda compilation tools, release 12.8'\n"),
+            )],
+        ),
+        deb(server, "libnvinfer10", trt, "libc6 (>= 2.27)", vec![(nvinfer, library("libnvinfer.so.10"))]),
+        deb(server, "libnvinfer10", "10.16.1.11-1+cuda13.2", "", vec![(nvinfer, text("another"))]),
+        deb(
+            server,
+            "libnvinfer-bin",
+            trt,
+            &format!("libnvinfer10 (= {trt})"),
+            vec![("usr/src/tensorrt/bin/trtexec", text("#!/bin/sh\necho 'TensorRT v101303'\n"))],
+        ),
+    ];
+    let (index, _) = server.put("/nvidia/Packages", packages.concat().into_bytes());
+    index.trim_end_matches("/Packages").to_owned()
+}
+
+/// A wheel with these files; gives its page in a package index.
+fn wheel(server: &Server, name: &str, version: &str, requires: &str, files: Files<'_>) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let module = name.replace('-', "_");
+    let info = format!("{module}-{version}.dist-info");
+    let mut all: BTreeMap<String, Vec<u8>> =
+        files.into_iter().map(|(path, data)| (path.to_owned(), data)).collect();
+    let requires = if requires.is_empty() { String::new() } else { format!("Requires-Dist: {requires}\n") };
+    let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}");
+    all.insert(format!("{info}/METADATA"), metadata.into_bytes());
+    let tag = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n";
+    all.insert(format!("{info}/WHEEL"), tag.as_bytes().to_vec());
+    let record: String = all.keys().map(|path| format!("{path},,\n")).collect();
+    all.insert(format!("{info}/RECORD"), format!("{record}{info}/RECORD,,\n").into_bytes());
+    for (path, data) in &all {
+        let path = dir.path().join("root").join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+        fs::write(path, data).expect("written");
+    }
+    let file = format!("{module}-{version}-py3-none-any.whl");
+    let python = "import shutil, sys; shutil.make_archive(sys.argv[1], 'zip', sys.argv[2])";
+    let out = dir.path().join("wheel");
+    let zip = Command::new("python3").args(["-c", python]).args([&out, &dir.path().join("root")]).status();
+    assert!(zip.expect("python3 starts").success());
+    let data = fs::read(out.with_extension("zip")).expect("read");
+    let (address, digest) = server.put(&format!("/wheels/{file}"), data);
+    let page = format!("<a href='{address}#sha256={digest}'>{file}</a>");
+    server.put(&format!("/simple/{name}/"), page.into_bytes());
+}
+
+/// A package index with torch and two of the libraries that it uses.
+fn torch(server: &Server) -> String {
+    let library = |path: &'static str, soname| vec![(path, library(soname))];
+    let cublas = library("nvidia/cublas/lib/libcublas.so.12", "libcublas.so.12");
+    let cudart = library("nvidia/cuda_runtime/lib/libcudart.so.12", "libcudart.so.12");
+    wheel(server, "nvidia-cublas-cu12", "12.8.4.1", "", cublas);
+    wheel(server, "nvidia-cuda-runtime-cu12", "12.8.90", "nvidia-cublas-cu12==12.8.4.1", cudart);
+    let module = vec![("torch/__init__.py", b"__version__ = '2.9.1'\n".to_vec())];
+    wheel(server, "torch", "2.9.1", "nvidia-cuda-runtime-cu12==12.8.90", module);
+    let (page, _) = server.put("/simple/", Vec::new());
+    page.trim_end_matches('/').to_owned()
+}
+
+/// Puts the check of sonames into a spec's context, for `files` to place.
+fn with_check(spec: &str) -> Build {
+    let build = Build::new(&format!(
+        "{spec}files: [{{from: sonames.py, to: /sonames.py}}, {{from: lib, to: /usr/lib}}]\n"
+    ));
+    fs::write(build.dir().join("sonames.py"), include_str!("checks/sonames.py")).expect("written");
+    fs::create_dir(build.dir().join("lib")).expect("made");
+    fs::write(build.dir().join("lib/readme"), "libraries of the application\n").expect("written");
+    build
+}
+
+#[test]
+fn the_toolkit_has_one_copy_of_each_library() {
+    let server = Server::start();
+    let (archive, index) = (archive(&server), torch(&server));
+    let spec = format!(
+        "name: node\nbase: debian:13\npython: {{version: 3.13.5}}\n\
+         torch: {{version: 2.9.1, channel: pypi, vision: false, audio: false}}\n\
+         cuda: {{version: 12.8, compiler: apt, packages: [libcublas-dev], repository: '{archive}'}}\n\
+         tensorrt: {{version: 10.13.3.9, provider: apt, repository: '{archive}'}}\n\
+         wheels: {{indexes: ['{index}']}}\n\
+         tests:\n\
+         \x20 - {{name: nvcc, run: [nvcc, --version], stdout_contains: [release 12.8]}}\n\
+         \x20 - {{name: trtexec, run: [trtexec], stdout_contains: [TensorRT v101303]}}\n\
+         \x20 - {{name: home, run: [sh, -c, 'ls $CUDA_HOME/lib64/ /usr/local/cuda/include'], \
+         stdout_contains: [libcudart.so, libcudart.so.12, libcublas.so, libcublas.so.12, libcudart_static.a, cuda_runtime.h]}}\n\
+         \x20 - {{name: linked, run: [readlink, -f, /usr/local/cuda-12.8/lib64/libcublas.so], \
+         stdout_contains: [/opt/python/lib/python3.13/site-packages/nvidia/cublas/lib/libcublas.so.12]}}\n\
+         \x20 - {{name: slim, run: [sh, -c, '! ls /usr/local/cuda/lib64/libculibos.a']}}\n\
+         \x20 - {{name: loaded, run: [python3, -c, 'import ctypes; \
+         print([ctypes.CDLL(n).answer() for n in (\"libcublas.so.12\", \"libcudart.so.12\", \"libnvinfer.so.10\")])'], \
+         stdout_contains: ['[42, 42, 42]']}}\n\
+         \x20 - {{name: dpkg, run: [dpkg-query, -W, -f, '${{Package}} ${{Status}} ${{Version}};'], stdout_contains: [\
+         cuda-nvcc-12-8 install ok installed 12.8.93-1, libnvinfer10 install ok installed 10.13.3.9-1+cuda12.9, \
+         edgenode-cuda-libraries install ok installed 12.8, make install ok installed]}}\n\
+         \x20 - {{name: owner, run: [dpkg-query, -S, /usr/local/cuda-12.8/bin/nvcc], stdout_contains: [cuda-nvcc-12-8]}}\n\
+         \x20 - {{name: intact, run: [sh, -c, 'dpkg --verify && dpkg --audit && echo whole'], stdout_contains: [whole]}}\n\
+         \x20 - {{name: apt, run: [apt-get, check]}}\n\
+         \x20 - {{name: twice, run: [python3, /sonames.py, /opt, /usr], stdout_contains: ['0 sonames twice']}}\n"
+    );
+    let reports = with_check(&spec).with("--target", "test").files();
+    assert_eq!(fs::read_dir(reports.path()).expect("read").count(), 11);
+
+    // Without torch, the libraries come from the archive.
+    let alone = format!(
+        "name: node\nbase: debian:13\ncuda: {{version: 12.8, compiler: apt, repository: '{archive}'}}\n\
+         tests:\n  - {{name: owner, run: [dpkg-query, -S, /{LIB}/libcudart.so.12], stdout_contains: [cuda-cudart-12-8]}}\n\
+         \x20 - {{name: place, run: [readlink, -f, /usr/local/cuda/lib64/libcudart.so], stdout_contains: [/{LIB}/]}}\n"
+    );
+    Build::new(&alone).with("--target", "test").succeed();
+}
+
+/// The check above finds what it looks for.
+#[test]
+fn a_library_that_is_there_twice_is_found() {
+    let build = with_check(
+        "name: node\nbase: debian:13\npython: {version: 3.13, venv: /opt/venv}\n\
+         tests:\n  - {name: twice, run: [python3, /sonames.py, /opt, /usr]}\n",
+    );
+    for name in ["libanswer.so.1", "copy-of-libanswer.so.1"] {
+        fs::write(build.dir().join("lib").join(name), library("libanswer.so.1")).expect("written");
+    }
+    build
+        .with("--target", "test")
+        .fail(&["1 sonames twice", "libanswer.so.1 is there more than once: /usr/lib/"]);
+}
+
+#[test]
+fn an_archive_that_is_not_there_is_shown_at_its_line() {
+    let server = Server::start();
+    let (file, _) = server.put("/other/file", Vec::new());
+    let address = file.trim_end_matches("/file");
+    let spec = format!(
+        "name: node\nbase: debian:13\ncuda: {{version: 12.8, compiler: apt, repository: '{address}'}}\n"
+    );
+    Build::new(&spec).fail(&["404", "node.yaml:4", ">>> cuda:"]);
+}
+
+#[test]
+fn a_package_with_another_digest_is_refused() {
+    let server = Server::start();
+    let archive = archive(&server);
+    server.put("/nvidia/cuda-nvcc-12-8_12.8.93-1_amd64.deb", b"changed".to_vec());
+    let spec = format!(
+        "name: node\nbase: debian:13\ncuda: {{version: 12.8, compiler: apt, repository: '{archive}'}}\n"
+    );
+    Build::new(&spec).fail(&["digest mismatch"]);
+}
