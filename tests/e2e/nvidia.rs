@@ -1,5 +1,5 @@
-//! CUDA's toolkit and TensorRT, from stand-ins of NVIDIA's archive and of torch's wheels: small real packages with the
-//! same names, versions and places.
+//! CUDA's toolkit, TensorRT, Docker Engine and NVIDIA's container toolkit, from stand-ins of their vendors' archives and of
+//! torch's wheels: small real packages with the same names, versions and places.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,8 +24,19 @@ fn library(soname: &str) -> Vec<u8> {
 /// What a package holds: a path, and its text or bytes.
 type Files<'a> = Vec<(&'a str, Vec<u8>)>;
 
-/// A package of an archive that is one directory, and its paragraph in the archive's index.
+/// A package in a directory of an archive, and its paragraph in the archive's index.
 fn deb(server: &Server, name: &str, version: &str, depends: &str, files: Files<'_>) -> String {
+    deb_in("nvidia", server, name, version, depends, files)
+}
+
+fn deb_in(
+    directory: &str,
+    server: &Server,
+    name: &str,
+    version: &str,
+    depends: &str,
+    files: Files<'_>,
+) -> String {
     let dir = tempfile::tempdir().expect("a directory");
     let root = dir.path().join("root");
     for (path, data) in files {
@@ -52,8 +63,8 @@ fn deb(server: &Server, name: &str, version: &str, depends: &str, files: Files<'
     let out = dir.path().join("out.deb");
     let built = Command::new("dpkg-deb").args(["--root-owner-group", "-b"]).args([&root, &out]).output();
     assert!(built.expect("dpkg-deb starts").status.success());
-    let file = format!("{name}_{version}_amd64.deb");
-    let (_, digest) = server.put(&format!("/nvidia/{file}"), fs::read(out).expect("read"));
+    let file = format!("{name}_{}_amd64.deb", version.split(':').next_back().unwrap_or_default());
+    let (_, digest) = server.put(&format!("/{directory}/{file}"), fs::read(out).expect("read"));
     format!("{control}Filename: ./{file}\nSHA256: {digest}\n\n")
 }
 
@@ -217,6 +228,59 @@ fn a_library_that_is_there_twice_is_found() {
     build
         .with("--target", "test")
         .fail(&["1 sonames twice", "libanswer.so.1 is there more than once: /usr/lib/"]);
+}
+
+#[test]
+fn docker_and_the_container_toolkit_come_from_their_archives() {
+    let server = Server::start();
+    let program = |text: &str| format!("#!/bin/sh\necho {text}\n").into_bytes();
+    let docker = |name: &str, version: &str, depends: &str, path: &str| {
+        let paragraph = deb_in(
+            "docker/pool",
+            &server,
+            name,
+            version,
+            depends,
+            vec![(path, program("Docker version 28.5.2"))],
+        );
+        // Files lie below the archive's address, not beside its index.
+        paragraph.replace("Filename: ./", "Filename: pool/")
+    };
+    let index = [
+        docker(
+            "docker-ce",
+            "5:28.5.2-1~debian.13~trixie",
+            "containerd.io (>= 1.7.27), docker-ce-cli",
+            "usr/bin/dockerd",
+        ),
+        docker("docker-ce-cli", "5:28.5.2-1~debian.13~trixie", "libc6", "usr/bin/docker"),
+        docker("docker-ce-cli", "5:29.0.0-1~debian.13~trixie", "libc6", "usr/bin/docker"),
+        docker("containerd.io", "2.1.5-1~debian.13~trixie", "libc6", "usr/bin/containerd"),
+    ];
+    let (_, _) = server.put("/docker/dists/trixie/stable/binary-amd64/Packages", index.concat().into_bytes());
+    let toolkit = deb_in(
+        "toolkit",
+        &server,
+        "nvidia-container-toolkit",
+        "1.18.0-1",
+        "libc6",
+        vec![("usr/bin/nvidia-container-runtime", program("runtime"))],
+    );
+    let (toolkit, _) = server.put("/toolkit/Packages", toolkit.into_bytes());
+    let toolkit = toolkit.trim_end_matches("/Packages");
+    let docker = toolkit.replace("/toolkit", "/docker");
+    let spec = format!(
+        "name: node\nbase: debian:13\n\
+         docker: {{provider: apt, version: 28.5.2, repository: '{docker}'}}\n\
+         nvidia_container_toolkit: {{version: 1.18.0, repository: '{toolkit}'}}\n\
+         tests:\n\
+         \x20 - {{name: engine, run: [dockerd, --version], stdout_contains: [28.5.2]}}\n\
+         \x20 - {{name: setting, run: [cat, /etc/docker/daemon.json], stdout_contains: [nvidia-container-runtime]}}\n\
+         \x20 - {{name: dpkg, run: [dpkg-query, -W, -f, '${{Package}}=${{Version}};'], stdout_contains: [\
+         docker-ce-cli=5:28.5.2-1~debian.13~trixie, nvidia-container-toolkit=1.18.0-1]}}\n\
+         \x20 - {{name: whole, run: [sh, -c, 'dpkg --verify && apt-get check']}}\n"
+    );
+    Build::new(&spec).with("--target", "test").succeed();
 }
 
 #[test]
