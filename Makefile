@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .ONESHELL:
 SCRIPTS := $(shell git ls-files '*.sh' .ci/run 'tests/env/*' examples/demo | grep -v '\.tsv$$')
 
-.PHONY: demo help test lint unit e2e e2e-cut bench bench-cold vectors up down
+.PHONY: demo help test lint unit e2e e2e-cut bench bench-cold bench-sizes vectors up down
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ bench: ## Builds with nothing to do, against their peers
 
 bench-cold: ## The first build of the example, against one chain of steps (half an hour)
 	tests/env/run benches/run cold
+
+bench-sizes: ## How large the CPU and GPU images are, against recipes (an hour and 60 GB)
+	tests/env/run benches/sizes
 
 vectors: ## Make the graphs of the Go client anew
 	cd crates/buildkit-llb/tests/go

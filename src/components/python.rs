@@ -2,11 +2,14 @@
 //! base image has, where the spec says `vendor` and its place; or the distribution's, with a virtual environment, where it
 //! says `venv` and its place.
 //!
+//! `slim: true` leaves out what only developers of Python use, and the symbols that nothing loads; from the packages that
+//! are installed into it, too.
+//!
 //! The tree is self-contained: programs find `libpython` by their run path, so no `LD_LIBRARY_PATH` is needed.
 
 use super::{Component, Declared, PythonHome, Registration};
 use crate::diagnostic::Problems;
-use crate::plan::{Interpreter, Planner, Provided, Script, Vendor};
+use crate::plan::{Interpreter, Mount, Planner, Provided, RUN_DIR, Script, Vendor};
 use crate::resolve::{Context, SourceArchive, SourceFields};
 use crate::spec::{At, Fields, ImagePath, Node, Span, Version, boolean, checked};
 
@@ -17,6 +20,8 @@ pub(super) const REGISTRATION: Registration = Registration { key: "python", deco
 pub(super) const PREFIX: &str = "/opt/python";
 
 const BUILD: Script = Script { name: "python.sh", text: include_str!("scripts/python.sh") };
+
+const SLIM: Script = Script { name: "python-slim.sh", text: include_str!("scripts/python-slim.sh") };
 
 const VENV: Script = Script { name: "venv.sh", text: include_str!("scripts/venv.sh") };
 
@@ -38,6 +43,7 @@ const BUILD_PACKAGES: [&str; 11] = [
 #[derive(Debug)]
 struct PythonSpec {
     origin: Origin,
+    slim: bool,
 }
 
 /// Where Python comes from.
@@ -54,6 +60,8 @@ enum Origin {
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     let mut fields = Fields::open("`python`", node, problems)?;
     let (vendor, venv) = (fields.take("vendor"), fields.take("venv"));
+    let slim =
+        fields.take("slim").and_then(|n| boolean("`slim`", n, problems)).is_some_and(|slim| slim.value);
     let origin = match vendor.or(venv) {
         Some(place) => {
             let prefix = checked("a directory", place, problems, ImagePath::parse);
@@ -76,7 +84,7 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
             Origin::Release { source, optimize: optimize.is_some_and(|o| o.value) }
         }
     };
-    Some(Box::new(PythonSpec { origin }))
+    Some(Box::new(PythonSpec { origin, slim }))
 }
 
 fn refuse_series(version: &At<Version>, problems: &mut Problems) {
@@ -137,10 +145,11 @@ impl Declared for PythonSpec {
     }
 
     fn resolve(&self, context: &Context<'_>, _: Span, problems: &mut Problems) -> Option<Box<dyn Component>> {
+        let slim = self.slim;
         match &self.origin {
             Origin::Release { source, optimize } => {
                 let source = source.resolve(REGISTRATION.key, problems)?;
-                Some(Box::new(Python { source, optimize: *optimize }))
+                Some(Box::new(Python { source, optimize: *optimize, slim }))
             }
             Origin::Vendor { version, prefix } => {
                 let [header, library] = witnesses(&prefix.value, series(&version.value)?);
@@ -164,11 +173,15 @@ impl Declared for PythonSpec {
                 }
                 // What the header says is the whole release.
                 let version = release.unwrap_or_else(|| wanted.to_owned());
-                Some(Box::new(VendorPython { version, prefix: prefix.value.to_string() }))
+                Some(Box::new(VendorPython { version, prefix: prefix.value.to_string(), slim }))
             }
             Origin::Venv { version, prefix } => {
                 check_distribution(version, context, problems);
-                Some(Box::new(Venv { version: version.value.clone(), prefix: prefix.value.to_string() }))
+                Some(Box::new(Venv {
+                    version: version.value.clone(),
+                    prefix: prefix.value.to_string(),
+                    slim,
+                }))
             }
         }
     }
@@ -203,6 +216,7 @@ fn check_distribution(version: &At<Version>, context: &Context<'_>, problems: &m
 struct Venv {
     version: Version,
     prefix: String,
+    slim: bool,
 }
 
 impl Component for Venv {
@@ -217,12 +231,15 @@ impl Component for Venv {
             ("SERIES".to_owned(), self.version.to_string()),
         ]);
         let tree = planner.run("[python] build virtual environment".to_owned(), span, run);
-        let built_in = planner.toolchain(name, &[], span);
+        // Slimming runs where both Python and the programs that change libraries are.
+        let tools: &[&str] = if self.slim { &["python3", "python3-venv"] } else { &[] };
+        let built_in = planner.toolchain(name, tools, span);
         planner.set_interpreter(Interpreter {
             prefix: self.prefix.clone(),
             root,
             tree: Some(tree),
             built_in,
+            slim: self.slim,
         });
         planner.provide(Provided {
             packages,
@@ -236,13 +253,20 @@ impl Component for Venv {
 struct VendorPython {
     version: String,
     prefix: String,
+    slim: bool,
 }
 
 impl Component for VendorPython {
     fn plan(&self, span: Span, planner: &mut Planner) {
         let built_in = planner.toolchain(REGISTRATION.key, &[], span);
         let root = planner.base();
-        planner.set_interpreter(Interpreter { prefix: self.prefix.clone(), root, tree: None, built_in });
+        planner.set_interpreter(Interpreter {
+            prefix: self.prefix.clone(),
+            root,
+            tree: None,
+            built_in,
+            slim: self.slim,
+        });
         planner.keep(Vendor { name: REGISTRATION.key, version: self.version.clone(), packages: Vec::new() });
     }
 }
@@ -251,6 +275,7 @@ impl Component for VendorPython {
 struct Python {
     source: SourceArchive,
     optimize: bool,
+    slim: bool,
 }
 
 impl Component for Python {
@@ -262,13 +287,21 @@ impl Component for Python {
         if self.optimize {
             run.env.push(("OPTIMIZE".to_owned(), "1".to_owned()));
         }
-        let tree = planner.run(format!("[{label}] build"), span, run);
+        let mut tree = planner.run(format!("[{label}] build"), span, run);
+        if self.slim {
+            let mut run = planner.script(&SLIM, root, Vec::new());
+            let at = format!("{RUN_DIR}/python");
+            run.mounts.push(Mount { at: at.clone(), from: tree, part: "/".to_owned() });
+            run.env.extend([("TREE".to_owned(), at), ("PREFIX".to_owned(), PREFIX.to_owned())]);
+            tree = planner.run(format!("[{label}] build slim"), span, run);
+        }
         let base = planner.base();
         planner.set_interpreter(Interpreter {
             prefix: PREFIX.to_owned(),
             root: base,
             tree: Some(tree),
             built_in: root,
+            slim: self.slim,
         });
         planner.provide(Provided {
             built_in: Some(root),

@@ -22,6 +22,8 @@ const UV_VERSION: &str = "0.12.1";
 const CHOOSE: Script = Script { name: "wheels-choose.sh", text: include_str!("scripts/wheels-choose.sh") };
 const INSTALL: Script = Script { name: "wheels-install.sh", text: include_str!("scripts/wheels-install.sh") };
 
+const SLIM: Script = Script { name: "wheels-slim.py", text: include_str!("scripts/wheels-slim.py") };
+
 /// What a component wants to have installed.
 #[derive(Clone, Debug)]
 pub struct WheelRequest {
@@ -234,6 +236,7 @@ pub fn install_wheels(planner: &mut Planner) {
     for request in &requests {
         let list = format!("{RUN_DIR}/chosen.txt");
         let mut run = tools.run(&INSTALL, planner);
+        tools.slim(&mut run, planner);
         let part = format!("/{}.txt", request.group);
         run.mounts.push(Mount { at: list.clone(), from: chosen, part });
         run.env.push(("REQUIREMENTS".to_owned(), list));
@@ -279,6 +282,19 @@ impl Tools {
         run.caches.push(Cache { at: cache, id: "edgenode-uv".to_owned(), locked: false });
         run.network = true;
         run
+    }
+
+    /// Frees what is installed of what nothing loads, if the interpreter is slim.
+    fn slim(&self, run: &mut Run, planner: &mut Planner) {
+        if self.interpreter.slim {
+            let at = format!("{RUN_DIR}/slim");
+            let file = TextFile { path: format!("/{}", SLIM.name), mode: 0o644, text: SLIM.text.to_owned() };
+            let from = planner.files(format!("[internal] {}", SLIM.name), vec![file]);
+            run.env.push(("SLIM".to_owned(), format!("{at}/{}", SLIM.name)));
+            run.mounts.push(Mount { at, from, part: "/".to_owned() });
+            // The programs that change libraries are there.
+            run.root = self.interpreter.built_in;
+        }
     }
 }
 

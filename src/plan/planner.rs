@@ -91,6 +91,8 @@ pub struct Interpreter {
     pub tree: Option<StepId>,
     /// A root in which its libraries have an owner.
     pub built_in: StepId,
+    /// Whether what is installed into it is freed of what nothing loads.
+    pub slim: bool,
 }
 
 /// Collects steps and what they provide.

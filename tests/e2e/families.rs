@@ -1,24 +1,24 @@
-//! The image families of `specs/`, built with what can be had where the tests run: a Debian base, the releases of Python
-//! and Node.js that there are archives of, and torch as the package index has it.
+//! The image families of `specs/`, built with what can be had where the tests run: `tests/families` says what.
 
-use crate::contexts::config;
+use std::fs;
+
+use serde_json::{Value, json};
+
 use crate::harness::Build;
 
-/// What takes the place of releases that are not at hand.
-const STAND_INS: &str = "
-name: stand-in
-base: debian:13
-python: {version: 3.13.5, optimize: false}
-nodejs: 20.18.0
-ngrok: null
-";
+const CPU: &str = include_str!("../families/cpu.yaml");
+#[cfg(feature = "e2e-full")]
+const GPU: &str = include_str!("../families/gpu.yaml");
 
-/// A family without what takes long: FFmpeg, and torch, which brings gigabytes of CUDA's libraries.
-const CUT: &str = "
-ffmpeg: null
+/// What of the CPU family is left out where a build must be short: FFmpeg, and torch, which brings gigabytes of CUDA's
+/// libraries.
+const CUT: &str = "\
 torch: null
-wheels: {exclude: [torch]}
-tests:
+ffmpeg: null
+wheels: {exclude: [torch]}";
+
+/// And what is tested in place of what it had.
+const CUT_TESTS: &str = "
   - {name: ffmpeg-has-its-codecs, run: [sh, -c, '! command -v ffmpeg'], stdout_contains: []}
   - name: packages-import
     run:
@@ -27,117 +27,181 @@ tests:
       - \"import cv2, decord, docker, faiss, fastapi, gql, h5py, minio, onnx, onnxsim, openvino, pandas, pika, pyarrow,
         pymssql, shapely, skimage, sklearn, tokenizers, transformers, web3, yaml; print('all imported')\"
     stdout_contains: [all imported]
-  - name: programs-start
-    run: [sh, -c, 'node --version && uv --version && docker --version && (mosquitto -h | head -n 1)']
-    stdout_contains: [v20., uv, Docker, mosquitto]
   - name: telemetry-is-off
     run: [cat, /root/intel/openvino_telemetry, /intel/openvino_telemetry]
     stdout_contains: ['00']
+  - name: python-is-slim
+    run: [python3, -c, \"import importlib.util as u; print(*map(u.find_spec, ['idlelib', 'turtledemo', 'test']))\"]
+    stdout_contains: [None None None]
+  - {name: no-static-archives, run: [sh, -c, '! find /opt/python -name \"*.a\" | grep .']}
   - {name: no-pynvml, run: [sh, -c, '! python3 -m pip show pynvml']}
 ";
 
-#[cfg(feature = "e2e-full")]
-const WHOLE: &str = "
-torch: {version: 2.9.1, channel: pypi}
-tests:
-  - name: programs-start
-    run: [sh, -c, 'node --version && uv --version && docker --version && (mosquitto -h | head -n 1)']
-    stdout_contains: [v20., uv, Docker, mosquitto]
-";
-
-fn family(name: &str, changes: &str) -> Build {
-    let spec = format!("# syntax=ratio1/edgenode:1\nextends: {name}.yaml{STAND_INS}{changes}");
+/// A spec that extends one of `specs/`.
+fn family(spec: &str) -> Build {
     let build = Build::raw(spec.as_bytes());
     let file = build.dir().join("node.yaml").display().to_string();
     build.arguments(&["-f", &file, concat!(env!("CARGO_MANIFEST_DIR"), "/specs")])
 }
 
-/// What containers of the production image start with. Source: the table of the images that the specs replace.
-fn check_config(image: &str) {
-    let config = config(image);
-    let config = &config["config"];
-    assert_eq!(config["WorkingDir"], "/exe_eng_base");
-    assert_eq!(config["Entrypoint"], serde_json::json!(["/usr/local/bin/entrypoint.sh"]));
-    assert_eq!(config["Cmd"], serde_json::json!(["bash"]));
-    let env: Vec<_> =
-        config["Env"].as_array().expect("a list").iter().filter_map(|entry| entry.as_str()).collect();
-    for expected in [
+/// What containers of a family's image start with. Source: the table of the images that the specs replace.
+struct Config {
+    workdir: &'static str,
+    env: &'static [&'static str],
+}
+
+/// What the families have in common.
+const ENV: [&str; 5] = [
+    "DOCKER_TLS_CERTDIR=/certs",
+    "EE_DD=false",
+    "PIP_DISABLE_PIP_VERSION_CHECK=1",
+    "TZ=Etc/UTC",
+    "UV_HTTP_TIMEOUT=300",
+];
+const CPU_CONFIG: Config = Config {
+    workdir: "/exe_eng_base",
+    env: &[
         "AI_ENV=base_edge_node_amd64_cpu",
         "AI_ENV_VER=0.3.0",
-        "DOCKER_TLS_CERTDIR=/certs",
-        "EE_DD=false",
         "LD_LIBRARY_PATH=/opt/python/lib:/usr/local/lib",
         "PATH=/opt/python/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "PIP_DISABLE_PIP_VERSION_CHECK=1",
-        "TZ=Etc/UTC",
-        "UV_HTTP_TIMEOUT=300",
-    ] {
-        assert!(env.contains(&expected), "{expected} is not in {env:?}");
-    }
+    ],
+};
+#[cfg(feature = "e2e-full")]
+const GPU_CONFIG: Config = Config {
+    workdir: "/ai_edge_node",
+    env: &[
+        "AI_ENV=base_edge_node_amd64_gpu",
+        "AI_ENV_VER=0.3.0",
+        "CUDA_HOME=/usr/local/cuda-12.8",
+        "CUDA_ROOT=/usr/local/cuda-12.8",
+        "LD_LIBRARY_PATH=/opt/python/lib:/usr/local/lib:/usr/local/cuda-12.8/lib64",
+        "PATH=/opt/python/bin:/usr/local/cuda-12.8/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "PYTHONDONTWRITEBYTECODE=1",
+    ],
+};
+
+/// The image has this configuration and no variable besides.
+fn check_config(config: &Value, expected: &Config) {
+    let config = &config["config"];
+    assert_eq!(config["WorkingDir"], expected.workdir);
+    assert_eq!(config["Entrypoint"], json!(["/usr/local/bin/entrypoint.sh"]));
+    assert_eq!(config["Cmd"], json!(["bash"]));
+    let mut env: Vec<_> =
+        config["Env"].as_array().expect("a list").iter().filter_map(|entry| entry.as_str()).collect();
+    env.sort_unstable();
+    let mut expected: Vec<_> = ENV.iter().chain(expected.env).copied().collect();
+    expected.sort_unstable();
+    assert_eq!(env, expected);
 }
 
 #[test]
 fn a_cut_of_the_cpu_family() {
-    let cut = || family("base_edge_node_amd64_cpu", CUT);
+    let spec = CPU.replace("torch: {version: 2.9.1, channel: pypi}", CUT) + CUT_TESTS;
+    let cut = || family(&spec);
     let reports = cut().with("--target", "test").files();
     assert!(reports.path().join("onnxruntime-has-openvino.txt").is_file());
-    check_config(&cut().push("families/cpu-cut"));
+    check_config(&cut().config(), &CPU_CONFIG);
 }
 
-/// The GPU family, with TensorRT's libraries from a stand-in of NVIDIA's index.
-#[cfg(feature = "e2e-full")]
 #[test]
-fn the_gpu_family() {
-    let server = crate::harness::Server::start();
-    let wheel = "tensorrt_cu12_libs-10.13.3.9-py3-none-any.whl";
-    let (file, digest) = server.put(&format!("/{wheel}"), libraries());
-    let page = format!("<a href='{file}#sha256={digest}'>{wheel}</a>");
-    let (page, _) = server.put("/simple/tensorrt-cu12-libs/", page.into_bytes());
-    let index = page.trim_end_matches("tensorrt-cu12-libs/");
-    let changes = format!(
-        "{WHOLE}  - name: tensorrt-is-one-release
-    run: [python3, -m, pip, list]
-    stdout_contains: [tensorrt_cu12_bindings 10.13.3.9, tensorrt_cu12_libs     10.13.3.9]
-tensorrt: {{version: 10.13.3.9, index: '{index}'}}
-"
-    );
-    let reports = family("base_edge_node_amd64_gpu", &changes).with("--target", "test").files();
-    let torch = std::fs::read_to_string(reports.path().join("torch-has-cuda.txt")).expect("read");
-    assert!(torch.starts_with("12.8"), "{torch}");
-    // No library is there twice.
-    let image = family("base_edge_node_amd64_gpu", &changes).push("families/gpu");
-    let script = "find /opt/python /usr/local -name 'libcu*.so.[0-9]*' -o -name 'libnv*.so.[0-9]*' | sed 's|.*/||' | sort | uniq -d";
-    let twice = format!(
-        "FROM {image}\nRUN twice=$({script}) && test -z \"$twice\" || {{ echo \"$twice\"; exit 1; }}\n"
-    );
-    Build::raw(twice.as_bytes()).succeed();
+fn a_library_that_is_there_twice_is_found() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let library = |path: &str, soname: &str| {
+        let path = dir.path().join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+        let source = dir.path().join("empty.c");
+        fs::write(&source, "").expect("written");
+        let mut gcc = std::process::Command::new("gcc");
+        gcc.args(["-shared", "-fPIC", &format!("-Wl,-soname,{soname}"), "-o"]).arg(path).arg(source);
+        assert!(gcc.status().expect("gcc starts").success());
+    };
+    let check = || {
+        let mut check = std::process::Command::new("python3");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/checks/sonames.py");
+        let output = check.arg(script).arg(dir.path()).output().expect("python3 starts");
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    library("one/libcublas.so.12.8", "libcublas.so.12");
+    library("one/libcudart.so.12.8", "libcudart.so.12");
+    std::os::unix::fs::symlink("libcublas.so.12.8", dir.path().join("one/libcublas.so.12")).expect("linked");
+    assert_eq!(check(), (true, String::new()));
+    // The file's own name does not matter.
+    library("two/other.so", "libcublas.so.12");
+    let (fits, told) = check();
+    assert!(!fits && told.contains("libcublas.so.12 is there more than once"), "{told}");
+    assert!(!told.contains("libcudart"), "{told}");
 }
 
-/// A wheel by the name of TensorRT's libraries, with nothing in it that runs.
+/// A spec's tests that run the checks in its image; `packages` are those of the family besides.
 #[cfg(feature = "e2e-full")]
-fn libraries() -> Vec<u8> {
-    let python = "
-import io, sys, zipfile
-info = 'tensorrt_cu12_libs-10.13.3.9.dist-info/'
-files = {'tensorrt_libs/__init__.py': '', info + 'METADATA': 'Metadata-Version: 2.1\\nName: tensorrt-cu12-libs\\nVersion: 10.13.3.9\\n',
-         info + 'WHEEL': 'Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n'}
-files[info + 'RECORD'] = ''.join(f'{name},,\\n' for name in [*files, info + 'RECORD'])
-out = io.BytesIO()
-with zipfile.ZipFile(out, 'w') as wheel:
-    for name, text in files.items():
-        wheel.writestr(name, text)
-sys.stdout.buffer.write(out.getvalue())
-";
-    let output = std::process::Command::new("python3").args(["-c", python]).output().expect("python3 starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    output.stdout
+fn checks(packages: &[&str]) -> String {
+    let test = |name: &str, script: &str, arguments: &[&str]| {
+        let run = [&["python3", "-c", script], arguments].concat();
+        format!("  - {{name: {name}, run: {}}}\n", json!(run))
+    };
+    let script = include_str!("checks/sonames.py");
+    // The check can fail: with a copy of a library that the image has.
+    let copy = "cp \"$(find /opt /usr/local -name 'libcudart*.so.12*' -type f)\" /usr/local/lib/copy.so; \
+                if python3 -c \"$0\" /usr /opt 2>/told; then exit 1; fi; cat /told; grep 'libcudart.* more than once' /told";
+    [
+        test("packages", include_str!("checks/packages.py"), packages),
+        test("no-library-twice", script, &["/usr", "/opt"]),
+        format!("  - {{name: a-library-twice, run: {}}}\n", json!(["sh", "-c", copy, script])),
+    ]
+    .concat()
 }
 
+/// The configuration of a family's image, and its tests' reports.
+#[cfg(feature = "e2e-full")]
+fn builds(spec: &str, expected: &Config) {
+    let reports = family(spec).with("--target", "test").files();
+    for report in
+        ["packages", "no-library-twice", "a-library-twice", "programs-start", "onnxruntime-has-openvino"]
+    {
+        assert!(reports.path().join(report).with_extension("txt").is_file(), "no report {report}");
+    }
+    check_config(&family(spec).config(), expected);
+}
+
+/// The whole CPU family. The torch of the package index brings CUDA's libraries.
 #[cfg(feature = "e2e-full")]
 #[test]
 fn the_cpu_family() {
-    let whole = || family("base_edge_node_amd64_cpu", WHOLE);
-    let reports = whole().with("--target", "test").files();
-    assert!(reports.path().join("packages-import.txt").is_file());
-    check_config(&whole().push("families/cpu"));
+    builds(&format!("{CPU}{}", checks(&[])), &CPU_CONFIG);
+}
+
+/// The whole GPU family, with TensorRT's libraries from a stand-in of NVIDIA's index.
+#[cfg(feature = "e2e-full")]
+#[test]
+fn the_gpu_family() {
+    let packages = [
+        "bitsandbytes",
+        "nvidia-cudnn-cu12=nvidia.cudnn",
+        "tensorrt-cu12-bindings=tensorrt",
+        "tensorrt-cu12-libs=tensorrt_libs",
+    ];
+    let server = crate::harness::Server::start();
+    let spec = GPU.replace("$MIRROR", &crate::harness::setting("EDGENODE_MIRROR"));
+    let spec = spec.replace("$ARCHIVE", &crate::nvidia::archive(&server));
+    builds(&format!("{spec}{}", checks(&packages)), &GPU_CONFIG);
+}
+
+/// The cut of the arm64 family, built by emulation: packages of the distribution, a compiler's step, wheels.
+#[cfg(feature = "e2e-full")]
+#[test]
+fn a_cut_of_the_arm64_family() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/env/arm64");
+    assert!(std::process::Command::new(script).status().expect("it starts").success(), "no emulation");
+    let server = crate::harness::Server::start();
+    let (url, sha256) = server.put("/ffmpeg.tar.gz", crate::harness::small_ffmpeg("compiled for arm64"));
+    let spec = include_str!("../families/arm64.yaml").replace("$URL", &url).replace("$SHA256", &sha256);
+    let node = || family(&spec).with("--platform", "linux/arm64");
+    let reports = node().with("--target", "test").files();
+    for report in ["ffmpeg-has-its-codecs", "packages-import", "programs-start", "onnxruntime-starts"] {
+        assert!(reports.path().join(report).with_extension("txt").is_file(), "no report {report}");
+    }
+    let config = node().config();
+    assert_eq!((&config["architecture"], &config["os"]), (&json!("arm64"), &json!("linux")));
+    assert_eq!(config["config"]["WorkingDir"], "/exe_eng_base");
 }

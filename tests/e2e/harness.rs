@@ -154,6 +154,24 @@ impl Build {
         listing(&tar)
     }
 
+    /// Runs a build and gives its image's configuration. The image itself is kept nowhere.
+    pub(crate) fn config(self) -> serde_json::Value {
+        let out = tempfile::tempdir().expect("a directory");
+        let tar = out.path().join("image.tar");
+        // Without a provenance the index names one thing, the image.
+        let output = format!("type=oci,dest={}", tar.display());
+        self.with("--provenance", "false").with("--output", &output).succeed();
+        let read = |path: &str| -> serde_json::Value {
+            let file = Command::new("tar").arg("-xOf").arg(&tar).arg(path).output().expect("tar starts");
+            serde_json::from_slice(&file.stdout).expect("JSON in the archive")
+        };
+        let blob = |descriptor: &serde_json::Value| {
+            let digest = descriptor["digest"].as_str().expect("a digest");
+            read(&format!("blobs/{}", digest.replace(':', "/")))
+        };
+        blob(&blob(&read("index.json")["manifests"][0])["config"])
+    }
+
     /// Runs a build, pushes its image and gives its name.
     pub(crate) fn push(self, name: &str) -> String {
         let image = format!("{}/{name}", setting("EDGENODE_REGISTRY"));

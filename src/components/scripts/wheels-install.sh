@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the packages of the list $REQUIREMENTS, which is whole and has a digest for each, with $UV for the
-# interpreter $PYTHON, into $OUT. Only published wheels are taken, so that nothing is compiled here.
+# interpreter $PYTHON, into $OUT. Only published wheels are taken, so that nothing is compiled here. $SLIM, if set, is a
+# program that frees them of what nothing loads.
 set -eu
 
 # The base image's own trust store counts, where it has one; else uv brings the usual authorities.
@@ -13,4 +14,5 @@ export UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
     --no-compile-bytecode --no-deps --require-hashes --requirements "$REQUIREMENTS"
 # The installer's lock is in every tree.
 rm -f "$OUT$PREFIX/.lock"
+[ -z "${SLIM:-}" ] || "$PYTHON" -B "$SLIM" "$OUT$PREFIX"
 find "$OUT" -name __pycache__ -type d -prune -exec rm -rf {} +

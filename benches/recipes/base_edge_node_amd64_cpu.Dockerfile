@@ -1,0 +1,95 @@
+# The CPU image in the style of the recipes that specs replace: stages for Python and FFmpeg that are copied whole, one
+# step for the system, one step for all Python packages. The peer of specs/base_edge_node_amd64_cpu.yaml in the
+# measurement of sizes; what cannot be had where that runs is replaced on both sides alike (docs/sizes.md).
+#
+# Build it with the directory of entrypoint.sh as its context. TORCH is what to install of torch.
+FROM debian:13 AS python
+ENV DEBIAN_FRONTEND=noninteractive
+RUN apt-get update && apt-get install -y --no-install-recommends \
+        build-essential ca-certificates curl libbz2-dev libffi-dev libgdbm-dev liblzma-dev libncursesw5-dev \
+        libreadline-dev libsqlite3-dev libssl-dev tk-dev uuid-dev xz-utils zlib1g-dev \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+ADD --checksum=sha256:93e583f243454e6e9e4588ca2c2662206ad961659863277afcdb96801647d640 \
+    https://www.python.org/ftp/python/3.13.5/Python-3.13.5.tar.xz ./
+RUN tar -xf Python-3.13.5.tar.xz && cd Python-3.13.5 \
+    && ./configure --prefix=/opt/python --enable-shared \
+    && make -j"$(nproc)" && make install \
+    && LD_LIBRARY_PATH=/opt/python/lib /opt/python/bin/python3 -m ensurepip
+
+FROM debian:13 AS ffmpeg
+ENV DEBIAN_FRONTEND=noninteractive
+RUN apt-get update && apt-get install -y --no-install-recommends \
+        build-essential ca-certificates cmake curl git libaom-dev libass-dev libfontconfig1-dev libfreetype6-dev \
+        libgnutls28-dev libmp3lame-dev libopus-dev libva-dev libvpx-dev libx264-dev libx265-dev libxml2-dev meson nasm \
+        ninja-build pkg-config xz-utils \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+ADD --checksum=sha256:401813f1f89fa8fd4295805aa5284d9aed9bc7fc1fdbe554af4292f64cbabe21 \
+    https://downloads.videolan.org/pub/videolan/dav1d/1.5.1/dav1d-1.5.1.tar.xz ./
+RUN tar -xf dav1d-1.5.1.tar.xz \
+    && meson setup dav1d dav1d-1.5.1 --prefix=/usr/local --libdir=lib --buildtype=release --default-library=static \
+        -Denable_tools=false -Denable_tests=false \
+    && ninja -C dav1d install
+ADD --checksum=sha256:558544ad358283a7ab2930d69a9ceddf913f4a51ee9bf1bfb9e377322af81a69 \
+    https://github.com/cisco/openh264/archive/refs/tags/v2.6.0.tar.gz ./
+RUN mkdir openh264 && tar -xf v2.6.0.tar.gz -C openh264 --strip-components=1 \
+    && meson setup openh264-build openh264 --prefix=/usr/local --libdir=lib --buildtype=release \
+        --default-library=both -Dtests=disabled \
+    && ninja -C openh264-build install
+ADD --checksum=sha256:ebb0b484ef4a0dc281e94342a9f73ad458496f5d3457eca7465bec943910c6c3 \
+    https://gitlab.com/AOMediaCodec/SVT-AV1/-/archive/v2.3.0/SVT-AV1-v2.3.0.tar.gz ./
+RUN mkdir svt && tar -xf SVT-AV1-v2.3.0.tar.gz -C svt --strip-components=1 \
+    && cmake -G Ninja -S svt -B svt-build -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=/usr/local \
+        -DCMAKE_INSTALL_LIBDIR=lib -DSVT_AV1_LTO=OFF \
+    && ninja -C svt-build install
+ADD --checksum=sha256:de668509caf9e35e3cd162473441fdb29538c6d96ed080292b3cf9e6fc5d558f \
+    https://ffmpeg.org/releases/ffmpeg-7.1.5.tar.xz ./
+RUN tar -xf ffmpeg-7.1.5.tar.xz && cd ffmpeg-7.1.5 && PKG_CONFIG_PATH=/usr/local/lib/pkgconfig \
+    ./configure --prefix=/usr/local --enable-shared --disable-static --disable-doc --enable-gpl --enable-version3 \
+        --enable-pic --enable-pthreads --enable-zlib --enable-hardcoded-tables --disable-openssl --enable-demuxer=dash \
+        --enable-libaom --enable-libass --enable-libdav1d --enable-libfontconfig --enable-libfreetype --enable-gnutls \
+        --enable-libmp3lame --enable-libopenh264 --enable-libopus --enable-libsvtav1 --enable-vaapi --enable-libvpx \
+        --enable-libx264 --enable-libx265 --enable-libxml2 \
+    && make -j"$(nproc)" && make install
+
+# What the recipe takes from nodesource's packages and uv's installer script.
+FROM debian:13 AS programs
+RUN apt-get update && apt-get install -y --no-install-recommends xz-utils
+ADD --checksum=sha256:4543670b589593f8fa5f106111fd5139081da42bb165a9239f05195e405f240a \
+    https://nodejs.org/dist/v20.18.0/node-v20.18.0-linux-x64.tar.xz /src/node.tar.xz
+ADD --checksum=sha256:90b2f223fb69d19db49e117da601f64978593417988530aa733d456141b4bcbb \
+    https://github.com/astral-sh/uv/releases/download/0.12.1/uv-x86_64-unknown-linux-gnu.tar.gz /src/uv.tar.gz
+RUN mkdir -p /programs/bin && tar -xf /src/node.tar.xz -C /programs --strip-components=1 \
+    && tar -xf /src/uv.tar.gz -C /programs/bin --strip-components=1
+
+FROM debian:13
+ARG TORCH="torch==2.9.1 torchvision==0.24.1 torchaudio==2.9.1"
+ARG EXCLUDE=pynvml
+ENV DEBIAN_FRONTEND=noninteractive TZ=Etc/UTC DOCKER_TLS_CERTDIR=/certs EE_DD=false PIP_DISABLE_PIP_VERSION_CHECK=1
+COPY --from=python /opt/python /opt/python
+COPY --from=ffmpeg /usr/local /usr/local
+COPY --from=programs /programs /usr/local
+COPY entrypoint.sh /usr/local/bin/entrypoint.sh
+RUN chmod +x /usr/local/bin/entrypoint.sh && apt-get update && apt-get install -y --no-install-recommends \
+        ca-certificates e2fsprogs curl tzdata nano openssl gpg mosquitto mosquitto-clients git iptables iproute2 kmod \
+        util-linux xz-utils pigz unzip lsb-release fuse-overlayfs uidmap build-essential libopenblas-dev libaom3 libass9 \
+        libfontconfig1 libfreetype6 libgnutls30t64 libmp3lame0 libopus0 libva2 libva-drm2 libva-x11-2 libvdpau1 libvpx9 \
+        libxcb1 libxcb-shape0 libxcb-shm0 libxcb-xfixes0 libx264-164 libx265-215 libxml2 \
+    && ln -snf "/usr/share/zoneinfo/$TZ" /etc/localtime && echo "$TZ" >/etc/timezone \
+    && apt-get install -y --no-install-recommends docker.io docker-cli \
+    && rm -rf /var/lib/apt/lists/* && ldconfig
+ENV PATH=/opt/python/bin:$PATH LD_LIBRARY_PATH=/opt/python/lib:/usr/local/lib UV_HTTP_TIMEOUT=300 \
+    AI_ENV=base_edge_node_amd64_cpu AI_ENV_VER=0.3.0
+RUN export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt && printf "%s\n" $EXCLUDE >/tmp/excluded \
+    && uv pip install --system --no-cache --no-compile --excludes /tmp/excluded $TORCH \
+        'paho-mqtt>=1.6' 'pika>=1.3' 'nvidia-ml-py>=11.4' 'numpy>=2.1,<2.4' docker 'pyyaml>=6.0' 'pyarrow>=15' minio gql \
+        opencv-python-headless decord accelerate tokenizers sentencepiece seaborn pandas shapely scikit-learn \
+        scikit-image dropbox pymssql h5py unidecode transformers==4.57.1 cryptography onnx openvino==2025.4.1 \
+        onnxruntime-openvino==1.23.0 onnxsim fastapi uvicorn python-multipart pydantic bs4 web3 faiss-cpu \
+    && rm -rf /root/.cache /tmp/excluded
+RUN mkdir -p /root/intel && echo 0 >/root/intel/openvino_telemetry
+RUN mkdir -p /intel && echo 0 >/intel/openvino_telemetry && chmod o+r /intel/openvino_telemetry
+WORKDIR /exe_eng_base
+ENTRYPOINT ["/usr/local/bin/entrypoint.sh"]
+CMD ["bash"]
