@@ -2,6 +2,7 @@
 
 mod requests;
 mod sources;
+mod targets;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -13,12 +14,13 @@ use serde_json::Value;
 
 use self::requests::Request;
 use self::sources::Sources;
+use self::targets::Kind;
 use crate::diagnostic::Diagnostic;
+use crate::lint::{CHECK_ARG, CheckOptions, Finding, Severity, lint};
 use crate::lower::{self, Lowered, Target, lower};
 use crate::plan::{Action, Plan, Step, plan};
-use crate::resolve::{BaseFacts, Inputs, OsRelease, PackageIndex, resolve};
+use crate::resolve::{self, BaseFacts, Inputs, OsRelease, PackageIndex};
 use crate::spec::{At, Healthcheck, MAX_BYTES, Node, Spec, decode, to_text};
-use crate::suggest::nearest;
 
 /// The frontend.
 #[derive(Debug)]
@@ -36,8 +38,8 @@ const MAX_INSPECTED_BYTES: usize = 1 << 16;
 const INDEX_FILE: &str = "Packages";
 /// NVIDIA's indexes have a few MiB; BuildKit's messages have 16.
 const MAX_INDEX_BYTES: usize = 15 << 20;
-/// The target that is the spec itself, with everything it extends merged into it.
-const SPEC_TARGET: &str = "spec";
+/// Findings of the linter that a build shows at most; `--check` shows all.
+const MAX_FINDINGS: usize = 10;
 
 impl Frontend for EdgeNode {
     async fn build(&self, gateway: Gateway) -> Result<BuildResult, Error> {
@@ -50,33 +52,52 @@ impl Frontend for EdgeNode {
         }
         let context = BuildContext::load(&gateway, LANGUAGE, MAX_BYTES).await?;
         let (sources, root, problems) = Sources::load(&gateway, &context).await?;
-        if request.is_none() && gateway.options().target.as_deref() == Some(SPEC_TARGET) {
+        if request.is_none() && gateway.options().target.as_deref() == Some("spec") {
             problems.check(Some(())).map_err(|found| sources.report(&found))?;
             return merged_spec(&gateway, &sources, &root).await;
         }
         let read = || decode(&root, problems.clone()).map_err(|found| sources.report(&found));
         let spec = read()?;
+        let findings = findings(&gateway, &spec, &root)?;
         match request {
-            Some(Request::Outline) => Ok(requests::outline(&spec, &sources)),
-            Some(Request::Targets) => Ok(requests::targets(&spec, &sources)),
-            Some(Request::Lint) => Ok(requests::check(&spec, &sources)),
-            Some(Request::Describe) | None => {
-                let platforms = target_platforms(&gateway);
-                let specs = platforms.iter().map(|_| read()).collect::<Result<Vec<_>, _>>()?;
-                let several = platforms.len() > 1;
-                let build =
-                    Build { gateway, context, sources: &sources, several, warned: Mutex::new(Vec::new()) };
-                let builds = platforms.iter().zip(specs).map(|(platform, spec)| build.run(platform, spec));
-                let mut built = try_join_all(builds).await?;
-                match built.len() {
-                    1 => Ok(built.remove(0).into_result()),
-                    _ => {
-                        Ok(BuildResult::index(built.into_iter().map(|b| (b.platform, b.reference, b.config))))
-                    }
-                }
-            }
+            Some(Request::Outline) => return Ok(requests::outline(&spec, &sources)),
+            Some(Request::Targets) => return Ok(requests::targets(&spec, &sources)),
+            Some(Request::Lint) => return Ok(requests::check(&findings, &sources)),
+            _ => {}
+        }
+        let target = targets::find(gateway.options().target.as_deref().unwrap_or("image"), &spec)?;
+        let platforms = target_platforms(&gateway);
+        let specs = platforms.iter().map(|_| read()).collect::<Result<Vec<_>, _>>()?;
+        let several = platforms.len() > 1;
+        let build = Build { gateway, context, sources: &sources, several, warned: Mutex::new(Vec::new()) };
+        if let Some(request) = request {
+            let plans = platforms.iter().zip(specs).map(|(platform, spec)| build.plan(platform, spec));
+            return Ok(requests::about(request, &platforms, &try_join_all(plans).await?, &sources));
+        }
+        build.show(&findings).await;
+        let builds = platforms.iter().zip(specs).map(|(platform, spec)| build.run(platform, spec, target));
+        let mut built = try_join_all(builds).await?;
+        match built.len() {
+            1 => Ok(built.remove(0).into_result()),
+            _ => Ok(BuildResult::index(built.into_iter().map(|b| (b.platform, b.reference, b.config)))),
         }
     }
+}
+
+/// What the linter finds, as far as the client wants to know. Findings end the build where the client says so.
+fn findings(gateway: &Gateway, spec: &Spec, root: &Node) -> Result<Vec<Finding>, Error> {
+    let options = gateway.options().build_args.get(CHECK_ARG).map_or("", String::as_str);
+    let options = CheckOptions::parse(options).map_err(Error::user)?;
+    let mut findings = lint(spec, root);
+    findings.retain(|finding| options.wants(finding));
+    if options.error && gateway.options().request_id.is_none() && CheckOptions::fails(&findings) {
+        let words = findings.iter().map(|finding| format!("{} ({})", finding.detail, finding.rule.id));
+        return Err(Error::user(format!(
+            "the checks found something, and {CHECK_ARG} says that this ends the build: {}",
+            words.collect::<Vec<_>>().join("; ")
+        )));
+    }
+    Ok(findings)
 }
 
 /// The platforms to build for, each once.
@@ -93,11 +114,17 @@ fn target_platforms(gateway: &Gateway) -> Vec<Platform> {
 /// The merged spec as a file, in which every value says where it comes from.
 async fn merged_spec(gateway: &Gateway, sources: &Sources, root: &Node) -> Result<BuildResult, Error> {
     let text = to_text(root, &sources.names());
-    let file = Mkfile::new("/edgenode.yaml", 0o644, text.into_bytes()).timestamp(0);
-    let meta = Meta::named("[spec] merge");
-    let output = File::on(&Output::scratch()).mkfile(file).meta(meta).output();
+    let output = text_files("[spec] merge", [("/edgenode.yaml", text)]);
     let reference = gateway.solve(&marshal(&output, sources)?).await?;
     Ok(BuildResult::single(&gateway.build_platform(), reference, None))
+}
+
+/// A tree of texts that are known already.
+fn text_files<const N: usize>(name: &str, files: [(&str, String); N]) -> Output {
+    let op = files.into_iter().fold(File::on(&Output::scratch()), |op, (path, text)| {
+        op.mkfile(Mkfile::new(path, 0o644, text.into_bytes()).timestamp(0))
+    });
+    op.meta(Meta::named(name)).output()
 }
 
 fn marshal(output: &Output, sources: &Sources) -> Result<Definition, Error> {
@@ -142,18 +169,36 @@ impl Built {
 }
 
 impl Build<'_> {
-    async fn run(&self, platform: &Platform, spec: Spec) -> Result<Built, Error> {
+    async fn run(&self, platform: &Platform, spec: Spec, target: Kind) -> Result<Built, Error> {
         let base = self.load_base(&spec, platform).await?;
-        let files = self.read_files(&spec).await?;
-        let indexes = self.read_indexes(&spec, &base.facts).await?;
-        let inputs = Inputs { files, build_args: self.gateway.options().build_args.clone(), indexes };
-        let node = resolve(spec, base.facts.clone(), &inputs).map_err(|found| self.sources.report(&found))?;
+        let node = self.resolve(spec, &base).await?;
         for warning in &node.warnings {
             if self.is_new(warning) {
                 self.sources.warn(&self.gateway, warning).await;
             }
         }
-        self.build_target(&plan(node), &base, platform).await
+        self.build_target(&plan(node), &base, platform, target).await
+    }
+
+    async fn resolve(&self, spec: Spec, base: &Base) -> Result<resolve::Node, Error> {
+        let files = self.read_files(&spec).await?;
+        let indexes = self.read_indexes(&spec, &base.facts).await?;
+        let inputs = Inputs { files, build_args: self.gateway.options().build_args.clone(), indexes };
+        resolve::resolve(spec, base.facts.clone(), &inputs).map_err(|found| self.sources.report(&found))
+    }
+
+    /// What would be done, without doing it. Only the base image is looked at.
+    async fn plan(&self, platform: &Platform, spec: Spec) -> Result<Plan, Error> {
+        let base = self.load_base(&spec, platform).await?;
+        Ok(plan(self.resolve(spec, &base).await?))
+    }
+
+    /// Shows the findings that a build must not pass over.
+    async fn show(&self, findings: &[Finding]) {
+        let grave = findings.iter().filter(|finding| finding.rule.severity == Severity::High);
+        for finding in grave.take(MAX_FINDINGS) {
+            self.sources.warn_of(&self.gateway, finding).await;
+        }
     }
 
     /// Takes note of a warning; says whether no platform had it before. Texts that name what was read from a base image
@@ -247,7 +292,13 @@ impl Build<'_> {
         Ok(Base { output, facts, config })
     }
 
-    async fn build_target(&self, plan: &Plan, base: &Base, platform: &Platform) -> Result<Built, Error> {
+    async fn build_target(
+        &self,
+        plan: &Plan,
+        base: &Base,
+        platform: &Platform,
+        kind: Kind,
+    ) -> Result<Built, Error> {
         let options = self.gateway.options();
         let files = match plan.context_paths() {
             Some(paths) => self.context.files(&paths).await?,
@@ -264,11 +315,14 @@ impl Build<'_> {
             no_cache: options.no_cache == NoCache::All,
         };
         let lowered = lower(plan, &target);
-        let wanted = options.target.as_deref().unwrap_or_default();
-        let (output, config) = match wanted {
-            "" | "image" => (lowered.output(plan.image), Some(image_config(plan, base, options, platform))),
-            "test" => (reports(plan, &lowered, &target), None),
-            name => (component(plan, &lowered, name)?, None),
+        let (output, config) = match kind {
+            Kind::Image => (lowered.output(plan.image), Some(image_config(plan, base, options, platform))),
+            Kind::Tests => (reports(plan, &lowered, &target), None),
+            Kind::Graph => {
+                let files = [("/graph.txt", plan.graph_text()), ("/graph.dot", plan.graph_dot())];
+                (text_files("[graph] write", files), None)
+            }
+            _ => (component(plan, &lowered, options.target.as_deref().unwrap_or_default())?, None),
         };
         let reference = self.gateway.solve(&marshal(&output, self.sources)?).await?;
         Ok(Built { platform: platform.clone(), reference, config })
@@ -318,16 +372,9 @@ fn reports(plan: &Plan, lowered: &Lowered, target: &Target<'_>) -> Output {
 }
 
 fn component(plan: &Plan, lowered: &Lowered, name: &str) -> Result<Output, Error> {
-    if let Some(component) = plan.components.iter().find(|component| component.name == name) {
-        return Ok(lowered.output(component.tree));
-    }
-    let mut names = vec!["image", SPEC_TARGET, "test"];
-    names.extend(plan.components.iter().map(|component| component.name.as_str()));
-    let hint = match nearest(name, names.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "name one of them".to_owned(),
-    };
-    Err(Error::user(format!("there is no target `{name}`; there are {}; {hint}", crate::spec::list(&names))))
+    let component = plan.components.iter().find(|component| component.name == name);
+    let component = component.ok_or_else(|| Error::user(format!("`{name}` adds no files to the image")))?;
+    Ok(lowered.output(component.tree))
 }
 
 /// A health check as Docker writes it: times in nanoseconds, absent ones left out.

@@ -5,9 +5,11 @@
 
 mod assemble;
 mod planner;
+mod report;
 
 pub use assemble::plan;
 pub use planner::{Interpreter, Planner, Provided, RUN_DIR, Script, Vendor};
+pub use report::Origin;
 
 use crate::spec::{ImageSettings, Span};
 

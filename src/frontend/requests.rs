@@ -4,11 +4,14 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use buildkit_frontend::BuildResult;
+use buildkit_llb::Platform;
 use serde_json::{Value, json};
 
+use super::MERGE_ARG;
 use super::sources::Sources;
-use super::{MERGE_ARG, SPEC_TARGET};
-use crate::lint::{Finding, lint};
+use super::targets::{Kind, available};
+use crate::lint::{CheckOptions, Finding};
+use crate::plan::Plan;
 use crate::resolve::ARCHIVED_ARG;
 use crate::spec::{Span, Spec};
 
@@ -23,14 +26,24 @@ pub(super) enum Request {
     Targets,
     /// What is wrong with the spec, or could be.
     Lint,
+    /// What would be installed, and where it comes from.
+    Plan,
+    /// Which line of the spec causes which steps.
+    Explain,
 }
 
 /// The questions: their ids, and what they are for.
-const REQUESTS: [(&str, Request, &str); 4] = [
+const REQUESTS: [(&str, Request, &str); 6] = [
     ("frontend.subrequests.describe", Request::Describe, "List available subrequest types"),
     ("frontend.outline", Request::Outline, "List the build arguments of a spec"),
     ("frontend.targets", Request::Targets, "List all targets of a spec"),
     ("frontend.lint", Request::Lint, "Lint a spec"),
+    (
+        "frontend.plan",
+        Request::Plan,
+        "List the components of a spec, where they come from and what is pinned",
+    ),
+    ("frontend.explain", Request::Explain, "List the steps that each line of a spec causes"),
 ];
 
 /// The version of all answers.
@@ -78,12 +91,17 @@ pub(super) fn outline(spec: &Spec, sources: &Sources) -> BuildResult {
 /// What can be built from the spec.
 pub(super) fn targets(spec: &Spec, sources: &Sources) -> BuildResult {
     let base = spec.base.to_string();
-    let mut targets = vec![
-        json!({"name": "image", "default": true, "description": "The node's image", "base": base,
-               "location": location(spec.name.span)}),
-        json!({"name": SPEC_TARGET, "description": "The spec with all it extends"}),
-        json!({"name": "test", "description": "The reports of the spec's tests"}),
-    ];
+    let mut targets: Vec<Value> = available()
+        .map(|target| {
+            let mut row = json!({"name": target.name, "description": target.description});
+            if target.kind == Kind::Image {
+                row["default"] = json!(true);
+                row["base"] = json!(base);
+                row["location"] = location(spec.name.span);
+            }
+            row
+        })
+        .collect();
     for component in &spec.components {
         targets.extend(component.value.targets().into_iter().map(|name| {
             json!({"name": name, "description": format!("The files of {name} alone"),
@@ -96,13 +114,12 @@ pub(super) fn targets(spec: &Spec, sources: &Sources) -> BuildResult {
     answer(&json!({"targets": targets, "sources": data(sources)}), &format!("TARGET DESCRIPTION\n{text}"))
 }
 
-/// What could be wrong with the spec. What is wrong for certain ends the build as an error, in the same words.
-pub(super) fn check(spec: &Spec, sources: &Sources) -> BuildResult {
-    let findings = lint(spec);
+/// What could be better. What is wrong for certain ends the build as an error, in the same words.
+pub(super) fn check(findings: &[Finding], sources: &Sources) -> BuildResult {
     let warnings: Vec<Value> = findings
         .iter()
         .map(|Finding { rule, span, detail }| {
-            json!({"ruleName": rule.name, "description": rule.description, "url": "", "detail": detail,
+            json!({"ruleName": rule.id, "description": rule.asks, "url": rule.page(), "detail": detail,
                    "location": location(*span)})
         })
         .collect();
@@ -113,16 +130,71 @@ pub(super) fn check(spec: &Spec, sources: &Sources) -> BuildResult {
             json!({"filename": file.filename, "language": file.language, "data": STANDARD.encode(&file.data)})
         })
         .collect();
-    let names = sources.names();
-    let text: String = findings
-        .iter()
-        .map(|finding| {
-            let name = names.get(usize::from(finding.span.file)).map_or("", String::as_str);
-            format!("{name}:{}: {}: {}\n", finding.span, finding.rule.name, finding.detail)
-        })
-        .collect();
+    let line = |finding: &Finding| {
+        let place = sources.place(finding.span);
+        format!("{place}: {}: {}\n", finding.rule.id, finding.detail)
+    };
+    let text: String = findings.iter().map(line).collect();
     let result = answer(&json!({"warnings": warnings, "sources": infos}), &text);
-    if findings.is_empty() { result } else { result.metadata("result.statuscode", "1") }
+    if CheckOptions::fails(findings) { result.metadata("result.statuscode", "1") } else { result }
+}
+
+/// Answers from what would be done, for each platform.
+pub(super) fn about(
+    request: Request,
+    platforms: &[Platform],
+    plans: &[Plan],
+    sources: &Sources,
+) -> BuildResult {
+    let about = if request == Request::Plan { components } else { causes };
+    let (mut json, mut text) = (Vec::new(), String::new());
+    for (platform, plan) in platforms.iter().zip(plans) {
+        let (rows, words) = about(plan, sources);
+        json.push(json!({"platform": platform.to_string(), "rows": rows}));
+        text.push_str(&format!("{platform}\n{words}"));
+    }
+    let key = if request == Request::Plan { "plans" } else { "explanations" };
+    answer(&json!({key: json, "sources": data(sources)}), &text)
+}
+
+/// The base image and the components: versions, and where they come from.
+fn components(plan: &Plan, _: &Sources) -> (Vec<Value>, String) {
+    let base = plan.base();
+    let pinned = |pinned: bool| if pinned { "pinned" } else { "floating" }.to_owned();
+    let mut rows = vec![json!({"name": "base", "version": base, "pinned": base.contains('@')})];
+    let mut lines = vec![["base".to_owned(), base.to_owned(), pinned(base.contains('@')), String::new()]];
+    for component in &plan.components {
+        let Some(origin) = plan.origin(&component.name) else { continue };
+        let mut row = origin.to_json();
+        row["name"] = json!(component.name);
+        row["version"] = json!(component.version);
+        row["location"] = location(component.span);
+        rows.push(row);
+        let from = match origin.downloads.first() {
+            _ if origin.index => "package index".to_owned(),
+            Some((url, _)) if origin.downloads.len() == 1 => url.clone(),
+            Some((url, _)) => format!("{url} and {} more", origin.downloads.len() - 1),
+            None if origin.packages.is_empty() => "the spec".to_owned(),
+            None => "distribution".to_owned(),
+        };
+        lines.push([component.name.clone(), component.version.clone(), pinned(origin.pinned()), from]);
+    }
+    (rows, table(lines.into_iter()))
+}
+
+/// The places of the spec that cause steps, with the steps.
+fn causes(plan: &Plan, sources: &Sources) -> (Vec<Value>, String) {
+    let (mut rows, mut text) = (Vec::new(), String::new());
+    for (span, steps) in plan.by_place() {
+        let named: Vec<_> =
+            steps.iter().map(|step| json!({"name": step.name, "does": step.action.verb()})).collect();
+        rows.push(json!({"location": location(span), "steps": named}));
+        text.push_str(&format!("  {}\n", sources.place(span)));
+        for step in steps {
+            text.push_str(&format!("    {} ({})\n", step.name, step.action.verb()));
+        }
+    }
+    (rows, text)
 }
 
 fn answer(json: &Value, text: &str) -> BuildResult {

@@ -5,6 +5,7 @@ use buildkit_llb::{Definition, Range, SourceFile};
 
 use super::{LANGUAGE, read_text};
 use crate::diagnostic::{Diagnostic, Problems};
+use crate::lint::Finding;
 use crate::lower;
 use crate::spec::{At, ContextPath, MAX_BYTES, Node, Span, document, merge};
 
@@ -91,6 +92,11 @@ impl Sources {
         self.files.iter().map(|file| file.filename.clone()).collect()
     }
 
+    /// A place as `file:line:column`.
+    pub(super) fn place(&self, span: Span) -> String {
+        format!("{}:{span}", self.file(span).filename)
+    }
+
     fn file(&self, span: Span) -> &SourceFile {
         self.files.get(usize::from(span.file)).unwrap_or(&self.files[0])
     }
@@ -122,13 +128,24 @@ impl Sources {
 
     /// Shows a warning.
     pub(super) async fn warn(&self, gateway: &Gateway, found: &Diagnostic) {
+        let help = found.help.iter().cloned().collect();
+        self.warn_at(gateway, found.span, &found.message, help, String::new()).await;
+    }
+
+    /// Shows a finding of the linter.
+    pub(super) async fn warn_of(&self, gateway: &Gateway, Finding { rule, span, detail }: &Finding) {
+        let words = format!("{}: {detail}", rule.id);
+        self.warn_at(gateway, *span, &words, vec![rule.asks.to_owned()], rule.page()).await;
+    }
+
+    async fn warn_at(&self, gateway: &Gateway, span: Span, words: &str, detail: Vec<String>, url: String) {
         let warning = Warning {
             digest: self.digest.clone(),
-            short: format!("{} (line {})", found.message, found.span.start.0),
-            detail: found.help.iter().cloned().collect(),
-            url: String::new(),
-            source: Some(self.file(found.span).clone()),
-            ranges: vec![lower::range(found.span)],
+            short: format!("{words} (line {})", span.start.0),
+            detail,
+            url,
+            source: Some(self.file(span).clone()),
+            ranges: vec![lower::range(span)],
         };
         gateway.warn(warning).await;
     }

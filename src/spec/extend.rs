@@ -11,7 +11,8 @@ use super::span::At;
 use crate::diagnostic::Problems;
 
 /// Keys whose lists are joined.
-const JOINED: [&str; 7] = ["commands", "exclude", "files", "packages", "requirements", "tests", "users"];
+const JOINED: [&str; 8] =
+    ["commands", "exclude", "files", "ignore", "packages", "requirements", "tests", "users"];
 
 /// One file of a spec.
 #[derive(Debug)]
@@ -86,7 +87,11 @@ fn identity(key: &str, node: &Node) -> String {
             _ => text.clone(),
         },
         Value::Map(entries) => {
-            let field = if key == "files" { "to" } else { "name" };
+            let field = match key {
+                "files" => "to",
+                "ignore" => "rule",
+                _ => "name",
+            };
             let found = entries.iter().find(|(key, _)| key.value == field).map(|(_, node)| &node.value);
             match found {
                 Some(Value::Scalar(scalar)) => scalar.text.clone(),
@@ -98,7 +103,7 @@ fn identity(key: &str, node: &Node) -> String {
 }
 
 /// The name of a requirement's package in its normal form. Source: PEP 503.
-fn normal_name(requirement: &str) -> String {
+pub(crate) fn normal_name(requirement: &str) -> String {
     let end = requirement.find(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c));
     let name = &requirement[..end.unwrap_or(requirement.len())];
     let parts: Vec<_> = name.split(['-', '_', '.']).filter(|part| !part.is_empty()).collect();

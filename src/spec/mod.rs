@@ -12,6 +12,7 @@ mod test;
 
 pub use command::Command;
 pub use decode::{Fields, boolean, checked, entries, items, list, text};
+pub(crate) use extend::normal_name;
 pub use extend::{Document, document, merge, to_text};
 pub use grammar::{
     ContextPath, DebianPackage, Duration, EnvName, FileMode, ImagePath, ImageReference, Locale, Name,
@@ -25,6 +26,7 @@ pub use test::Test;
 
 use crate::components::{Declared, REGISTRY, System};
 use crate::diagnostic::{Diagnostic, Problems};
+use crate::lint::LintSettings;
 use crate::resolve::BaseFacts;
 
 /// A spec as written: every value checked by its grammar, nothing chosen yet.
@@ -48,6 +50,8 @@ pub struct Spec {
     pub commands: Vec<Command>,
     /// What must hold in the finished image.
     pub tests: Vec<Test>,
+    /// Which rules of the linter it does not keep.
+    pub lint: LintSettings,
 }
 
 impl Spec {
@@ -128,6 +132,7 @@ fn decode_spec(root: &Node, problems: &mut Problems) -> Option<Spec> {
         Some(node) => items("`tests`", node, problems, Test::decode),
         None => Vec::new(),
     };
+    let lint = fields.take("lint").and_then(|node| LintSettings::decode(node, problems));
     fields.finish(problems);
     test::refuse_equal_names(&tests, problems);
     Some(Spec {
@@ -140,5 +145,6 @@ fn decode_spec(root: &Node, problems: &mut Problems) -> Option<Spec> {
         image,
         commands,
         tests,
+        lint: lint.unwrap_or_default(),
     })
 }

@@ -1,6 +1,6 @@
 //! Whatever is wrong, the user hears what, where and what would work; nothing is pushed, nothing hangs.
 
-use crate::harness::{Build, Server, archive, setting};
+use crate::harness::{Build, Server, archive, frontend, setting};
 
 const GOOD: &str = "name: node\nbase: debian:13\n";
 
@@ -66,7 +66,14 @@ fn a_missing_file_without_the_builtin_frontend() {
     let build = Build::new(GOOD);
     let dir = build.dir().display().to_string();
     let output = std::process::Command::new(setting("EDGENODE_BUILDCTL"))
-        .args(["build", "--progress=plain", "--frontend", "gateway.v0", "--opt", "source=ratio1/edgenode:1"])
+        .args([
+            "build",
+            "--progress=plain",
+            "--frontend",
+            "gateway.v0",
+            "--opt",
+            &format!("source={}", frontend()),
+        ])
         .args(["--opt", "filename=nowhere.yaml", "--local", &format!("dockerfile={dir}")])
         .output()
         .expect("buildctl starts");
@@ -156,7 +163,14 @@ fn a_test_that_fails() {
 #[test]
 fn a_target_that_is_none() {
     let build = Build::new(GOOD).with("--target", "tests");
-    build.fail(&["there is no target `tests`; there are `image`, `spec`, `test`; did you mean `test`?"]);
+    build.fail(&[
+        "there is no target `tests`; there are `image`, `spec`, `test`, `graph`; did you mean `test`?",
+    ]);
+}
+
+#[test]
+fn a_target_that_is_not_there_yet() {
+    Build::new(GOOD).with("--target", "sbom").fail(&["the target `sbom`", "is planned and not there yet"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use crate::harness::{Build, Server, archive, setting};
+use crate::harness::{Build, Server, archive, frontend, setting};
 
 /// A spec that builds in a second, and whose image's label tells it apart.
 fn spec(label: &str) -> String {
@@ -99,7 +99,7 @@ fn a_spec_from_git() {
 #[test]
 fn the_frontend_named_by_a_build_argument() {
     let spec = spec("argument").replace("# syntax=ratio1/edgenode:1\n", "");
-    let build = Build::raw(spec.as_bytes()).with("--build-arg", "BUILDKIT_SYNTAX=ratio1/edgenode:1");
+    let build = Build::raw(spec.as_bytes()).with("--build-arg", &format!("BUILDKIT_SYNTAX={}", frontend()));
     assert_eq!(told(build, "contexts/argument"), "argument");
 }
 
@@ -109,7 +109,7 @@ fn buildctl_without_buildx() {
     let dir = build.dir().display().to_string();
     let out = build.dir().join("out");
     let status = Command::new(setting("EDGENODE_BUILDCTL"))
-        .args(["build", "--frontend", "gateway.v0", "--opt", "source=ratio1/edgenode:1", "--opt"])
+        .args(["build", "--frontend", "gateway.v0", "--opt", &format!("source={}", frontend()), "--opt"])
         .args([
             "filename=node.yaml",
             "--local",

@@ -19,6 +19,32 @@ pub(crate) fn setting(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `make e2e`"))
 }
 
+/// The frontend's image. Checkouts that share an environment have frontends of their own.
+pub(crate) fn frontend() -> String {
+    let tag = std::env::var("EDGENODE_FRONTEND_TAG").unwrap_or_else(|_| "1".to_owned());
+    format!("ratio1/edgenode:{tag}")
+}
+
+/// The address of a daemon, `newest` or `oldest`.
+pub(crate) fn daemon(builder: &str) -> String {
+    format!("unix://{}/buildkitd-{builder}/buildkitd.sock", setting("EDGENODE_ENV"))
+}
+
+/// Runs the spec of a directory by buildctl, with these options (`key=value`) for the frontend.
+pub(crate) fn buildctl(builder: &str, dir: &Path, options: &[&str]) -> Outcome {
+    let mut command = Command::new("timeout");
+    command.args([LIMIT_SECONDS, &setting("EDGENODE_BUILDCTL"), "--addr", &daemon(builder), "build"]);
+    command.args(["--progress=plain", "--frontend=gateway.v0", &format!("--opt=source={}", frontend())]);
+    command.arg("--opt=filename=node.yaml");
+    for local in ["dockerfile", "context"] {
+        command.arg(format!("--local={local}={}", dir.display()));
+    }
+    command.args(options.iter().map(|option| format!("--opt={option}")));
+    let output = command.output().expect("buildctl starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Outcome { ok: output.status.success(), stdout: text(&output.stdout), log: text(&output.stderr) }
+}
+
 /// A spec in a directory of its own, and how it is built.
 pub(crate) struct Build {
     dir: TempDir,
@@ -99,8 +125,8 @@ impl Build {
         command.args([LIMIT_SECONDS, &setting("EDGENODE_BUILDX"), "build", "--progress", "plain"]);
         command.args(["--builder", &self.builder]).args(&self.arguments);
         // Checkouts that share an environment have frontends of their own.
-        if let Ok(tag) = std::env::var("EDGENODE_FRONTEND_TAG") {
-            command.args(["--build-arg", &format!("BUILDKIT_SYNTAX=ratio1/edgenode:{tag}")]);
+        if std::env::var_os("EDGENODE_FRONTEND_TAG").is_some() {
+            command.args(["--build-arg", &format!("BUILDKIT_SYNTAX={}", frontend())]);
         }
         command.current_dir(self.inside.as_deref().unwrap_or(self.dir.path()));
         let input = self.stdin.as_ref().map(|file| fs::File::open(file).expect("opened"));
@@ -127,6 +153,7 @@ impl Build {
             *number += 1;
             *number
         };
+        // Other checkouts may use the same registry.
         let name = format!("never/pushed-{}-{number}", std::process::id());
         let output = format!("type=image,name={}/{name},push=true", setting("EDGENODE_REGISTRY"));
         let outcome = self.with("--output", &output).run();

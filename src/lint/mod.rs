@@ -1,0 +1,183 @@
+//! What is not wrong with a spec but could be better. `docker buildx build --check` shows it; the worst of it is said
+//! during builds as well.
+//!
+//! A rule is one entry of a table beside its function. Its examples are part of the entry: `docs/lint.md` shows them, and
+//! the tests try them. Rules look at the text of the spec, with everything it extends merged into it, whose values the
+//! loader has already checked.
+
+mod base;
+mod docs;
+mod image;
+mod options;
+mod packages;
+mod python;
+mod settings;
+mod subject;
+
+pub use docs::document;
+pub(crate) use options::CHECK_ARG;
+pub use options::CheckOptions;
+pub use settings::{Ignore, LintSettings};
+pub use subject::Subject;
+
+use crate::spec::{Node, Span, Spec};
+
+/// How much a rule weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth a thought. `--check` shows it and succeeds.
+    Low,
+    /// Will bite some day. `--check` shows it and fails.
+    Medium,
+    /// Wrong or dangerous today. `--check` fails, and builds say it, too.
+    High,
+}
+
+impl Severity {
+    /// Its word in the documentation.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// A rule that specs can break.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its name, by which findings are known and silenced.
+    pub id: &'static str,
+    /// How much it weighs.
+    pub severity: Severity,
+    /// What it asks for, in a sentence.
+    pub asks: &'static str,
+    /// Why, and what to write instead.
+    pub why: &'static str,
+    /// Fields of a spec that break it.
+    pub bad: &'static str,
+    /// The same fields as they should be.
+    pub good: &'static str,
+    /// The places that break it, each with what to do there.
+    pub find: fn(&Subject<'_>) -> Vec<(Span, String)>,
+}
+
+impl Rule {
+    /// Where the rule is explained.
+    pub fn page(&self) -> String {
+        format!("docs/lint.md#{}", self.id.to_ascii_lowercase())
+    }
+}
+
+/// A place where a rule is broken.
+#[derive(Debug)]
+pub struct Finding {
+    /// The rule.
+    pub rule: &'static Rule,
+    /// Where.
+    pub span: Span,
+    /// What would be better.
+    pub detail: String,
+}
+
+/// All rules, by what they are about.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    [base::RULES, python::RULES, packages::RULES, image::RULES, settings::RULES].into_iter().flatten()
+}
+
+/// Everything that could be better, in the order of the text. `root` is the text that `spec` was read from.
+pub fn lint(spec: &Spec, root: &Node) -> Vec<Finding> {
+    let subject = Subject::new(spec, root);
+    let mut findings = broken(&subject, |_| true);
+    findings.retain(|finding| !spec.lint.ignores(finding.rule));
+    findings.sort_by_key(|finding| finding.span);
+    findings
+}
+
+/// What breaks one of the `wanted` rules, whether the spec ignores it or not.
+fn broken(subject: &Subject<'_>, wanted: impl Fn(&Rule) -> bool) -> Vec<Finding> {
+    rules()
+        .filter(|rule| wanted(rule))
+        .flat_map(|rule| {
+            (rule.find)(subject).into_iter().map(move |(span, detail)| Finding { rule, span, detail })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Problems;
+    use crate::spec::{decode, document};
+
+    /// The findings of a spec that has these fields besides its name and base.
+    fn found(fields: &str) -> Vec<(&'static str, Span)> {
+        let base = if fields.contains("base:") { "" } else { "base: debian:13\n" };
+        let text = format!("name: n\n{base}{fields}");
+        let mut problems = Problems::default();
+        let root = document(&text, 0, &mut problems).expect("YAML").root;
+        let spec = decode(&root, problems).unwrap_or_else(|found| panic!("{text}\n{found:#?}"));
+        lint(&spec, &root).iter().map(|finding| (finding.rule.id, finding.span)).collect()
+    }
+
+    #[test]
+    fn each_rule_finds_its_bad_example_and_no_more_its_good_one() {
+        for rule in rules() {
+            let bad = found(rule.bad);
+            assert!(bad.iter().any(|(id, _)| *id == rule.id), "{} misses its bad example: {bad:?}", rule.id);
+            let good = found(rule.good);
+            assert!(good.iter().all(|(id, _)| *id != rule.id), "{} finds its good example", rule.id);
+        }
+    }
+
+    #[test]
+    fn rules_have_names_of_their_own_and_words() {
+        let mut ids: Vec<_> = rules().map(|rule| rule.id).collect();
+        assert!(ids.len() >= 25, "{} rules", ids.len());
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), rules().count(), "two rules share a name");
+        for rule in rules() {
+            assert!(rule.id.chars().all(|c| c.is_ascii_alphanumeric()), "{}", rule.id);
+            assert!(!rule.asks.is_empty() && rule.why.len() > 40, "{} lacks words", rule.id);
+        }
+    }
+
+    #[test]
+    fn findings_come_in_the_order_of_the_text_with_their_places() {
+        let text = "status: experimental\npython: {version: 3.13.5}\nwheels: {requirements: [six, numpy==2.2.6]}\n\
+                    env: {HF_TOKEN: abc, TOKEN_FILE: /x, EMPTY_TOKEN: ''}\n";
+        let places: Vec<_> = found(text)
+            .into_iter()
+            .filter(|(id, _)| ["NotInProduction", "FloatingRequirement", "SecretInEnv"].contains(id))
+            .map(|(id, span)| format!("{span} {id}"))
+            .collect();
+        assert_eq!(places, ["3:9 NotInProduction", "5:25 FloatingRequirement", "6:7 SecretInEnv"]);
+    }
+
+    #[test]
+    fn a_good_spec_breaks_none() {
+        let digest = "a".repeat(64);
+        let text = format!(
+            "base: debian:13@sha256:{digest}\nstatus: production\nplatforms: [linux/amd64]\nuser: nobody\n\
+             tests: [{{name: t, run: [ls]}}]\n"
+        );
+        assert_eq!(found(&text), []);
+    }
+
+    #[test]
+    fn a_rule_is_silenced_with_a_reason() {
+        let ignore =
+            "lint: {ignore: [{rule: UnpinnedBase, reason: it follows the distribution's updates}]}\n";
+        assert!(found("").iter().any(|(id, _)| *id == "UnpinnedBase"));
+        assert!(found(ignore).iter().all(|(id, _)| *id != "UnpinnedBase"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(fields in "(env: \\{A: \"[^\"\\\\\\p{C}]{0,20}\"\\}\n)?(cmd: \\[\"[^\"\\\\\\p{C}]{1,20}\"\\]\n)?") {
+            let _ = found(&fields);
+        }
+    }
+}
