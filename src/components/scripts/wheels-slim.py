@@ -1,5 +1,5 @@
-"""Frees the packages installed below the prefix given as argument of what nothing loads: static archives, and the
-symbols and debug information of shared libraries.
+"""Frees the packages installed below the prefix given as argument of what nothing loads: static archives, the symbols
+and debug information of shared libraries, and second copies of files, which become names of the first.
 
 Stripping vendors' libraries can break them: the tools that make wheels move parts of ELF files about, and `strip` does
 not always lay out again what it finds. So a stripped library takes the place of the other one only where the headers of
@@ -19,6 +19,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 LOAD, SYMTAB = 1, 2
@@ -72,6 +73,26 @@ def strip(path, work):
     return True
 
 
+def link(paths):
+    """Makes equal files one file with several names. Wheels cannot hold links, so they hold copies: of each library
+    under its soname and under its full name. Gives the bytes that are freed."""
+    freed, first = 0, {}
+    sizes = Counter(path.stat().st_size for path in paths)
+    for path in paths:
+        status = path.stat()
+        # Small ones are not worth the time.
+        if status.st_size < 1 << 16 or sizes[status.st_size] == 1:
+            continue
+        key = status.st_mode, hashlib.sha256(path.read_bytes()).digest()
+        if key in first:
+            path.unlink()
+            path.hardlink_to(first[key])
+            freed += status.st_size
+        else:
+            first[key] = path
+    return freed
+
+
 def correct(record, changed, deleted):
     """Makes a package's record of its files true again."""
     root = record.parent.parent
@@ -93,10 +114,9 @@ def correct(record, changed, deleted):
 
 def main(prefix):
     changed, deleted, freed = set(), set(), 0
+    paths = [path for path in sorted(prefix.rglob("*")) if path.is_file() and not path.is_symlink()]
     with tempfile.TemporaryDirectory() as work:
-        for path in sorted(prefix.rglob("*")):
-            if path.is_symlink() or not path.is_file():
-                continue
+        for path in paths:
             size = path.stat().st_size
             if path.suffix == ".a":
                 path.unlink()
@@ -105,9 +125,11 @@ def main(prefix):
             elif ".so" in path.suffixes and strip(path, Path(work)):
                 changed.add(path)
                 freed += size - path.stat().st_size
+    linked = link([path for path in paths if path not in deleted])
     for record in prefix.rglob("*.dist-info/RECORD"):
         correct(record, changed, deleted)
-    print(f"{len(deleted)} archives deleted, {len(changed)} libraries stripped, {freed / 1e6:.1f} MB freed")
+    print(f"{len(deleted)} archives deleted, {len(changed)} libraries stripped, {freed / 1e6:.1f} MB freed, "
+          f"{linked / 1e6:.1f} MB were copies")
 
 
 main(Path(sys.argv[1]))

@@ -1,5 +1,7 @@
-"""No shared library is there twice: no two files below the arguments, links aside, have the same soname."""
+"""No shared library is there twice: no two files below the arguments have the same soname. Links do not count, nor
+does what wheels bring for themselves alone."""
 
+import fnmatch
 import os
 import struct
 import sys
@@ -7,6 +9,12 @@ from collections import defaultdict
 
 LOAD, DYNAMIC = 1, 2
 STRTAB, SONAME = 5, 14
+# Copies that only their own package finds, and that no other copy could take the place of.
+PRIVATE = {
+    "*.libs/*": "auditwheel's copies, which are loaded by their hashed file names",
+    "*/triton/backends/nvidia/lib/cupti/*": "of the release of CUPTI that triton's profiler is built with",
+    "*/onnxruntime/capi/*": "of the release of OpenVINO that ONNX Runtime is built with",
+}
 
 
 def soname(path):
@@ -42,7 +50,8 @@ def libraries(tops):
                 if os.path.islink(path) or not os.path.isfile(path):
                     continue
                 inode = (os.stat(path).st_dev, os.stat(path).st_ino)
-                name = None if inode in seen else soname(path)
+                private = any(fnmatch.fnmatch(path, pattern) for pattern in PRIVATE)
+                name = None if private or inode in seen else soname(path)
                 seen.add(inode)
                 if name:
                     found[name].append(path)
