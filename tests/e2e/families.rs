@@ -1,7 +1,5 @@
 //! The image families of `specs/`, built with what can be had where the tests run: `tests/families` says what.
 
-use std::fs;
-
 use serde_json::{Value, json};
 
 use crate::harness::Build;
@@ -102,35 +100,6 @@ fn a_cut_of_the_cpu_family() {
     let reports = cut().with("--target", "test").files();
     assert!(reports.path().join("onnxruntime-has-openvino.txt").is_file());
     check_config(&cut().config(), &CPU_CONFIG);
-}
-
-#[test]
-fn a_library_that_is_there_twice_is_found() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let library = |path: &str, soname: &str| {
-        let path = dir.path().join(path);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("made");
-        let source = dir.path().join("empty.c");
-        fs::write(&source, "").expect("written");
-        let mut gcc = std::process::Command::new("gcc");
-        gcc.args(["-shared", "-fPIC", &format!("-Wl,-soname,{soname}"), "-o"]).arg(path).arg(source);
-        assert!(gcc.status().expect("gcc starts").success());
-    };
-    let check = || {
-        let mut check = std::process::Command::new("python3");
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/checks/sonames.py");
-        let output = check.arg(script).arg(dir.path()).output().expect("python3 starts");
-        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
-    };
-    library("one/libcublas.so.12.8", "libcublas.so.12");
-    library("one/libcudart.so.12.8", "libcudart.so.12");
-    std::os::unix::fs::symlink("libcublas.so.12.8", dir.path().join("one/libcublas.so.12")).expect("linked");
-    assert_eq!(check(), (true, String::new()));
-    // The file's own name does not matter.
-    library("two/other.so", "libcublas.so.12");
-    let (fits, told) = check();
-    assert!(!fits && told.contains("libcublas.so.12 is there more than once"), "{told}");
-    assert!(!told.contains("libcudart"), "{told}");
 }
 
 /// A spec's tests that run the checks in its image; `packages` are those of the family besides.

@@ -10,6 +10,7 @@ mod entrypoint;
 mod families;
 mod graph;
 mod harness;
+mod libraries;
 mod media_node;
 mod nvidia;
 mod readme;
