@@ -79,15 +79,12 @@ RUN chmod +x /usr/local/bin/entrypoint.sh && apt-get update && apt-get install -
         libxcb1 libxcb-shape0 libxcb-shm0 libxcb-xfixes0 libx264-164 libx265-215 libxml2 \
     && ln -snf "/usr/share/zoneinfo/$TZ" /etc/localtime && echo "$TZ" >/etc/timezone \
     && apt-get install -y --no-install-recommends docker.io docker-cli \
-    # cuda-cudart-dev-12-8, cuda-nvcc-12-8 and libcublas-dev-12-8 are on NVIDIA's server alone. NVIDIA's wheels have the
-    # same libraries, programs and headers, but neither the static libraries nor the whole compiler: the recipe's own
-    # image is larger here.
+    # cuda-cudart-dev-12-8, cuda-nvcc-12-8 and libcublas-dev-12-8 are on NVIDIA's server alone. Of what they bring,
+    # NVIDIA's wheels have the shared libraries; compiler, headers and static libraries are left out.
     && export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
     && uv pip install --python /opt/python/bin/python3 --no-cache --no-compile --no-deps --target /tmp/cuda \
-        nvidia-cuda-runtime-cu12==12.8.90 nvidia-cuda-nvcc-cu12==12.8.93 nvidia-cublas-cu12==12.8.4.1 \
-    && mkdir "$CUDA_HOME" && for part in cuda_runtime cuda_nvcc cublas; do \
-        cp -r "/tmp/cuda/nvidia/$part/." "$CUDA_HOME/" && rm -rf "/tmp/cuda/nvidia/$part"; done \
-    && mv "$CUDA_HOME/lib" "$CUDA_HOME/lib64" && rm -rf /tmp/cuda \
+        nvidia-cuda-runtime-cu12==12.8.90 nvidia-cublas-cu12==12.8.4.1 \
+    && mkdir -p "$CUDA_HOME/lib64" && mv /tmp/cuda/nvidia/*/lib/*.so.* "$CUDA_HOME/lib64/" && rm -rf /tmp/cuda \
     && rm -rf /usr/local/include /usr/local/lib/pkgconfig /usr/local/share/doc /usr/local/share/man \
     && rm -rf /var/lib/apt/lists/* && ldconfig
 ENV PATH=/opt/python/bin:/usr/src/tensorrt/bin:$CUDA_ROOT/bin:$PATH \
