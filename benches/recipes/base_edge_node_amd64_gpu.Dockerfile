@@ -3,7 +3,9 @@
 # specs/base_edge_node_amd64_gpu.yaml in the measurement of sizes; what cannot be had where that runs is replaced on
 # both sides alike (docs/sizes.md).
 #
-# Build it with the directory of entrypoint.sh as its context. INDEX is the package index of TensorRT's libraries.
+# Build it with the directory of entrypoint.sh as its context, and with FFmpeg below /usr/local of the named context
+# `ffmpeg`; in the recipe that is a stage, too, which leaves static libraries and headers there besides.
+# INDEX is the package index of TensorRT's libraries.
 FROM debian:13 AS python
 ENV DEBIAN_FRONTEND=noninteractive
 RUN apt-get update && apt-get install -y --no-install-recommends \
@@ -17,42 +19,6 @@ RUN tar -xf Python-3.13.5.tar.xz && cd Python-3.13.5 \
     && ./configure --prefix=/opt/python --enable-shared \
     && make -j"$(nproc)" && make install \
     && LD_LIBRARY_PATH=/opt/python/lib /opt/python/bin/python3 -m ensurepip
-
-FROM debian:13 AS ffmpeg
-ENV DEBIAN_FRONTEND=noninteractive
-RUN apt-get update && apt-get install -y --no-install-recommends \
-        build-essential ca-certificates cmake curl git libaom-dev libass-dev libfontconfig1-dev libfreetype6-dev \
-        libgnutls28-dev libmp3lame-dev libopus-dev libva-dev libvpx-dev libx264-dev libx265-dev libxml2-dev meson nasm \
-        ninja-build pkg-config xz-utils \
-    && rm -rf /var/lib/apt/lists/*
-WORKDIR /src
-ADD --checksum=sha256:401813f1f89fa8fd4295805aa5284d9aed9bc7fc1fdbe554af4292f64cbabe21 \
-    https://downloads.videolan.org/pub/videolan/dav1d/1.5.1/dav1d-1.5.1.tar.xz ./
-RUN tar -xf dav1d-1.5.1.tar.xz \
-    && meson setup dav1d dav1d-1.5.1 --prefix=/usr/local --libdir=lib --buildtype=release --default-library=static \
-        -Denable_tools=false -Denable_tests=false \
-    && ninja -C dav1d install
-ADD --checksum=sha256:558544ad358283a7ab2930d69a9ceddf913f4a51ee9bf1bfb9e377322af81a69 \
-    https://github.com/cisco/openh264/archive/refs/tags/v2.6.0.tar.gz ./
-RUN mkdir openh264 && tar -xf v2.6.0.tar.gz -C openh264 --strip-components=1 \
-    && meson setup openh264-build openh264 --prefix=/usr/local --libdir=lib --buildtype=release \
-        --default-library=both -Dtests=disabled \
-    && ninja -C openh264-build install
-ADD --checksum=sha256:ebb0b484ef4a0dc281e94342a9f73ad458496f5d3457eca7465bec943910c6c3 \
-    https://gitlab.com/AOMediaCodec/SVT-AV1/-/archive/v2.3.0/SVT-AV1-v2.3.0.tar.gz ./
-RUN mkdir svt && tar -xf SVT-AV1-v2.3.0.tar.gz -C svt --strip-components=1 \
-    && cmake -G Ninja -S svt -B svt-build -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=/usr/local \
-        -DCMAKE_INSTALL_LIBDIR=lib -DSVT_AV1_LTO=OFF \
-    && ninja -C svt-build install
-ADD --checksum=sha256:de668509caf9e35e3cd162473441fdb29538c6d96ed080292b3cf9e6fc5d558f \
-    https://ffmpeg.org/releases/ffmpeg-7.1.5.tar.xz ./
-RUN tar -xf ffmpeg-7.1.5.tar.xz && cd ffmpeg-7.1.5 && PKG_CONFIG_PATH=/usr/local/lib/pkgconfig \
-    ./configure --prefix=/usr/local --enable-shared --disable-static --disable-doc --enable-gpl --enable-version3 \
-        --enable-pic --enable-pthreads --enable-zlib --enable-hardcoded-tables --disable-openssl --enable-demuxer=dash \
-        --enable-libaom --enable-libass --enable-libdav1d --enable-libfontconfig --enable-libfreetype --enable-gnutls \
-        --enable-libmp3lame --enable-libopenh264 --enable-libopus --enable-libsvtav1 --enable-vaapi --enable-libvpx \
-        --enable-libx264 --enable-libx265 --enable-libxml2 \
-    && make -j"$(nproc)" && make install
 
 # What the recipe takes from nodesource's packages and uv's installer script.
 FROM debian:13 AS programs
