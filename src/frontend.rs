@@ -1,5 +1,6 @@
 //! The build as BuildKit sees it: spec in, image out. The only async code of this package.
 
+mod args;
 mod requests;
 mod sources;
 mod targets;
@@ -7,20 +8,22 @@ mod targets;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use buildkit_frontend::{BuildContext, BuildResult, Error, Frontend, Gateway, NoCache, Reference};
+use buildkit_frontend::{BuildContext, BuildResult, Error, Frontend, Gateway, Reference};
 use buildkit_llb::{Definition, File, Meta, Mkfile, Output, Platform, Source};
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
+use self::args::MERGE_ARG;
 use self::requests::Request;
 use self::sources::Sources;
 use self::targets::Kind;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{self, Diagnostic};
 use crate::lint::{CHECK_ARG, CheckOptions, Finding, Severity, lint};
 use crate::lower::{self, Lowered, Target, lower};
-use crate::plan::{Action, Plan, Step, plan};
+use crate::plan::{Action, Plan, Step, StepId, plan};
 use crate::resolve::{self, BaseFacts, Inputs, OsRelease, PackageIndex};
-use crate::spec::{At, Healthcheck, MAX_BYTES, Node, Spec, decode, to_text};
+use crate::spec::{At, Healthcheck, MAX_BYTES, Node, Span, Spec, decode_with, to_text};
+use crate::suggest::nearest;
 
 /// The frontend.
 #[derive(Debug)]
@@ -30,8 +33,6 @@ pub struct EdgeNode;
 const LANGUAGE: &str = "YAML";
 /// No `os-release` comes near.
 const MAX_OS_RELEASE_BYTES: usize = 1 << 16;
-/// The build argument that forbids merging.
-const MERGE_ARG: &str = "EDGENODE_MERGE";
 /// What is read of a file of the base image that tells what the image has.
 const MAX_INSPECTED_BYTES: usize = 1 << 16;
 /// What package indexes are called when they are read.
@@ -56,39 +57,47 @@ impl Frontend for EdgeNode {
             problems.check(Some(())).map_err(|found| sources.report(&found))?;
             return merged_spec(&gateway, &sources, &root).await;
         }
-        let read = || decode(&root, problems.clone()).map_err(|found| sources.report(&found));
-        let spec = read()?;
-        let findings = findings(&gateway, &spec, &root)?;
+        let platforms = target_platforms(&gateway);
+        let read = |platform: &Platform| {
+            let values = args::values(&gateway, platform);
+            decode_with(&root, &values, problems.clone()).map_err(|found| sources.report(&found))
+        };
+        let spec = read(&platforms[0])?;
+        let findings = findings(&gateway, &spec)?;
+        let wanted = gateway.options().target.as_deref().unwrap_or("image");
         match request {
-            Some(Request::Outline) => return Ok(requests::outline(&spec, &sources)),
+            Some(Request::Outline) => return Ok(requests::outline(&spec, wanted, &sources)),
             Some(Request::Targets) => return Ok(requests::targets(&spec, &sources)),
             Some(Request::Lint) => return Ok(requests::check(&findings, &sources)),
             _ => {}
         }
-        let target = targets::find(gateway.options().target.as_deref().unwrap_or("image"), &spec)?;
-        let platforms = target_platforms(&gateway);
-        let specs = platforms.iter().map(|_| read()).collect::<Result<Vec<_>, _>>()?;
+        let target = targets::find(wanted, &spec)?;
+        let specs = platforms.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let several = platforms.len() > 1;
+        let index = wants_index(&gateway, several)?;
         let build = Build { gateway, context, sources: &sources, several, warned: Mutex::new(Vec::new()) };
         if let Some(request) = request {
             let plans = platforms.iter().zip(specs).map(|(platform, spec)| build.plan(platform, spec));
             return Ok(requests::about(request, &platforms, &try_join_all(plans).await?, &sources));
         }
         build.show(&findings).await;
+        for unknown in args::unknown(&build.gateway, &spec) {
+            sources.warn(&build.gateway, &unknown).await;
+        }
         let builds = platforms.iter().zip(specs).map(|(platform, spec)| build.run(platform, spec, target));
         let mut built = try_join_all(builds).await?;
-        match built.len() {
-            1 => Ok(built.remove(0).into_result()),
-            _ => Ok(BuildResult::index(built.into_iter().map(|b| (b.platform, b.reference, b.config)))),
+        if index {
+            return Ok(BuildResult::index(built.into_iter().map(|b| (b.platform, b.reference, b.config))));
         }
+        Ok(built.remove(0).into_result())
     }
 }
 
 /// What the linter finds, as far as the client wants to know. Findings end the build where the client says so.
-fn findings(gateway: &Gateway, spec: &Spec, root: &Node) -> Result<Vec<Finding>, Error> {
+fn findings(gateway: &Gateway, spec: &Spec) -> Result<Vec<Finding>, Error> {
     let options = gateway.options().build_args.get(CHECK_ARG).map_or("", String::as_str);
     let options = CheckOptions::parse(options).map_err(Error::user)?;
-    let mut findings = lint(spec, root);
+    let mut findings = lint(spec);
     findings.retain(|finding| options.wants(finding));
     if options.error && gateway.options().request_id.is_none() && CheckOptions::fails(&findings) {
         let words = findings.iter().map(|finding| format!("{} ({})", finding.detail, finding.rule.id));
@@ -109,6 +118,24 @@ fn target_platforms(gateway: &Gateway) -> Vec<Platform> {
         }
     }
     if platforms.is_empty() { vec![gateway.build_platform()] } else { platforms }
+}
+
+/// Whether the result is an index of images: for several platforms, or where the client asks for one.
+fn wants_index(gateway: &Gateway, several: bool) -> Result<bool, Error> {
+    let options = gateway.options();
+    let asked = options.get("multi-platform").or(options.get("build-arg:BUILDKIT_MULTI_PLATFORM"));
+    match asked.unwrap_or_default() {
+        "" => Ok(several),
+        "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(true),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" if several => Err(Error::user(
+            "several platforms make an index, which BUILDKIT_MULTI_PLATFORM says is not wanted",
+        )),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Ok(false),
+        other => Err(Error::user(format!(
+            "BUILDKIT_MULTI_PLATFORM is `true` or `false`, not `{}`",
+            other.escape_debug()
+        ))),
+    }
 }
 
 /// The merged spec as a file, in which every value says where it comes from.
@@ -177,7 +204,9 @@ impl Build<'_> {
                 self.sources.warn(&self.gateway, warning).await;
             }
         }
-        self.build_target(&plan(node), &base, platform, target).await
+        let (at, plan) = (node.base.span, plan(node));
+        self.show_unused(&plan, at).await;
+        self.build_target(&plan, &base, platform, target).await
     }
 
     async fn resolve(&self, spec: Spec, base: &Base) -> Result<resolve::Node, Error> {
@@ -191,6 +220,40 @@ impl Build<'_> {
     async fn plan(&self, platform: &Platform, spec: Spec) -> Result<Plan, Error> {
         let base = self.load_base(&spec, platform).await?;
         Ok(plan(self.resolve(spec, &base).await?))
+    }
+
+    /// The results of steps that the client brings as named build contexts.
+    async fn replaced(&self, plan: &Plan, platform: &Platform) -> Result<BTreeMap<StepId, Output>, Error> {
+        let mut replaced = BTreeMap::new();
+        for (name, step) in plan.replaceable() {
+            let at = |error: Error| self.sources.locate(error, plan.steps[step.0].span);
+            if let Some(named) = self.context.named(&name, platform).await.map_err(at)? {
+                replaced.insert(step, named.output);
+            }
+        }
+        Ok(replaced)
+    }
+
+    /// Says which named build contexts are of no use, as a wrong name looks like success.
+    async fn show_unused(&self, plan: &Plan, base: Span) {
+        let names: Vec<_> =
+            plan.replaceable().into_iter().map(|(name, _)| name).chain(["base".to_owned()]).collect();
+        for context in self.gateway.options().named_contexts() {
+            // Names of images replace the frontend itself, before it starts.
+            if names.iter().any(|name| name == context) || context.contains(['/', ':', '.']) {
+                continue;
+            }
+            let hint = match nearest(context, names.iter().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are {}", names.join(", ")),
+            };
+            let message = format!("nothing uses the build context `{}`", context.escape_debug());
+            let warning =
+                Diagnostic { severity: diagnostic::Severity::Warning, message, help: Some(hint), span: base };
+            if self.is_new(&warning) {
+                self.sources.warn(&self.gateway, &warning).await;
+            }
+        }
     }
 
     /// Shows the findings that a build must not pass over.
@@ -312,7 +375,8 @@ impl Build<'_> {
             can_merge: self.gateway.caps().llb("mergeop") && merge_wanted(&self.gateway)?,
             run_options: options.run.clone(),
             cache_namespace: options.cache_mount_ns.as_deref().unwrap_or_default(),
-            no_cache: options.no_cache == NoCache::All,
+            no_cache: &options.no_cache,
+            replaced: self.replaced(plan, platform).await?,
         };
         let lowered = lower(plan, &target);
         let (output, config) = match kind {

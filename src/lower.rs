@@ -1,6 +1,8 @@
 //! `Plan` + platform + capabilities → LLB. Knows nothing of the spec language.
 
-use buildkit_frontend::RunOptions;
+use std::collections::BTreeMap;
+
+use buildkit_frontend::{NoCache, RunOptions};
 use buildkit_llb::{
     Copy, Exec, File, Location, Meta, Mkdir, Mkfile, Mount, Output, Platform, Position, Range, Sharing,
     Source, merge,
@@ -26,8 +28,10 @@ pub struct Target<'a> {
     pub run_options: RunOptions,
     /// Namespace of cache mounts (`BUILDKIT_CACHE_MOUNT_NS`); empty for none.
     pub cache_namespace: &'a str,
-    /// Whether all steps run again.
-    pub no_cache: bool,
+    /// Which steps run again.
+    pub no_cache: &'a NoCache,
+    /// Steps whose results the client brings; nothing that only they need is done.
+    pub replaced: BTreeMap<StepId, Output>,
 }
 
 /// The outputs of a lowered plan.
@@ -47,8 +51,11 @@ impl Lowered {
 /// Lowers every step of a plan.
 pub fn lower(plan: &Plan, target: &Target<'_>) -> Lowered {
     let mut lowered = Lowered { outputs: Vec::with_capacity(plan.steps.len()) };
-    for step in &plan.steps {
-        let output = lower_step(step, &lowered, target);
+    for (number, step) in plan.steps.iter().enumerate() {
+        let output = match target.replaced.get(&StepId(number)) {
+            Some(output) => output.clone(),
+            None => lower_step(step, &lowered, target),
+        };
         lowered.outputs.push(output);
     }
     lowered
@@ -88,8 +95,17 @@ fn meta(step: &Step, target: &Target<'_>) -> Meta {
         Action::Run(_) | Action::Assemble { .. } => target.name_prefix.as_str(),
         _ => "",
     };
-    let meta = Meta::named(&format!("{prefix}{}", step.name)).ignore_cache(target.no_cache);
+    let meta = Meta::named(&format!("{prefix}{}", step.name)).ignore_cache(runs_again(step, target.no_cache));
     if step.span == Span::default() { meta } else { meta.at(location(step.span)) }
+}
+
+/// Whether the client wants a step to run again, though its result is known. It names components, commands, `system`, …
+fn runs_again(step: &Step, no_cache: &NoCache) -> bool {
+    match no_cache {
+        NoCache::None => false,
+        NoCache::All => true,
+        NoCache::Only(names) => names.iter().any(|name| step.answers_to(name)),
+    }
 }
 
 /// The source files are those of the spec, in the order of their numbers.

@@ -58,6 +58,21 @@ pub struct Step {
     pub action: Action,
 }
 
+impl Step {
+    /// Whether a name that a user gives means this step: the part of the image that it is for (`ffmpeg` of
+    /// `[ffmpeg 7.1.3] build`), or the command or test that it runs (`warm` of `[command] warm`).
+    pub fn answers_to(&self, name: &str) -> bool {
+        let rest = self.name.split_once(']').map_or("", |(_, rest)| rest.trim_start());
+        self.part().eq_ignore_ascii_case(name) || rest.eq_ignore_ascii_case(name)
+    }
+
+    /// The part of the image that it is for.
+    pub fn part(&self) -> &str {
+        let inside = self.name.strip_prefix('[').unwrap_or_default();
+        inside.split([' ', ']']).next().unwrap_or_default()
+    }
+}
+
 /// What a step does. Its result is always one tree of files.
 #[derive(Debug)]
 pub enum Action {
@@ -196,6 +211,17 @@ pub struct Cache {
 }
 
 impl Plan {
+    /// What a client can bring by a named build context: each component's tree under the component's name, and the
+    /// unpacked sources of what is built from an archive under its name and `-source`.
+    pub fn replaceable(&self) -> Vec<(String, StepId)> {
+        let trees = self.components.iter().map(|component| (component.name.clone(), component.tree));
+        let sources = self.steps.iter().enumerate().filter_map(|(number, step)| match step.action {
+            Action::Unpack { .. } => Some((format!("{}-source", step.part()), StepId(number))),
+            _ => None,
+        });
+        trees.chain(sources).collect()
+    }
+
     /// The paths of the build context that the steps read; `None` when they read none of it.
     pub fn context_paths(&self) -> Option<Vec<String>> {
         let wanted = self.steps.iter().filter_map(|step| match &step.action {

@@ -2,8 +2,12 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+
+use edgenode::diagnostic::Problems;
+use edgenode::spec::{Node as Yaml, Value, parse_yaml};
 
 fn check(page: &str, expected: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
@@ -17,4 +21,83 @@ fn check(page: &str, expected: &str) {
 #[test]
 fn the_page_of_the_rules() {
     check("docs/lint.md", &edgenode::lint::document());
+}
+
+/// The value of a key of a row.
+fn entry<'n>(row: &'n Yaml, key: &str) -> Option<&'n Yaml> {
+    let Value::Map(entries) = &row.value else { return None };
+    entries.iter().find(|(k, _)| k.value == key).map(|(_, value)| value)
+}
+
+fn words(node: &Yaml) -> Vec<String> {
+    match &node.value {
+        Value::Scalar(scalar) => vec![scalar.text.clone()],
+        Value::List(items) => items.iter().flat_map(words).collect(),
+        Value::Map(_) => Vec::new(),
+    }
+}
+
+/// All test functions of the project, by the name of their file.
+fn tests() -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut open: Vec<_> = ["src", "tests", "crates"].iter().map(|name| root.join(name)).collect();
+    let mut found = BTreeSet::new();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(&path).expect("read").flatten().map(|entry| entry.path()));
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let module = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        for part in text.split("#[test]").skip(1) {
+            let name = part.split("fn ").nth(1).and_then(|rest| rest.split('(').next()).unwrap_or_default();
+            found.insert(format!("{module}::{name}"));
+        }
+    }
+    found
+}
+
+const CONFORMANCE: &str = "# What of BuildKit's contract is kept, and what shows it
+
+Written from `tests/conformance.yaml`, whose names of tests are checked. Tests of `tests/e2e` run on real daemons, those that
+say so on the newest and on the oldest that is supported.
+
+| point | what | shown by |
+| --- | --- | --- |
+";
+
+#[test]
+fn the_page_of_the_contract() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance.yaml"));
+    let rows = parse_yaml(&text.expect("read"), 0, &mut Problems::default()).expect("YAML");
+    let Value::List(rows) = rows.value else { panic!("no list") };
+    let tests = tests();
+    let (mut page, mut kept, mut open) = (CONFORMANCE.to_owned(), 0, 0);
+    for (number, row) in rows.iter().enumerate() {
+        let word = |key: &str| entry(row, key).map(|node| words(node).concat());
+        assert_eq!(word("point"), Some((number + 1).to_string()), "a point is missing or doubled");
+        let what = word("what").expect("said");
+        let shown_by = entry(row, "shown_by").map(words).unwrap_or_default();
+        for test in &shown_by {
+            assert!(tests.contains(test), "point {}: there is no test {test}", number + 1);
+        }
+        let cell = match (shown_by.as_slice(), word("open"), word("not_ours")) {
+            ([], Some(reason), None) => {
+                open += 1;
+                format!("open: {reason}")
+            }
+            ([], None, Some(reason)) => format!("not ours: {reason}"),
+            ([_, ..], None, None) => {
+                kept += 1;
+                shown_by.iter().map(|test| format!("`{test}`")).collect::<Vec<_>>().join(", ")
+            }
+            _ => panic!("point {} has tests or a reason, one of them", number + 1),
+        };
+        page.push_str(&format!("| {} | {what} | {cell} |\n", number + 1));
+    }
+    assert_eq!(rows.len(), 63);
+    check("docs/conformance.md", &page);
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("read");
+    let sum = format!("| {} | {kept} | {open} | {} |", rows.len(), rows.len() - kept - open);
+    assert!(readme.contains(&sum), "the README does not say `{sum}`");
 }

@@ -102,7 +102,8 @@ fn llb(node: Node, architecture: &str) -> String {
         can_merge: true,
         run_options: buildkit_frontend::RunOptions::default(),
         cache_namespace: "",
-        no_cache: false,
+        no_cache: &buildkit_frontend::NoCache::None,
+        replaced: BTreeMap::new(),
     };
     let output: Output = lower(&plan, &target).output(plan.image);
     let files = vec![SourceFile::default(); 8];

@@ -7,12 +7,11 @@ use buildkit_frontend::BuildResult;
 use buildkit_llb::Platform;
 use serde_json::{Value, json};
 
-use super::MERGE_ARG;
+use super::args::BUILD_ARGS;
 use super::sources::Sources;
 use super::targets::{Kind, available};
 use crate::lint::{CheckOptions, Finding};
 use crate::plan::Plan;
-use crate::resolve::ARCHIVED_ARG;
 use crate::spec::{Span, Spec};
 
 /// A question that is understood.
@@ -72,20 +71,21 @@ pub(super) fn describe() -> BuildResult {
 }
 
 /// What a build of the spec can be told.
-pub(super) fn outline(spec: &Spec, sources: &Sources) -> BuildResult {
-    let args = [
-        (ARCHIVED_ARG, "`true` builds a spec that is archived", "false"),
-        (MERGE_ARG, "`false` lays components by copying, for builders whose merging is at fault", "true"),
-    ];
-    let rows: Vec<Value> = args
+pub(super) fn outline(spec: &Spec, target: &str, sources: &Sources) -> BuildResult {
+    let own = spec.args.iter().map(|arg| {
+        json!({"name": arg.name.value, "description": arg.description.as_deref().unwrap_or_default(),
+               "value": arg.value, "location": location(arg.name.span)})
+    });
+    let common = BUILD_ARGS
         .iter()
-        .map(|(name, description, value)| json!({"name": name, "description": description, "value": value}))
-        .collect();
-    let text =
-        table(args.iter().map(|(name, description, value)| [*name, *value, *description].map(str::to_owned)));
-    let json = json!({"name": "image", "description": spec.name.to_string(), "args": rows, "secrets": [], "ssh": [],
-                      "cache": [], "sources": data(sources)});
-    answer(&json, &format!("TARGET: image\n\nBUILD ARG VALUE DESCRIPTION\n{text}"))
+        .map(|arg| json!({"name": arg.name, "description": arg.description, "value": arg.default}));
+    let rows: Vec<Value> = own.chain(common).collect();
+    let text = table(rows.iter().map(|row| {
+        ["name", "value", "description"].map(|field| row[field].as_str().unwrap_or_default().to_owned())
+    }));
+    let json = json!({"name": target, "description": spec.name.to_string(), "args": rows, "secrets": [], "ssh": [], "cache": [],
+                      "sources": data(sources)});
+    answer(&json, &format!("BUILD_ARG VALUE DESCRIPTION\n{text}"))
 }
 
 /// What can be built from the spec.

@@ -20,7 +20,7 @@ pub use options::CheckOptions;
 pub use settings::{Ignore, LintSettings};
 pub use subject::Subject;
 
-use crate::spec::{Node, Span, Spec};
+use crate::spec::{Span, Spec};
 
 /// How much a rule weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,9 +86,9 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     [base::RULES, python::RULES, packages::RULES, image::RULES, settings::RULES].into_iter().flatten()
 }
 
-/// Everything that could be better, in the order of the text. `root` is the text that `spec` was read from.
-pub fn lint(spec: &Spec, root: &Node) -> Vec<Finding> {
-    let subject = Subject::new(spec, root);
+/// Everything that could be better, in the order of the text.
+pub fn lint(spec: &Spec) -> Vec<Finding> {
+    let subject = Subject::new(spec);
     let mut findings = broken(&subject, |_| true);
     findings.retain(|finding| !spec.lint.ignores(finding.rule));
     findings.sort_by_key(|finding| finding.span);
@@ -108,17 +108,14 @@ fn broken(subject: &Subject<'_>, wanted: impl Fn(&Rule) -> bool) -> Vec<Finding>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostic::Problems;
-    use crate::spec::{decode, document};
+    use crate::spec::parse;
 
     /// The findings of a spec that has these fields besides its name and base.
     fn found(fields: &str) -> Vec<(&'static str, Span)> {
         let base = if fields.contains("base:") { "" } else { "base: debian:13\n" };
         let text = format!("name: n\n{base}{fields}");
-        let mut problems = Problems::default();
-        let root = document(&text, 0, &mut problems).expect("YAML").root;
-        let spec = decode(&root, problems).unwrap_or_else(|found| panic!("{text}\n{found:#?}"));
-        lint(&spec, &root).iter().map(|finding| (finding.rule.id, finding.span)).collect()
+        let spec = parse(&text).unwrap_or_else(|found| panic!("{text}\n{found:#?}"));
+        lint(&spec).iter().map(|finding| (finding.rule.id, finding.span)).collect()
     }
 
     #[test]

@@ -65,7 +65,25 @@ fn known(node: &Node, problems: &mut Problems) -> Option<At<&'static Rule>> {
     None
 }
 
-pub(super) const RULES: &[Rule] = &[Rule {
+pub(super) const RULES: &[Rule] = &[USELESS_IGNORE, UNUSED_ARG];
+
+const UNUSED_ARG: Rule = Rule {
+    id: "UnusedArg",
+    severity: Severity::Medium,
+    asks: "An argument should be used",
+    why: "Whoever sets it with `--build-arg` believes that it changes the image. Write `${NAME}` where it belongs, or take it out. \
+          Nothing is put into the words of programs (`run`, `entrypoint`, `cmd`).",
+    bad: "args: {DIR: /srv}\n",
+    good: "args: {DIR: /srv}\nworkdir: ${DIR}/app\n",
+    find: unused_arg,
+};
+
+fn unused_arg(subject: &Subject<'_>) -> Vec<(Span, String)> {
+    let unused = subject.spec.args.iter().filter(|arg| !arg.used);
+    unused.map(|arg| (arg.name.span, format!("nothing in the spec is `${{{}}}`", arg.name))).collect()
+}
+
+const USELESS_IGNORE: Rule = Rule {
     id: "UselessIgnore",
     severity: Severity::Medium,
     asks: "Only rules that the spec breaks should be ignored",
@@ -73,15 +91,15 @@ pub(super) const RULES: &[Rule] = &[Rule {
     bad: "lint: {ignore: [{rule: SetuidFile, reason: the tool needs it}]}\n",
     good: "lint: {ignore: [{rule: UnpinnedBase, reason: it follows the distribution's updates}]}\n",
     find: useless,
-}];
+};
 
 fn useless(subject: &Subject<'_>) -> Vec<(Span, String)> {
-    let ignored = subject.spec.lint.ignore.iter().filter(|ignore| ignore.rule.value.id != RULES[0].id);
+    let ignored = subject.spec.lint.ignore.iter().filter(|ignore| ignore.rule.value.id != USELESS_IGNORE.id);
     let ignored: Vec<_> = ignored.collect();
     if ignored.is_empty() {
         return Vec::new();
     }
-    let found = broken(subject, |rule| rule.id != RULES[0].id);
+    let found = broken(subject, |rule| rule.id != USELESS_IGNORE.id);
     ignored
         .into_iter()
         .filter(|ignore| found.iter().all(|finding| finding.rule.id != ignore.rule.value.id))

@@ -7,7 +7,6 @@ use crate::spec::{At, Node, Scalar, Span, Spec, Value, normal_name};
 pub struct Subject<'s> {
     /// The spec, all of whose values are valid.
     pub spec: &'s Spec,
-    root: &'s Node,
 }
 
 /// A Python requirement as the spec writes it.
@@ -22,14 +21,14 @@ pub struct Wanted<'s> {
 }
 
 impl<'s> Subject<'s> {
-    /// Pairs a spec with the text it was read from.
-    pub fn new(spec: &'s Spec, root: &'s Node) -> Self {
-        Self { spec, root }
+    /// A spec to look at.
+    pub fn new(spec: &'s Spec) -> Self {
+        Self { spec }
     }
 
     /// The value at a path of keys, such as `ffmpeg.version`.
     pub fn get(&self, path: &str) -> Option<&'s Node> {
-        path.split('.').try_fold(self.root, field)
+        path.split('.').try_fold(&self.spec.root, field)
     }
 
     /// Whether the spec has a value there.
@@ -95,7 +94,7 @@ impl<'s> Subject<'s> {
     /// Every single value of the spec, with the key it is at; items of lists have the key of their list.
     pub fn scalars(&self) -> Vec<(&'s str, &'s str, Span)> {
         let mut found = Vec::new();
-        let mut open = vec![("", self.root)];
+        let mut open = vec![("", &self.spec.root)];
         while let Some((key, node)) = open.pop() {
             match &node.value {
                 Value::Scalar(Scalar { text, .. }) => found.push((key, text.as_str(), node.span)),

@@ -1,5 +1,6 @@
 //! The language: spec text → [`Spec`]. No I/O, no defaults that depend on other fields.
 
+mod args;
 mod command;
 mod decode;
 mod extend;
@@ -10,6 +11,8 @@ mod span;
 mod status;
 mod test;
 
+pub(crate) use args::nearest_name;
+pub use args::{Arg, Values};
 pub use command::Command;
 pub use decode::{Fields, boolean, checked, entries, items, list, text};
 pub(crate) use extend::normal_name;
@@ -32,6 +35,10 @@ use crate::resolve::BaseFacts;
 /// A spec as written: every value checked by its grammar, nothing chosen yet.
 #[derive(Debug)]
 pub struct Spec {
+    /// Its text as a tree, with everything it extends merged into it and all arguments put in.
+    pub root: Node,
+    /// What a build may set.
+    pub args: Vec<Arg>,
     /// What the node is called.
     pub name: At<Name>,
     /// How far it can be relied on, if it says so.
@@ -92,15 +99,22 @@ pub fn parse(text: &str) -> Result<Spec, Vec<Diagnostic>> {
 
 /// Gives a spec's values their types, after everything it extends is merged into it. `problems` holds what reading its
 /// files found.
-pub fn decode(root: &Node, mut problems: Problems) -> Result<Spec, Vec<Diagnostic>> {
-    let spec = decode_spec(root, &mut problems);
+pub fn decode(root: &Node, problems: Problems) -> Result<Spec, Vec<Diagnostic>> {
+    decode_with(root, &Values::default(), problems)
+}
+
+/// The same for a build that sets arguments.
+pub fn decode_with(root: &Node, values: &Values, mut problems: Problems) -> Result<Spec, Vec<Diagnostic>> {
+    let (root, args) = args::expand(root, values, &mut problems);
+    let spec = decode_spec(&root, args, &mut problems);
     problems.check(spec)
 }
 
-fn decode_spec(root: &Node, problems: &mut Problems) -> Option<Spec> {
+fn decode_spec(root: &Node, args: Vec<Arg>, problems: &mut Problems) -> Option<Spec> {
     let mut fields = Fields::open("the spec", root, problems)?;
-    // Already followed.
+    // Already followed, and already put in.
     fields.take("extends");
+    fields.take("args");
     let name = fields.require("name", "media-node", problems);
     let name = name.and_then(|node| checked("a name", node, problems, Name::parse));
     let base = fields.require("base", "debian:13", problems);
@@ -136,6 +150,8 @@ fn decode_spec(root: &Node, problems: &mut Problems) -> Option<Spec> {
     fields.finish(problems);
     test::refuse_equal_names(&tests, problems);
     Some(Spec {
+        root: root.clone(),
+        args,
         name: name?,
         status,
         base: base?,

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use sha2::{Digest, Sha256};
@@ -30,12 +30,51 @@ pub(crate) fn daemon(builder: &str) -> String {
     format!("unix://{}/buildkitd-{builder}/buildkitd.sock", setting("EDGENODE_ENV"))
 }
 
-/// Runs the spec of a directory by buildctl, with these options (`key=value`) for the frontend.
-pub(crate) fn buildctl(builder: &str, dir: &Path, options: &[&str]) -> Outcome {
+/// A daemon of its own, as new as the newest, that has seen nothing yet. It ends with the test.
+pub(crate) struct Daemon {
+    dir: TempDir,
+    process: Child,
+}
+
+impl Daemon {
+    pub(crate) fn start() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let config =
+            fs::read_to_string(format!("{}/buildkitd-newest.toml", setting("EDGENODE_ENV"))).expect("read");
+        let root = format!("{}/buildkitd-newest", setting("EDGENODE_ENV"));
+        let file = dir.path().join("buildkitd.toml");
+        fs::write(&file, config.replace(&root, &dir.path().display().to_string())).expect("written");
+        let program = Path::new(&setting("EDGENODE_BUILDCTL")).with_file_name("buildkitd");
+        let log = fs::File::create(dir.path().join("log")).expect("created");
+        let process =
+            Command::new(program).arg("--config").arg(file).stderr(log).spawn().expect("buildkitd starts");
+        let daemon = Self { dir, process };
+        while !daemon.dir.path().join("buildkitd.sock").exists() {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        daemon
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> String {
+        format!("unix://{}/buildkitd.sock", self.dir.path().display())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Asked to end, it takes its mounts with it.
+        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
+        let _ = self.process.wait();
+    }
+}
+
+/// Runs the spec of a directory by buildctl, with these options (`key=value`) for the frontend and these arguments.
+pub(crate) fn buildctl(address: &str, dir: &Path, options: &[&str], arguments: &[&str]) -> Outcome {
     let mut command = Command::new("timeout");
-    command.args([LIMIT_SECONDS, &setting("EDGENODE_BUILDCTL"), "--addr", &daemon(builder), "build"]);
+    command.args([LIMIT_SECONDS, &setting("EDGENODE_BUILDCTL"), "--addr", address, "build"]);
     command.args(["--progress=plain", "--frontend=gateway.v0", &format!("--opt=source={}", frontend())]);
-    command.arg("--opt=filename=node.yaml");
+    command.arg("--opt=filename=node.yaml").args(arguments);
     for local in ["dockerfile", "context"] {
         command.arg(format!("--local={local}={}", dir.display()));
     }
@@ -51,6 +90,7 @@ pub(crate) struct Build {
     inside: Option<PathBuf>,
     builder: String,
     arguments: Vec<String>,
+    env: Vec<(String, String)>,
     stdin: Option<PathBuf>,
 }
 
@@ -75,7 +115,7 @@ impl Build {
         fs::write(dir.path().join("node.yaml"), spec).expect("written");
         let file = dir.path().join("node.yaml").display().to_string();
         let arguments = vec!["-f".to_owned(), file, dir.path().display().to_string()];
-        Self { dir, inside: None, builder: "newest".to_owned(), arguments, stdin: None }
+        Self { dir, inside: None, builder: "newest".to_owned(), arguments, env: Vec::new(), stdin: None }
     }
 
     /// Builds with these arguments instead of `-f SPEC CONTEXT`.
@@ -93,6 +133,12 @@ impl Build {
     /// Adds an argument and its value.
     pub(crate) fn with(mut self, option: &str, value: &str) -> Self {
         self.arguments.extend([option.to_owned(), value.to_owned()]);
+        self
+    }
+
+    /// Sets a variable of buildx's environment.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -128,6 +174,7 @@ impl Build {
         if std::env::var_os("EDGENODE_FRONTEND_TAG").is_some() {
             command.args(["--build-arg", &format!("BUILDKIT_SYNTAX={}", frontend())]);
         }
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.inside.as_deref().unwrap_or(self.dir.path()));
         let input = self.stdin.as_ref().map(|file| fs::File::open(file).expect("opened"));
         command.stdin(input.map_or_else(Stdio::null, Stdio::from));

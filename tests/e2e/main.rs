@@ -4,9 +4,11 @@
 
 mod bad_input;
 mod components;
+mod conformance;
 mod contexts;
 mod crates;
 mod entrypoint;
+mod errors;
 mod families;
 mod graph;
 mod harness;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Build, buildctl};
+use crate::harness::{Build, buildctl, daemon};
 
 const SPEC: &str = "name: node\nbase: debian:13\npython: {version: 3.13.5}\n\
                     torch: {version: 2.9.1, channel: cu128}\nwheels: {requirements: [six]}\n";
@@ -160,7 +160,8 @@ fn buildctl_asks_the_same_questions() {
         for (request, words) in
             [("plan", "package index"), ("explain", "[python 3.13.5] build"), ("targets", "graph")]
         {
-            let outcome = buildctl(builder, build.dir(), &[&format!("requestid=frontend.{request}")]);
+            let outcome =
+                buildctl(&daemon(builder), build.dir(), &[&format!("requestid=frontend.{request}")], &[]);
             assert!(outcome.ok && outcome.stdout.contains(words), "{request}: {outcome:?}");
         }
     }

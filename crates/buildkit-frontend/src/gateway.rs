@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use buildkit_llb::{Definition, Platform, Range, SourceFile};
 use buildkit_proto::{caps, frontend, pb};
@@ -9,6 +10,9 @@ use serde_json::Value;
 
 use crate::transport::Client;
 use crate::{Capabilities, Error, Options, Reference};
+
+/// How long the daemon may take to answer calls that ask for nothing that takes time; as in BuildKit's own client.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A handle to the daemon. Clones share the connection, and calls may run at the same time.
 #[derive(Clone, Debug)]
@@ -50,7 +54,8 @@ pub struct Warning {
 impl Gateway {
     /// Shakes hands: asks for the capabilities and refuses what the client demands in vain.
     pub(crate) async fn new(mut client: Client, options: Options) -> Result<Self, Error> {
-        let pong = client.ping(frontend::PingRequest {}).await?.into_inner();
+        let pong = tokio::time::timeout(PATIENCE, client.ping(frontend::PingRequest {})).await;
+        let pong = pong.map_err(|_| Error::internal("BuildKit does not answer"))??.into_inner();
         let told = pong.workers.iter().flat_map(|worker| worker.platforms.iter().cloned()).next();
         let platform = options.worker_platform.clone().or(told.map(Platform::from_pb)).unwrap_or_default();
         let caps = Arc::new(Capabilities::new(&pong));

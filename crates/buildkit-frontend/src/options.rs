@@ -79,6 +79,12 @@ pub struct Options {
 }
 
 impl Options {
+    /// The names of the contexts that the client named with `--build-context`, without their platforms.
+    pub fn named_contexts(&self) -> impl Iterator<Item = &str> {
+        let names = self.all.keys().filter_map(|key| key.strip_prefix("context:"));
+        names.map(|name| name.split("::").next().unwrap_or(name))
+    }
+
     /// Reads the environment.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use buildkit_proto::frontend;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::gateway::PATIENCE;
 use crate::transport::{Client, connect};
 use crate::{BuildResult, Error, Gateway, Options};
 
@@ -70,8 +71,10 @@ where
         Ok(result) => frontend::ReturnRequest { result: Some(result.into_message()), error: None },
         Err(error) => frontend::ReturnRequest { result: None, error: Some(error.into_status()) },
     };
-    client.clone().r#return(request).await?;
-    Ok(())
+    match tokio::time::timeout(PATIENCE, client.clone().r#return(request)).await {
+        Ok(told) => told.map(|_| ()).map_err(Error::from),
+        Err(_) => Err(Error::internal("BuildKit does not answer")),
+    }
 }
 
 async fn work(

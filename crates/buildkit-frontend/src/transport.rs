@@ -26,7 +26,7 @@ where
     let connector = service_fn(move |_: Uri| {
         let pipe = pipe.take();
         async move {
-            pipe.map(TokioIo::new).ok_or_else(|| std::io::Error::other("the daemon closed the connection"))
+            pipe.map(TokioIo::new).ok_or_else(|| std::io::Error::other("the connection to BuildKit is lost"))
         }
     });
     let channel = Endpoint::from_static("http://localhost")

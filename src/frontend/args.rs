@@ -1,0 +1,100 @@
+//! The build arguments that every spec understands, and what is made of the others.
+
+use std::collections::BTreeMap;
+
+use buildkit_frontend::Gateway;
+use buildkit_llb::Platform;
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::resolve::ARCHIVED_ARG;
+use crate::spec::{Spec, Values, nearest_name};
+
+/// The build argument that forbids merging.
+pub(super) const MERGE_ARG: &str = "EDGENODE_MERGE";
+
+/// A build argument that every spec understands.
+pub(super) struct BuildArg {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// What it does.
+    pub(super) description: &'static str,
+    /// What it is where it is not set.
+    pub(super) default: &'static str,
+}
+
+/// The build arguments that every spec understands. One that is not here is warned of.
+pub(super) const BUILD_ARGS: &[BuildArg] = &[
+    BuildArg { name: ARCHIVED_ARG, description: "`true` builds a spec that is archived", default: "false" },
+    BuildArg {
+        name: MERGE_ARG,
+        description: "`false` lays components by copying, for builders whose merging is at fault",
+        default: "true",
+    },
+];
+
+/// Names that BuildKit and its clients give a meaning to. Source: BuildKit's Dockerfile reference.
+const FOREIGN: [&str; 13] = [
+    "SOURCE_DATE_EPOCH",
+    "BUILDPLATFORM",
+    "BUILDOS",
+    "BUILDOSVERSION",
+    "BUILDARCH",
+    "BUILDVARIANT",
+    "TARGETPLATFORM",
+    "TARGETOS",
+    "TARGETOSVERSION",
+    "TARGETARCH",
+    "TARGETVARIANT",
+    "TARGETSTAGE",
+    "BUILDER_NODE",
+];
+
+/// What names stand for in a build for `platform`. The client may say otherwise even of what is predefined.
+pub(super) fn values(gateway: &Gateway, platform: &Platform) -> Values {
+    let options = gateway.options();
+    let stage = options.target.clone().unwrap_or_else(|| "image".to_owned());
+    let mut predefined: BTreeMap<String, String> = [("TARGETSTAGE".to_owned(), stage)].into();
+    for (prefix, platform) in [("BUILD", &gateway.build_platform()), ("TARGET", platform)] {
+        let facts = [
+            ("PLATFORM", platform.to_string()),
+            ("OS", platform.os.clone()),
+            ("OSVERSION", String::new()),
+            ("ARCH", platform.architecture.clone()),
+            ("VARIANT", platform.variant.clone()),
+        ];
+        predefined.extend(facts.map(|(name, value)| (format!("{prefix}{name}"), value)));
+    }
+    for (name, value) in &mut predefined {
+        if let Some(given) = options.build_args.get(name) {
+            value.clone_from(given);
+        }
+    }
+    Values { given: options.build_args.clone(), predefined }
+}
+
+/// Warnings of build arguments that nobody understands.
+pub(super) fn unknown(gateway: &Gateway, spec: &Spec) -> Vec<Diagnostic> {
+    let own: Vec<_> = spec.args.iter().map(|arg| arg.name.value.as_str()).collect();
+    let own: Vec<_> = own.into_iter().chain(BUILD_ARGS.iter().map(|arg| arg.name)).collect();
+    let foreign = |name: &str| {
+        let upper = name.to_ascii_uppercase();
+        name.starts_with("BUILDKIT_") || FOREIGN.contains(&name) || upper.ends_with("_PROXY")
+    };
+    let given = gateway.options().build_args.keys();
+    given
+        .filter(|name| !own.contains(&name.as_str()) && !foreign(name))
+        .map(|name| Diagnostic {
+            severity: Severity::Warning,
+            message: format!("the spec has no argument `{}`", shorten(name).escape_debug()),
+            help: Some(match nearest_name(name, own.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`--call outline` lists those that it has".to_owned(),
+            }),
+            span: spec.name.span,
+        })
+        .collect()
+}
+
+fn shorten(name: &str) -> String {
+    name.chars().take(40).collect()
+}
