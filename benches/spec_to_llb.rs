@@ -33,7 +33,8 @@ fn to_llb(text: &str, platform: &Platform) -> Vec<u8> {
         can_merge: true,
         run_options: buildkit_frontend::RunOptions::default(),
         cache_namespace: "",
-        no_cache: false,
+        can_give_devices: true,
+        no_cache: buildkit_frontend::NoCache::None,
     };
     let output = lower(&plan, &target).output(plan.image);
     let file = SourceFile { data: text.as_bytes().to_vec(), ..SourceFile::default() };

@@ -1,13 +1,16 @@
 //! `Plan` + platform + capabilities → LLB. Knows nothing of the spec language.
 
-use buildkit_frontend::RunOptions;
+use buildkit_frontend::{NoCache, RunOptions};
 use buildkit_llb::{
-    Copy, Exec, File, Location, Meta, Mkdir, Mkfile, Mount, Output, Platform, Position, Range, Sharing,
-    Source, merge,
+    Copy, Exec, File, Location, Meta, Mkdir, Mkfile, Mount, Output, Platform, Position, Range, Security,
+    Sharing, Source, merge,
 };
 
 use crate::plan::{Action, Part, Plan, Run, RunResult, Step, StepId, TextFile};
 use crate::spec::Span;
+
+/// The GPUs of a builder by their CDI name. Source: NVIDIA's container toolkit, which writes their description.
+const GPU: &str = "nvidia.com/gpu=all";
 
 /// What differs from builder to builder, and from call to call.
 #[derive(Debug)]
@@ -26,8 +29,11 @@ pub struct Target<'a> {
     pub run_options: RunOptions,
     /// Namespace of cache mounts (`BUILDKIT_CACHE_MOUNT_NS`); empty for none.
     pub cache_namespace: &'a str,
-    /// Whether all steps run again.
-    pub no_cache: bool,
+    /// Whether the builder can give steps its devices.
+    pub can_give_devices: bool,
+    /// Which steps run again although their results are known: all, or those whose names begin with one of these words in
+    /// brackets.
+    pub no_cache: NoCache,
 }
 
 /// The outputs of a lowered plan.
@@ -88,8 +94,20 @@ fn meta(step: &Step, target: &Target<'_>) -> Meta {
         Action::Run(_) | Action::Assemble { .. } => target.name_prefix.as_str(),
         _ => "",
     };
-    let meta = Meta::named(&format!("{prefix}{}", step.name)).ignore_cache(target.no_cache);
+    let again = match &target.no_cache {
+        NoCache::None => false,
+        NoCache::All => true,
+        NoCache::Only(names) => names.iter().any(|name| Some(name.as_str()) == label(&step.name)),
+    };
+    // What a builder without a GPU skipped says nothing of a builder that has one.
+    let again = again || matches!(&step.action, Action::Run(run) if run.gpu);
+    let meta = Meta::named(&format!("{prefix}{}", step.name)).ignore_cache(again);
     if step.span == Span::default() { meta } else { meta.at(location(step.span)) }
+}
+
+/// What a step belongs to: `ffmpeg` for `[ffmpeg 7.1.5] build`.
+fn label(name: &str) -> Option<&str> {
+    name.strip_prefix('[')?.split([' ', ']']).next()
 }
 
 /// The source files are those of the spec, in the order of their numbers.
@@ -141,6 +159,12 @@ fn lower_run(run: &Run, done: &Lowered, target: &Target<'_>, meta: Meta) -> Outp
     exec = target.run_options.apply(exec, run.network);
     if !run.user.is_empty() {
         exec = exec.user(&run.user);
+    }
+    if run.gpu && target.can_give_devices {
+        exec = exec.device(GPU, true);
+    }
+    if run.privileged {
+        exec = exec.security(Security::Insecure);
     }
     let mut env = run.env.clone();
     env.sort();

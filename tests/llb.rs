@@ -38,7 +38,8 @@ fn image(plan: &Plan, can_merge: bool) -> Output {
         can_merge,
         run_options: buildkit_frontend::RunOptions::default(),
         cache_namespace: "",
-        no_cache: false,
+        can_give_devices: true,
+        no_cache: buildkit_frontend::NoCache::None,
     };
     lower(plan, &target).output(plan.image)
 }
@@ -121,7 +122,8 @@ fn without_merging_the_components_stay_the_same() {
                 can_merge,
                 run_options: buildkit_frontend::RunOptions::default(),
                 cache_namespace: "",
-                no_cache: false,
+                can_give_devices: true,
+                no_cache: buildkit_frontend::NoCache::None,
             },
         )
     };

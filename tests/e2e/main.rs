@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "helpers of tests")]
 
 mod bad_input;
+mod checks;
 mod components;
 mod contexts;
 mod crates;
@@ -13,4 +14,5 @@ mod harness;
 mod media_node;
 mod nvidia;
 mod readme;
+mod release;
 mod requests;
