@@ -5,7 +5,7 @@ RUN rustup target add "$(uname -m)-unknown-linux-musl"
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked --target "$(uname -m)-unknown-linux-musl" \
+    cargo build --release --locked --no-default-features --target "$(uname -m)-unknown-linux-musl" \
     && cp "target/$(uname -m)-unknown-linux-musl/release/edgenode" /edgenode
 
 FROM scratch

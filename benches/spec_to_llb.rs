@@ -33,6 +33,7 @@ fn to_llb(text: &str, platform: &Platform) -> Vec<u8> {
         can_merge: true,
         run_options: buildkit_frontend::RunOptions::default(),
         cache_namespace: "",
+        can_give_devices: true,
         no_cache: &buildkit_frontend::NoCache::None,
         replaced: std::collections::BTreeMap::new(),
     };

@@ -31,7 +31,7 @@ def main(image, tests, seconds):
         if label.startswith(COMPONENT):
             print(f"  {label.removeprefix(COMPONENT):10} {version}")
     print("\nTests that passed:")
-    for report in sorted(Path(tests).glob("*.txt")):
+    for report in sorted(set(Path(tests).glob("*.txt")) - {Path(tests, "report.txt")}):
         print(f"  {report.stem}")
     print(f"\nThe image: {os.path.relpath(image)}")
 

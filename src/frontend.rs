@@ -1,16 +1,18 @@
 //! The build as BuildKit sees it: spec in, image out. The only async code of this package.
 
 mod args;
+mod release;
 mod requests;
 mod sources;
 mod targets;
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use buildkit_frontend::{BuildContext, BuildResult, Error, Frontend, Gateway, Reference};
 use buildkit_llb::{Definition, File, Meta, Mkfile, Output, Platform, Source};
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 use serde_json::Value;
 
 use self::args::MERGE_ARG;
@@ -20,7 +22,8 @@ use self::targets::Kind;
 use crate::diagnostic::{self, Diagnostic};
 use crate::lint::{CHECK_ARG, CheckOptions, Finding, Severity, lint};
 use crate::lower::{self, Lowered, Target, lower};
-use crate::plan::{Action, Plan, Step, StepId, plan};
+use crate::plan::{Plan, StepId, plan};
+use crate::report::Report;
 use crate::resolve::{self, BaseFacts, Inputs, OsRelease, PackageIndex};
 use crate::spec::{At, Healthcheck, MAX_BYTES, Node, Span, Spec, decode_with, to_text};
 use crate::suggest::nearest;
@@ -85,11 +88,7 @@ impl Frontend for EdgeNode {
             sources.warn(&build.gateway, &unknown).await;
         }
         let builds = platforms.iter().zip(specs).map(|(platform, spec)| build.run(platform, spec, target));
-        let mut built = try_join_all(builds).await?;
-        if index {
-            return Ok(BuildResult::index(built.into_iter().map(|b| (b.platform, b.reference, b.config))));
-        }
-        Ok(built.remove(0).into_result())
+        result(try_join_all(builds).await?, index)
     }
 }
 
@@ -187,12 +186,33 @@ struct Built {
     platform: Platform,
     reference: Reference,
     config: Option<Value>,
+    /// What the image is called, where the client leaves that to the frontend.
+    names: Option<String>,
 }
 
-impl Built {
-    fn into_result(self) -> BuildResult {
-        BuildResult::single(&self.platform, self.reference, self.config)
+/// The key of the names. Source: BuildKit's `exporter/containerimage/exptypes`.
+const NAMES_KEY: &str = "image.name";
+
+/// All that was built as one result.
+fn result(mut built: Vec<Built>, index: bool) -> Result<BuildResult, Error> {
+    let names = built.first().and_then(|first| first.names.clone());
+    if let Some(other) = built.iter().find(|other| other.names != names) {
+        let [a, b] = [&names, &other.names].map(|names| names.clone().unwrap_or_default());
+        return Err(Error::user(format!(
+            "the platforms of one index have different names: {a} and {b}; build them one by one, or take out of \
+             `tag` what differs"
+        )));
     }
+    let result = if index {
+        BuildResult::index(built.into_iter().map(|b| (b.platform, b.reference, b.config)))
+    } else {
+        let Built { platform, reference, config, .. } = built.remove(0);
+        BuildResult::single(&platform, reference, config)
+    };
+    Ok(match names {
+        Some(names) => result.metadata(NAMES_KEY, names),
+        None => result,
+    })
 }
 
 impl Build<'_> {
@@ -377,19 +397,58 @@ impl Build<'_> {
             cache_namespace: options.cache_mount_ns.as_deref().unwrap_or_default(),
             no_cache: &options.no_cache,
             replaced: self.replaced(plan, platform).await?,
+            can_give_devices: self.gateway.caps().llb("exec.meta.cdi"),
         };
         let lowered = lower(plan, &target);
-        let (output, config) = match kind {
-            Kind::Image => (lowered.output(plan.image), Some(image_config(plan, base, options, platform))),
-            Kind::Tests => (reports(plan, &lowered, &target), None),
+        let output = match kind {
+            Kind::Image => {
+                if plan.require_tests {
+                    self.test(plan, &lowered, true).await?;
+                }
+                return self.build_image(plan, &lowered, base, platform).await;
+            }
+            Kind::Tests | Kind::Report => {
+                let report = self.test(plan, &lowered, kind == Kind::Tests).await?;
+                tests::files(plan, &lowered, &report)
+            }
             Kind::Graph => {
                 let files = [("/graph.txt", plan.graph_text()), ("/graph.dot", plan.graph_dot())];
-                (text_files("[graph] write", files), None)
+                text_files("[graph] write", files)
             }
-            _ => (component(plan, &lowered, options.target.as_deref().unwrap_or_default())?, None),
+            _ => component(plan, &lowered, options.target.as_deref().unwrap_or_default())?,
         };
         let reference = self.gateway.solve(&marshal(&output, self.sources)?).await?;
-        Ok(Built { platform: platform.clone(), reference, config })
+        Ok(Built { platform: platform.clone(), reference, config: None, names: None })
+    }
+
+    async fn build_image(
+        &self,
+        plan: &Plan,
+        lowered: &Lowered,
+        base: &Base,
+        platform: &Platform,
+    ) -> Result<Built, Error> {
+        let definition = marshal(&lowered.output(plan.image), self.sources)?;
+        let name = release::name(&self.gateway, self.sources, &plan.release, lowered);
+        let (reference, named) = match plan.release.wheels {
+            // What was chosen is known only when that step has run, and all others need not wait for it.
+            Some(_) => try_join(self.gateway.evaluate(&definition), name).await?,
+            None => try_join(self.gateway.solve(&definition), name).await?,
+        };
+        let config = image_config(plan, base, self.gateway.options(), platform, named.labels);
+        Ok(Built { platform: platform.clone(), reference, config: Some(config), names: named.names })
+    }
+
+    /// Runs the tests. What was skipped is a warning; what fails is an error, where `required`.
+    async fn test<'p>(&self, plan: &'p Plan, lowered: &Lowered, required: bool) -> Result<Report<'p>, Error> {
+        let report = tests::run(&self.gateway, self.sources, plan, lowered).await?;
+        for skipped in report.skips().iter().filter(|skipped| self.is_new(skipped)) {
+            self.sources.warn(&self.gateway, skipped).await;
+        }
+        match report.failures().as_slice() {
+            [_, ..] if required => Err(self.sources.report(&report.failures())),
+            _ => Ok(report),
+        }
     }
 }
 
@@ -425,16 +484,6 @@ fn merge_wanted(gateway: &Gateway) -> Result<bool, Error> {
     }
 }
 
-/// The reports of all tests side by side; nothing when there are no tests.
-fn reports(plan: &Plan, lowered: &Lowered, target: &Target<'_>) -> Output {
-    let collect = Step {
-        name: "[test] collect reports".to_owned(),
-        span: crate::spec::Span::default(),
-        action: Action::Collect(plan.tests.clone()),
-    };
-    lower::lower_step(&collect, lowered, target)
-}
-
 fn component(plan: &Plan, lowered: &Lowered, name: &str) -> Result<Output, Error> {
     let component = plan.components.iter().find(|component| component.name == name);
     let component = component.ok_or_else(|| Error::user(format!("`{name}` adds no files to the image")))?;
@@ -464,12 +513,14 @@ fn image_config(
     base: &Base,
     options: &buildkit_frontend::Options,
     platform: &Platform,
+    told: Vec<(String, String)>,
 ) -> Value {
     let settings = &plan.config.settings;
     let texts = |list: &Option<Vec<crate::spec::At<String>>>| -> Option<Vec<String>> {
         list.as_ref().map(|list| list.iter().map(|text| text.value.clone()).collect())
     };
     let mut labels = plan.config.labels.clone();
+    labels.extend(told);
     labels.extend(settings.labels.iter().map(|(key, value)| (key.value.clone(), value.value.clone())));
     labels.extend(options.labels.iter().map(|(key, value)| (key.clone(), value.clone())));
     buildkit_frontend::ImageConfig {

@@ -2,12 +2,15 @@
 //! [`spec`] reads it, [`resolve`] chooses, [`plan`](mod@plan) arranges, [`lower`](mod@lower) writes LLB; [`frontend`] talks to BuildKit.
 
 pub mod catalog;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod components;
 pub mod diagnostic;
 pub mod frontend;
 pub mod lint;
 pub mod lower;
 pub mod plan;
+pub mod report;
 pub mod resolve;
 pub mod spec;
 mod suggest;

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use buildkit_frontend::{NoCache, RunOptions};
 use buildkit_llb::{
-    Copy, Exec, File, Location, Meta, Mkdir, Mkfile, Mount, Output, Platform, Position, Range, Sharing,
-    Source, merge,
+    Copy, Exec, File, Location, Meta, Mkdir, Mkfile, Mount, Output, Platform, Position, Range, Security,
+    Sharing, Source, merge,
 };
 
 use crate::plan::{Action, Part, Plan, Run, RunResult, Step, StepId, TextFile};
 use crate::spec::Span;
+
+/// The GPUs of a builder by their CDI name. Source: NVIDIA's container toolkit, which writes their description.
+const GPU: &str = "nvidia.com/gpu=all";
 
 /// What differs from builder to builder, and from call to call.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub struct Target<'a> {
     pub no_cache: &'a NoCache,
     /// Steps whose results the client brings; nothing that only they need is done.
     pub replaced: BTreeMap<StepId, Output>,
+    /// Whether the builder can give steps its devices.
+    pub can_give_devices: bool,
 }
 
 /// The outputs of a lowered plan.
@@ -95,7 +100,9 @@ fn meta(step: &Step, target: &Target<'_>) -> Meta {
         Action::Run(_) | Action::Assemble { .. } => target.name_prefix.as_str(),
         _ => "",
     };
-    let meta = Meta::named(&format!("{prefix}{}", step.name)).ignore_cache(runs_again(step, target.no_cache));
+    // What a builder without a GPU skipped says nothing of a builder that has one.
+    let again = runs_again(step, target.no_cache) || matches!(&step.action, Action::Run(run) if run.gpu);
+    let meta = Meta::named(&format!("{prefix}{}", step.name)).ignore_cache(again);
     if step.span == Span::default() { meta } else { meta.at(location(step.span)) }
 }
 
@@ -157,6 +164,12 @@ fn lower_run(run: &Run, done: &Lowered, target: &Target<'_>, meta: Meta) -> Outp
     exec = target.run_options.apply(exec, run.network);
     if !run.user.is_empty() {
         exec = exec.user(&run.user);
+    }
+    if run.gpu && target.can_give_devices {
+        exec = exec.device(GPU, true);
+    }
+    if run.privileged {
+        exec = exec.security(Security::Insecure);
     }
     let mut env = run.env.clone();
     env.sort();

@@ -6,12 +6,17 @@
 mod assemble;
 mod planner;
 mod report;
+mod suites;
+mod tests;
 
 pub use assemble::plan;
-pub use planner::{Interpreter, Planner, Provided, RUN_DIR, Script, Vendor};
+pub use planner::{ChosenWheels, Codec, Coder, Interpreter, Planner, Provided, RUN_DIR, Script, Vendor};
 pub use report::Origin;
+pub use tests::{PlannedCheck, PlannedTest, VERDICT};
 
-use crate::spec::{ImageSettings, Span};
+use std::collections::BTreeMap;
+
+use crate::spec::{At, ImageSettings, Repository, Span, TagSchema};
 
 /// A step of the plan, by its place in [`Plan::steps`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,16 +25,35 @@ pub struct StepId(pub usize);
 /// Everything that is done for one image on one platform.
 #[derive(Debug)]
 pub struct Plan {
+    /// What the node is called.
+    pub name: String,
     /// All steps; a step only refers to earlier ones.
     pub steps: Vec<Step>,
     /// What the components provide, in the order in which their trees are laid on the system.
     pub components: Vec<Provided>,
     /// The finished file system.
     pub image: StepId,
-    /// One step for each test of the spec, whose result is a report.
-    pub tests: Vec<StepId>,
+    /// The tests of the spec, which run in the finished image and leave it as it is.
+    pub tests: Vec<PlannedTest>,
+    /// Whether there is no image where a test fails.
+    pub require_tests: bool,
     /// What the image's configuration says.
     pub config: Config,
+    /// What its tag is made of.
+    pub release: Release,
+}
+
+/// What an image's name and labels are made of.
+#[derive(Debug, Default)]
+pub struct Release {
+    /// The repository that images are pushed to.
+    pub repository: Option<At<Repository>>,
+    /// How tags are made.
+    pub tag: Option<At<TagSchema>>,
+    /// The versions that are known before anything is built, by the names that tags use.
+    pub versions: BTreeMap<String, String>,
+    /// Where the versions of Python packages are found.
+    pub wheels: Option<ChosenWheels>,
 }
 
 /// The image's configuration, beside what the base image says.
@@ -175,6 +199,10 @@ pub struct Run {
     pub scratch: Vec<String>,
     /// Only package managers have a network.
     pub network: bool,
+    /// Whether it gets the builder's GPUs, as far as there are any.
+    pub gpu: bool,
+    /// Whether it is not confined, which the client must allow.
+    pub privileged: bool,
     /// What of the container is kept.
     pub result: RunResult,
 }
@@ -209,6 +237,18 @@ pub struct Cache {
     /// Whether only one step may use it at a time.
     pub locked: bool,
 }
+
+/// The label that tells the version of a component.
+pub fn component_label(name: &str) -> String {
+    format!("{VERSION_LABEL}{name}")
+}
+
+/// What the labels of versions begin with.
+pub const VERSION_LABEL: &str = "ai.ratio1.edgenode.";
+/// What the labels of Python packages' versions begin with.
+pub const PACKAGE_LABEL: &str = "ai.ratio1.edgenode.package.";
+/// The label with the tag that the image's versions make.
+pub const TAG_LABEL: &str = "ai.ratio1.tag";
 
 impl Plan {
     /// What a client can bring by a named build context: each component's tree under the component's name, and the

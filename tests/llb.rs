@@ -38,6 +38,7 @@ fn image(plan: &Plan, can_merge: bool) -> Output {
         can_merge,
         run_options: buildkit_frontend::RunOptions::default(),
         cache_namespace: "",
+        can_give_devices: true,
         no_cache: &buildkit_frontend::NoCache::None,
         replaced: std::collections::BTreeMap::new(),
     };
@@ -122,6 +123,7 @@ fn without_merging_the_components_stay_the_same() {
                 can_merge,
                 run_options: buildkit_frontend::RunOptions::default(),
                 cache_namespace: "",
+                can_give_devices: true,
                 no_cache: &buildkit_frontend::NoCache::None,
                 replaced: std::collections::BTreeMap::new(),
             },

@@ -53,7 +53,12 @@ fn specs() -> Vec<PathBuf> {
     let mut specs = Vec::new();
     for directory in ["", "experimental", "archive"] {
         let Ok(entries) = fs::read_dir(root.join(directory)) else { continue };
-        specs.extend(entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some()));
+        specs.extend(
+            entries
+                .flatten()
+                .map(|entry| entry.path())
+                .filter(|path| path.extension().is_some_and(|extension| extension == "yaml")),
+        );
     }
     specs.sort();
     specs
@@ -102,6 +107,7 @@ fn llb(node: Node, architecture: &str) -> String {
         can_merge: true,
         run_options: buildkit_frontend::RunOptions::default(),
         cache_namespace: "",
+        can_give_devices: true,
         no_cache: &buildkit_frontend::NoCache::None,
         replaced: BTreeMap::new(),
     };
@@ -328,4 +334,50 @@ fn what_works_is_not_refused() {
     assert_eq!(refusal(packages, "amd64"), "");
     let vendor = "python: {version: 3.11, vendor: /opt/conda}\ntorch: vendor\ntensorrt: 10.14.1.48\n";
     assert_eq!(refusal(vendor, "amd64"), "");
+}
+
+/// The value of a field as the README shows it.
+fn shown<T: std::fmt::Display>(value: Option<T>) -> String {
+    value.map_or_else(String::new, |value| value.to_string().trim_start_matches("docker.io/").to_owned())
+}
+
+#[test]
+fn the_tag_table_of_the_readme_is_that_of_the_specs() {
+    let readme = include_str!("../README.md");
+    let specs = specs();
+    for path in &specs {
+        let spec = load(path);
+        let name = path.strip_prefix(concat!(env!("CARGO_MANIFEST_DIR"), "/specs")).expect("below specs");
+        let name = name.with_extension("").display().to_string();
+        let start = format!("| `{name}` | `{}` |", shown(spec.repository));
+        let row =
+            readme.lines().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("no row {start}"));
+        match spec.tag {
+            Some(tag) => assert_eq!(row, format!("{start} `{}` |", tag.value)),
+            None => assert!(row.contains("by hand"), "{row}"),
+        }
+    }
+    let table = readme.split("| spec | repository | tag |").nth(1).and_then(|rest| rest.split("\n\n").next());
+    let rows = table.expect("a table").lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(rows, specs.len(), "rows of specs that are no more");
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn the_bake_files_are_what_the_command_line_writes() {
+    for (context, file) in [(".", "specs/docker-bake.hcl"), ("specs", "examples/docker-bake.hcl")] {
+        let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_edgenode"))
+            .args(["bake", "specs", "--context", context])
+            .current_dir(project)
+            .output()
+            .expect("edgenode starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let written = fs::read_to_string(project.join(file)).expect("read");
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            written,
+            "write {file} anew with `edgenode bake`"
+        );
+    }
 }

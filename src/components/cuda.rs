@@ -219,7 +219,8 @@ impl CudaSpec {
             );
             return None;
         };
-        let index = context.index(&archive.index.value)?;
+        let unread = PackageIndex::default();
+        let index = context.index(&archive.index.value).unwrap_or(&unread);
         let mut names: Vec<At<String>> =
             self.packages.iter().map(|package| At::new(package.to_string(), package.span)).collect();
         if let Some(compiler) = self.compiler.as_ref().filter(|compiler| compiler.value == "apt") {

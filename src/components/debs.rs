@@ -41,7 +41,13 @@ impl Archive {
         context: &Context<'_>,
         problems: &mut Problems,
     ) -> Option<Debs> {
-        let index = context.index(&self.index.value)?;
+        let Some(index) = context.index(&self.index.value) else {
+            // Only a builder has the address; without one nothing is downloaded either.
+            let help = "they are chosen when the image is built";
+            problems.warning(self.index.span, format!("{} was not read", self.index), help);
+            let selection = Selection::default();
+            return Some(Debs { archive: self.files.clone(), selection, drop: None, stand_in: None });
+        };
         let found: Vec<_> = wanted.iter().map(|wanted| find(index, wanted, problems)).collect();
         let found: Vec<_> = found.into_iter().collect::<Option<_>>()?;
         match index.select(found, stands_in) {

@@ -5,7 +5,7 @@
 
 use super::{Component, Declared, Registration};
 use crate::diagnostic::Problems;
-use crate::plan::{Mount, Planner, Provided, Script, StepId};
+use crate::plan::{Codec, Coder, Mount, Planner, Provided, Script, StepId};
 use crate::resolve::{Context, SourceArchive, SourceFields};
 use crate::spec::{At, Fields, Node, Scalar, Span, Value, entries, list};
 use crate::suggest::nearest;
@@ -42,6 +42,8 @@ struct Library {
     package: &'static [&'static str],
     /// How it is built from its release archive.
     build: Option<LibraryBuild>,
+    /// What FFmpeg can do with it that can be tried.
+    codecs: &'static [Codec],
 }
 
 /// How a library is built from source.
@@ -57,14 +59,19 @@ const fn distribution(
     name: &'static str,
     flags: &'static [&'static str],
     package: &'static [&'static str],
+    codecs: &'static [Codec],
 ) -> Library {
-    Library { name, flags, package, build: None }
+    Library { name, flags, package, build: None, codecs }
+}
+
+const fn coder(name: &'static str, coder: Coder) -> Codec {
+    Codec { name, coder }
 }
 
 /// Sorted by name. Package names are the same from Debian 12 and Ubuntu 22.04 on.
 const LIBRARIES: &[Library] = &[
-    distribution("aom", &["--enable-libaom"], &["libaom-dev"]),
-    distribution("ass", &["--enable-libass"], &["libass-dev"]),
+    distribution("aom", &["--enable-libaom"], &["libaom-dev"], &[coder("libaom-av1", Coder::Video)]),
+    distribution("ass", &["--enable-libass"], &["libass-dev"], &[]),
     Library {
         name: "dav1d",
         flags: &["--enable-libdav1d"],
@@ -74,11 +81,17 @@ const LIBRARIES: &[Library] = &[
             packages: &["meson", "nasm", "ninja-build"],
             links: "",
         }),
+        codecs: &[coder("libdav1d", Coder::Decoder)],
     },
-    distribution("fontconfig", &["--enable-libfontconfig"], &["libfontconfig-dev"]),
-    distribution("freetype", &["--enable-libfreetype"], &["libfreetype-dev"]),
-    distribution("gnutls", &["--enable-gnutls"], &["libgnutls28-dev"]),
-    distribution("mp3lame", &["--enable-libmp3lame"], &["libmp3lame-dev"]),
+    distribution("fontconfig", &["--enable-libfontconfig"], &["libfontconfig-dev"], &[]),
+    distribution("freetype", &["--enable-libfreetype"], &["libfreetype-dev"], &[]),
+    distribution("gnutls", &["--enable-gnutls"], &["libgnutls28-dev"], &[]),
+    distribution(
+        "mp3lame",
+        &["--enable-libmp3lame"],
+        &["libmp3lame-dev"],
+        &[coder("libmp3lame", Coder::Audio)],
+    ),
     Library {
         name: "nvenc",
         flags: &["--enable-ffnvcodec", "--enable-nvenc", "--enable-nvdec", "--enable-cuvid"],
@@ -88,6 +101,7 @@ const LIBRARIES: &[Library] = &[
             packages: &[],
             links: "",
         }),
+        codecs: &[coder("h264_nvenc", Coder::GpuVideo), coder("hevc_nvenc", Coder::GpuVideo)],
     },
     Library {
         name: "openh264",
@@ -98,8 +112,9 @@ const LIBRARIES: &[Library] = &[
             packages: &["meson", "nasm", "ninja-build"],
             links: "-lstdc++",
         }),
+        codecs: &[coder("libopenh264", Coder::Video)],
     },
-    distribution("opus", &["--enable-libopus"], &["libopus-dev"]),
+    distribution("opus", &["--enable-libopus"], &["libopus-dev"], &[coder("libopus", Coder::Audio)]),
     Library {
         name: "svt-av1",
         flags: &["--enable-libsvtav1"],
@@ -109,12 +124,23 @@ const LIBRARIES: &[Library] = &[
             packages: &["cmake", "nasm", "ninja-build"],
             links: "",
         }),
+        codecs: &[coder("libsvtav1", Coder::Video)],
     },
-    distribution("vaapi", &["--enable-vaapi"], &["libdrm-dev", "libva-dev"]),
-    distribution("vpx", &["--enable-libvpx"], &["libvpx-dev"]),
-    distribution("x264", &["--enable-libx264"], &["libx264-dev"]),
-    distribution("x265", &["--enable-libx265"], &["libnuma-dev", "libx265-dev"]),
-    distribution("xml2", &["--enable-libxml2", "--enable-demuxer=dash"], &["libxml2-dev"]),
+    distribution("vaapi", &["--enable-vaapi"], &["libdrm-dev", "libva-dev"], &[]),
+    distribution(
+        "vpx",
+        &["--enable-libvpx"],
+        &["libvpx-dev"],
+        &[coder("libvpx-vp9", Coder::Video), coder("libvpx", Coder::Video)],
+    ),
+    distribution("x264", &["--enable-libx264"], &["libx264-dev"], &[coder("libx264", Coder::Video)]),
+    distribution(
+        "x265",
+        &["--enable-libx265"],
+        &["libnuma-dev", "libx265-dev"],
+        &[coder("libx265", Coder::Video)],
+    ),
+    distribution("xml2", &["--enable-libxml2", "--enable-demuxer=dash"], &["libxml2-dev"], &[]),
 ];
 
 /// Where a library of the spec comes from.
@@ -239,6 +265,7 @@ impl Component for Ffmpeg {
         let mut links = vec!["-lm", "-lpthread"];
         for chosen in &self.libraries {
             flags.extend(chosen.library.flags);
+            planner.promise(chosen.library.codecs);
             match (&chosen.source, &chosen.library.build) {
                 (Some(source), Some(build)) => {
                     built.push(build_library(chosen, source, build, planner));

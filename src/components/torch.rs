@@ -268,13 +268,16 @@ impl Declared for VendorSpec {
             );
             return None;
         };
-        Some(Box::new(VendorTorch { version: version.to_owned() }))
+        let cuda = Self::text(context).and_then(|text| assigned(text, "cuda")).map(str::to_owned);
+        Some(Box::new(VendorTorch { version: version.to_owned(), cuda }))
     }
 }
 
 #[derive(Debug)]
 struct VendorTorch {
     version: String,
+    /// The release of CUDA that it is built for.
+    cuda: Option<String>,
 }
 
 impl Component for VendorTorch {
@@ -283,6 +286,9 @@ impl Component for VendorTorch {
         let names = ["torch", "torchaudio", "torchvision", "triton"].into_iter();
         let packages = names.chain(NVIDIA_PACKAGES).map(str::to_owned).collect();
         planner.keep(Vendor { name: REGISTRATION.key, version: self.version.clone(), packages });
+        if let Some(cuda) = &self.cuda {
+            planner.keep(Vendor { name: CUDA_GROUP, version: cuda.clone(), packages: Vec::new() });
+        }
     }
 }
 

@@ -9,9 +9,13 @@
 
 use super::{Component, Declared, Registration, python};
 use crate::diagnostic::Problems;
-use crate::plan::{Cache, Interpreter, Mount, Planner, Provided, RUN_DIR, Run, Script, StepId, TextFile};
+use crate::plan::{
+    Cache, ChosenWheels, Interpreter, Mount, Planner, Provided, RUN_DIR, Run, Script, StepId, TextFile,
+};
 use crate::resolve::{Context, SourceArchive, pinned};
-use crate::spec::{At, ContextPath, Fields, Name, Node, Requirement, Span, Url, checked, items, text};
+use crate::spec::{
+    At, ContextPath, Fields, Name, Node, Requirement, Span, Url, checked, items, normal_name, text,
+};
 
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "wheels", decode };
@@ -233,6 +237,14 @@ pub fn install_wheels(planner: &mut Planner) {
         indexes: requests.iter().flat_map(|request| request.indexes.clone()).collect(),
     };
     let chosen = choose(&requests, &tools, planner);
+    let named = requests.iter().flat_map(|request| &request.requirements);
+    let mut named: Vec<_> = named.map(|requirement| normal_name(requirement)).collect();
+    named.sort();
+    named.dedup();
+    let groups = requests.iter().map(|request| request.group.to_owned()).collect();
+    let pinned = requests.iter().flat_map(|request| &request.requirements);
+    let pinned = pinned.filter_map(|requirement| pin(requirement)).collect();
+    planner.set_chosen(ChosenWheels { step: chosen, groups, named, pinned });
     for request in &requests {
         let list = format!("{RUN_DIR}/chosen.txt");
         let mut run = tools.run(&INSTALL, planner);
@@ -247,6 +259,13 @@ pub fn install_wheels(planner: &mut Planner) {
             ..Provided::new(request.group, request.version.clone(), tree, request.span)
         });
     }
+}
+
+/// The package and version of a requirement that names just one: `numpy==2.2.6`.
+fn pin(requirement: &str) -> Option<(String, String)> {
+    let (name, version) = requirement.split_once("==")?;
+    let fits = |c: char| c.is_ascii_alphanumeric() || ".+".contains(c);
+    version.chars().all(fits).then(|| (normal_name(name), version.to_owned()))
 }
 
 /// What all steps with uv have.

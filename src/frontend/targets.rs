@@ -22,8 +22,10 @@ pub(super) enum Kind {
     Image,
     /// The spec with all it extends merged into it.
     Spec,
-    /// The reports of the spec's tests.
+    /// The reports of the spec's tests, which must pass.
     Tests,
+    /// The same, whether they pass or not.
+    Report,
     /// The steps and what each needs.
     Graph,
     /// The tree of one component.
@@ -36,7 +38,16 @@ pub(super) enum Kind {
 pub(super) const TARGETS: &[Target] = &[
     Target { name: "image", description: "The node's image", kind: Kind::Image },
     Target { name: "spec", description: "The spec with all it extends", kind: Kind::Spec },
-    Target { name: "test", description: "The reports of the spec's tests", kind: Kind::Tests },
+    Target {
+        name: "test",
+        description: "The reports of the spec's tests, which must pass",
+        kind: Kind::Tests,
+    },
+    Target {
+        name: "report",
+        description: "The reports of the spec's tests, pass or fail",
+        kind: Kind::Report,
+    },
     Target { name: "graph", description: "The steps of the build as text and as a graph", kind: Kind::Graph },
     Target { name: "lock", description: "What a build chose, exactly", kind: Kind::Reserved },
     Target { name: "update", description: "The spec with newer releases", kind: Kind::Reserved },
@@ -95,7 +106,7 @@ mod tests {
         assert_eq!(words("python"), Ok(Kind::Component));
         assert_eq!(
             words("pyton"),
-            Err("there is no target `pyton`; there are `image`, `spec`, `test`, `graph`, `python`; did you mean `python`?"
+            Err("there is no target `pyton`; there are `image`, `spec`, `test`, `report`, `graph`, `python`; did you mean `python`?"
                 .to_owned())
         );
         assert!(words("ffmpeg").is_err_and(|words| words.ends_with("name one of them")));

@@ -2,7 +2,7 @@
 
 use super::subject::numbers;
 use super::{Rule, Severity, Subject};
-use crate::spec::{Span, Status};
+use crate::spec::{Span, Status, Suite};
 
 /// Releases of distributions that got their last update before 2026-11-24. Sources: the release pages of Debian (long-term
 /// support) and Ubuntu (standard support).
@@ -204,7 +204,7 @@ fn no_platforms(subject: &Subject<'_>) -> Vec<(Span, String)> {
 }
 
 fn no_tests(subject: &Subject<'_>) -> Vec<(Span, String)> {
-    if !subject.spec.tests.is_empty() {
+    if !subject.spec.tests.is_empty() || !subject.spec.suites.is_empty() {
         return Vec::new();
     }
     vec![(subject.spec.name.span, "add `tests:` with a program that must succeed in the image".to_owned())]
@@ -224,14 +224,15 @@ const NAMES: [(&str, &str); 9] = [
 ];
 
 fn untested(subject: &Subject<'_>) -> Vec<(Span, String)> {
-    if subject.spec.tests.is_empty() {
+    let starts_all = subject.spec.suites.iter().any(|suite| suite.value == Suite::Node);
+    if subject.spec.tests.is_empty() || starts_all {
         return Vec::new();
     }
     let words: Vec<&str> = subject
         .spec
         .tests
         .iter()
-        .flat_map(|test| test.run.iter())
+        .flat_map(|test| test.program.iter().flat_map(|program| &program.run))
         .map(|argument| argument.value.as_str())
         .collect();
     let tried = |name: &str| {
@@ -248,7 +249,7 @@ fn untested(subject: &Subject<'_>) -> Vec<(Span, String)> {
 }
 
 fn cannot_fail(subject: &Subject<'_>) -> Vec<(Span, String)> {
-    let last = subject.spec.tests.iter().filter_map(|test| test.run.last());
+    let last = subject.spec.tests.iter().filter_map(|test| test.program.as_ref()?.run.last());
     let ends = ["|| true", "||true", "; true", "|| :", "; exit 0", "|| exit 0"];
     last.filter(|word| ends.iter().any(|end| word.value.trim_end().ends_with(end)))
         .map(|word| (word.span, "what stands at the end makes every failure a success".to_owned()))

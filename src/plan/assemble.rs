@@ -1,16 +1,19 @@
 //! Puts the components' branches together: what they need of the distribution, the system, the merged image, its
 //! shared indexes, and its tests.
 
+use std::collections::BTreeMap;
+
 use super::planner::{Planner, Provided, RUN_DIR, Script};
-use super::{Action, Config, Mount, Plan, Run, RunResult, StepId};
+use super::suites;
+use super::tests::add_test;
+use super::{Action, Config, Mount, Plan, Release, Run, RunResult, StepId, component_label};
 use crate::components::{System, install_wheels};
 use crate::resolve::Node;
-use crate::spec::{Command, Span, Status, Test};
+use crate::spec::{Command, Span, Status};
 
 const NEEDS: Script = Script { name: "needs.sh", text: include_str!("../components/scripts/needs.sh") };
 const FIT: Script = Script { name: "fit.sh", text: include_str!("../components/scripts/fit.sh") };
 const SEAL: Script = Script { name: "seal.sh", text: include_str!("../components/scripts/seal.sh") };
-const CHECK: Script = Script { name: "check.sh", text: include_str!("../components/scripts/check.sh") };
 
 /// Plans a node.
 pub fn plan(node: Node) -> Plan {
@@ -33,9 +36,32 @@ pub fn plan(node: Node) -> Plan {
         settings: node.image,
     };
     let image = assemble(&mut planner, system, &node.commands, &config, at);
-    let tests = node.tests.iter().map(|test| add_test(&mut planner, image, test, &config)).collect();
+    let mut tests: Vec<_> =
+        node.tests.iter().map(|test| add_test(&mut planner, image, test, &[], &config)).collect();
+    let suites: Vec<_> = node.suites.iter().flat_map(|suite| suites::tests(suite, &planner)).collect();
+    for suite in suites {
+        // A test of the spec takes the place of one of its name.
+        if node.tests.iter().all(|test| test.name != suite.test.name) {
+            tests.push(add_test(&mut planner, image, &suite.test, &suite.files, &config));
+        }
+    }
+    let release = Release {
+        repository: node.repository,
+        tag: node.tag,
+        versions: versions(&planner),
+        wheels: planner.chosen().cloned(),
+    };
     let (steps, components) = planner.into_parts();
-    Plan { steps, components, image, tests, config }
+    Plan {
+        name: node.name.to_string(),
+        steps,
+        components,
+        image,
+        tests,
+        require_tests: node.require_tests,
+        config,
+        release,
+    }
 }
 
 /// For each component, which packages own the libraries that its files need. A component that changes but needs the
@@ -138,6 +164,8 @@ fn add_command(
         caches: Vec::new(),
         scratch: Vec::new(),
         network: command.network,
+        gpu: false,
+        privileged: false,
         result: RunResult::Root,
     };
     planner.run(format!("[command] {}", command.name), command.name.span, run)
@@ -169,20 +197,25 @@ fn labels(name: &str, status: Option<Status>, planner: &Planner) -> Vec<(String,
     labels
 }
 
-fn component_label(name: &str) -> String {
-    format!("ai.ratio1.edgenode.{name}")
-}
-
-/// A test runs in the finished image with the image's environment; its report is the step's result.
-fn add_test(planner: &mut Planner, image: StepId, test: &Test, config: &Config) -> StepId {
-    let mut arguments = vec![test.name.to_string(), test.stdout_contains.len().to_string()];
-    arguments.extend(test.stdout_contains.iter().chain(&test.run).map(|text| text.value.clone()));
-    let mut run = planner.script(&CHECK, image, arguments);
-    // The script's own variable wins; it is not passed on to the program.
-    let env = config.environment(&planner.facts().env);
-    run.env.extend(env.into_iter().filter(|(name, _)| name != "OUT"));
-    if let Some(workdir) = &config.settings.workdir {
-        run.cwd = workdir.to_string();
+/// What is known of the image's versions before it is built.
+fn versions(planner: &Planner) -> BTreeMap<String, String> {
+    let facts = planner.facts();
+    let provided = planner.all_provided().iter().map(|p| (p.name.clone(), p.version.clone()));
+    let kept = planner.kept().iter().map(|v| (v.name.to_owned(), v.version.clone()));
+    let versions =
+        provided.chain(kept).filter(|(_, version)| version.starts_with(|c: char| c.is_ascii_digit()));
+    // Numbers of things are no versions, nor is the release that wheels of CUDA are made for.
+    let mut versions: BTreeMap<_, _> = versions.filter(|(_, version)| version.contains('.')).collect();
+    versions.extend(planner.chosen().into_iter().flat_map(|chosen| chosen.pinned.clone()));
+    let machine = match facts.architecture.as_str() {
+        "amd64" => "x86_64",
+        "arm64" => "aarch64",
+        other => other,
+    };
+    versions.insert("machine".to_owned(), machine.to_owned());
+    let base = facts.reference.split('@').next().unwrap_or_default();
+    if let Some((_, tag)) = base.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')) {
+        versions.insert("base.tag".to_owned(), tag.to_owned());
     }
-    planner.run(format!("[test] {}", test.name), test.name.span, run)
+    versions
 }

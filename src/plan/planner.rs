@@ -1,5 +1,7 @@
 //! What components plan with.
 
+use std::collections::BTreeMap;
+
 use super::{Action, Cache, Mount, Run, RunResult, Step, StepId, TextFile};
 use crate::components::WheelRequest;
 use crate::resolve::{BaseFacts, SourceArchive};
@@ -80,6 +82,41 @@ pub struct Vendor {
     pub packages: Vec<String>,
 }
 
+/// Which wheels were chosen: lists `/GROUP.txt` with lines such as `numpy==2.2.6`.
+#[derive(Clone, Debug)]
+pub struct ChosenWheels {
+    /// The step whose result has the lists.
+    pub step: StepId,
+    /// The groups.
+    pub groups: Vec<String>,
+    /// The packages that the spec names, whose versions labels tell, in the normal form of their names, sorted.
+    pub named: Vec<String>,
+    /// The versions that are known before anything is built: those that a requirement pins.
+    pub pinned: BTreeMap<String, String>,
+}
+
+/// What FFmpeg is built to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Codec {
+    /// FFmpeg's name of the coder.
+    pub name: &'static str,
+    /// What it does.
+    pub coder: Coder,
+}
+
+/// What a coder does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coder {
+    /// Encodes video.
+    Video,
+    /// Encodes video on a GPU.
+    GpuVideo,
+    /// Encodes audio.
+    Audio,
+    /// Decodes AV1.
+    Decoder,
+}
+
 /// The Python that packages are installed into.
 #[derive(Clone, Debug)]
 pub struct Interpreter {
@@ -104,6 +141,8 @@ pub struct Planner {
     wheels: Vec<WheelRequest>,
     interpreter: Option<Interpreter>,
     vendor: Vec<Vendor>,
+    codecs: Vec<Codec>,
+    chosen: Option<ChosenWheels>,
     base: StepId,
     toolchain: Option<StepId>,
 }
@@ -125,6 +164,8 @@ impl Planner {
             wheels: Vec::new(),
             interpreter: None,
             vendor: Vec::new(),
+            codecs: Vec::new(),
+            chosen: None,
             base: StepId(0),
             toolchain: None,
         }
@@ -236,6 +277,8 @@ impl Planner {
             caches: Vec::new(),
             scratch: Vec::new(),
             network: false,
+            gpu: false,
+            privileged: false,
             result: RunResult::Directory(OUT_DIR.to_owned()),
         }
     }
@@ -300,6 +343,32 @@ impl Planner {
     /// What the base image already has.
     pub fn kept(&self) -> &[Vendor] {
         &self.vendor
+    }
+
+    /// Takes note of what FFmpeg is built to do.
+    pub fn promise(&mut self, codecs: &[Codec]) {
+        self.codecs.extend(codecs);
+    }
+
+    /// What FFmpeg is built to do.
+    pub fn codecs(&self) -> &[Codec] {
+        &self.codecs
+    }
+
+    /// Whether the image has a component, its own or the base image's.
+    pub fn has(&self, component: &str) -> bool {
+        self.provided.iter().any(|provided| provided.name == component)
+            || self.vendor.iter().any(|vendor| vendor.name == component)
+    }
+
+    /// Says where the versions of Python packages are found.
+    pub fn set_chosen(&mut self, chosen: ChosenWheels) {
+        self.chosen = Some(chosen);
+    }
+
+    /// Where the versions of Python packages are found.
+    pub fn chosen(&self) -> Option<&ChosenWheels> {
+        self.chosen.as_ref()
     }
 
     /// Takes a wish for Python packages, all of which are resolved together in the end.

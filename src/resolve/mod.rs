@@ -13,7 +13,10 @@ use std::collections::BTreeMap;
 
 use crate::components::{Component, CudaRelease, Declared, PythonHome, System};
 use crate::diagnostic::{Diagnostic, Problems};
-use crate::spec::{At, Command, ImageSettings, Name, PlatformName, Spec, Status, Test, Version};
+use crate::spec::{
+    At, Command, ImageSettings, Name, PlatformName, Repository, Spec, Status, Suite, TagSchema, Test,
+    Version, list,
+};
 
 /// A spec in which nothing is left to choose.
 #[derive(Debug)]
@@ -22,6 +25,10 @@ pub struct Node {
     pub name: At<Name>,
     /// How far the spec can be relied on, if it says so.
     pub status: Option<Status>,
+    /// The repository that its images are pushed to.
+    pub repository: Option<At<Repository>>,
+    /// How the tags of its images are made.
+    pub tag: Option<At<TagSchema>>,
     /// The base image's place in the spec, and what was read from it.
     pub base: At<BaseFacts>,
     /// The packages of the distribution.
@@ -34,6 +41,10 @@ pub struct Node {
     pub commands: Vec<Command>,
     /// What must hold in the finished image.
     pub tests: Vec<Test>,
+    /// Tests that come with the program.
+    pub suites: Vec<At<Suite>>,
+    /// Whether there is no image where a test fails.
+    pub require_tests: bool,
     /// What the user should know though it stops nothing.
     pub warnings: Vec<Diagnostic>,
 }
@@ -59,6 +70,7 @@ pub fn resolve(spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node, Ve
     let context = Context { facts: &facts, components: &spec.components, inputs };
     check_platform(&spec.platforms, &facts, &mut problems);
     check_status(spec.status.as_ref(), inputs, &mut problems);
+    check_suites(&spec.suites, &context, &mut problems);
     let components: Vec<_> = spec
         .components
         .iter()
@@ -78,12 +90,16 @@ pub fn resolve(spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node, Ve
     Ok(Node {
         name: spec.name,
         status: spec.status.map(|status| status.value),
+        repository: spec.repository,
+        tag: spec.tag,
         base: At::new(facts, spec.base.span),
         system: spec.system,
         components,
         image: spec.image,
         commands: spec.commands,
         tests: spec.tests,
+        suites: spec.suites,
+        require_tests: spec.require_tests,
         warnings: problems.into_warnings(),
     })
 }
@@ -98,6 +114,17 @@ fn check_platform(platforms: &[At<PlatformName>], facts: &BaseFacts, problems: &
             format!("the spec is not meant for {wanted}"),
             format!("build it with `--platform {first}`, on a builder that can, or add the platform here"),
         );
+    }
+}
+
+/// Tells of suites that have nothing to test: a spec may inherit one of what it leaves out.
+fn check_suites(suites: &[At<Suite>], context: &Context<'_>, problems: &mut Problems) {
+    for suite in suites {
+        let wants = suite.value.wants();
+        if !wants.iter().any(|component| context.has(component)) {
+            let message = format!("the suite `{}` has nothing to test in this spec", suite.value.word());
+            problems.warning(suite.span, message, format!("it tests {}", list(wants)));
+        }
     }
 }
 

@@ -267,7 +267,7 @@ mod tests {
         let spec = "args: {HOME: /srv}\ntests: [{name: t, run: [sh, -c, 'echo ${HOME} ${X}'], stdout_contains: ['${HOME}']}]\n\
                     entrypoint: ['${HOME}']\ncmd: ['${HOME}']\n";
         let spec = read(spec, &[]).expect("valid");
-        assert_eq!(spec.tests[0].run[2].value, "echo ${HOME} ${X}");
+        assert_eq!(spec.tests[0].program.as_ref().expect("a program").run[2].value, "echo ${HOME} ${X}");
         assert_eq!(spec.image.cmd.expect("there")[0].value, "${HOME}");
         assert!(!spec.args[0].used);
     }

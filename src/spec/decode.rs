@@ -26,6 +26,11 @@ impl<'n> Fields<'n> {
         Some(Self { of, span: node.span, entries, known: Vec::new() })
     }
 
+    /// Where the mapping is.
+    pub fn span(&self) -> Span {
+        self.span
+    }
+
     /// Takes the field out; `None` when it is absent.
     pub fn take(&mut self, key: &'static str) -> Option<&'n Node> {
         self.known.push(key);

@@ -11,8 +11,8 @@ use super::span::At;
 use crate::diagnostic::Problems;
 
 /// Keys whose lists are joined.
-const JOINED: [&str; 8] =
-    ["commands", "exclude", "files", "ignore", "packages", "requirements", "tests", "users"];
+const JOINED: [&str; 9] =
+    ["commands", "exclude", "files", "ignore", "packages", "requirements", "suites", "tests", "users"];
 
 /// One file of a spec.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ fn identity(key: &str, node: &Node) -> String {
 }
 
 /// The name of a requirement's package in its normal form. Source: PEP 503.
-pub(crate) fn normal_name(requirement: &str) -> String {
+pub fn normal_name(requirement: &str) -> String {
     let end = requirement.find(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c));
     let name = &requirement[..end.unwrap_or(requirement.len())];
     let parts: Vec<_> = name.split(['-', '_', '.']).filter(|part| !part.is_empty()).collect();

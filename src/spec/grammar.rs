@@ -57,6 +57,10 @@ checked_text! {
     ImageReference
 }
 checked_text! {
+    /// A repository of images in its full form, such as `docker.io/ratio1/edgenode`: a reference without tag and digest.
+    Repository
+}
+checked_text! {
     /// A Python requirement (PEP 508) without options or local paths.
     Requirement
 }
@@ -263,6 +267,22 @@ impl ImageReference {
     /// Whether the reference names exact bytes.
     pub fn has_digest(&self) -> bool {
         self.0.contains('@')
+    }
+}
+
+impl Repository {
+    /// Reads a repository in Docker's short or full form and gives the full form.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let help = || "write a repository such as `ratio1/base_edge_node`, without a tag".to_owned();
+        if text.contains('@') {
+            return Err(help());
+        }
+        // The tag that a reference without one gets tells whether there was one.
+        let reference = ImageReference::parse(text).map_err(|_| help())?;
+        match reference.as_str().strip_suffix(":latest") {
+            Some(repository) if !text.ends_with(":latest") => Ok(Self(repository.to_owned())),
+            _ => Err(help()),
+        }
     }
 }
 

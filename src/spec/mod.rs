@@ -9,23 +9,26 @@ mod image;
 mod node;
 mod span;
 mod status;
+mod suite;
+mod tag;
 mod test;
 
 pub(crate) use args::nearest_name;
 pub use args::{Arg, Values};
 pub use command::Command;
 pub use decode::{Fields, boolean, checked, entries, items, list, text};
-pub(crate) use extend::normal_name;
-pub use extend::{Document, document, merge, to_text};
+pub use extend::{Document, document, merge, normal_name, to_text};
 pub use grammar::{
     ContextPath, DebianPackage, Duration, EnvName, FileMode, ImagePath, ImageReference, Locale, Name,
-    PlatformName, Port, Requirement, Sha256, Signal, TimeZone, Url, UserId, UserName, Version,
+    PlatformName, Port, Repository, Requirement, Sha256, Signal, TimeZone, Url, UserId, UserName, Version,
 };
 pub use image::{Healthcheck, ImageSettings};
 pub use node::{MAX_BYTES, Node, Scalar, Value, parse as parse_yaml};
 pub use span::{At, Span};
 pub use status::Status;
-pub use test::Test;
+pub use suite::Suite;
+pub use tag::TagSchema;
+pub use test::{Check, FileCheck, Need, Program, Stream, Test, Text};
 
 use crate::components::{Declared, REGISTRY, System};
 use crate::diagnostic::{Diagnostic, Problems};
@@ -45,6 +48,10 @@ pub struct Spec {
     pub status: Option<At<Status>>,
     /// The image everything stands on.
     pub base: At<ImageReference>,
+    /// The repository that its images are pushed to.
+    pub repository: Option<At<Repository>>,
+    /// How the tags of its images are made.
+    pub tag: Option<At<TagSchema>>,
     /// The platforms that it is meant for; none for any.
     pub platforms: Vec<At<PlatformName>>,
     /// The packages of the distribution.
@@ -59,6 +66,10 @@ pub struct Spec {
     pub tests: Vec<Test>,
     /// Which rules of the linter it does not keep.
     pub lint: LintSettings,
+    /// Tests that come with the program.
+    pub suites: Vec<At<Suite>>,
+    /// Whether there is no image where a test fails.
+    pub require_tests: bool,
 }
 
 impl Spec {
@@ -120,6 +131,9 @@ fn decode_spec(root: &Node, args: Vec<Arg>, problems: &mut Problems) -> Option<S
     let base = fields.require("base", "debian:13", problems);
     let base = base.and_then(|node| checked("an image", node, problems, ImageReference::parse));
     let status = fields.take("status").and_then(|node| Status::decode(node, problems));
+    let repository = fields.take("repository");
+    let repository = repository.and_then(|node| checked("a repository", node, problems, Repository::parse));
+    let tag = fields.take("tag").and_then(|node| checked("a tag", node, problems, TagSchema::parse));
     let platforms = match fields.take("platforms") {
         Some(node) => items("`platforms`", node, problems, |node, problems| {
             checked("a platform", node, problems, PlatformName::parse)
@@ -147,6 +161,12 @@ fn decode_spec(root: &Node, args: Vec<Arg>, problems: &mut Problems) -> Option<S
         None => Vec::new(),
     };
     let lint = fields.take("lint").and_then(|node| LintSettings::decode(node, problems));
+    let suites = match fields.take("suites") {
+        Some(node) => items("`suites`", node, problems, Suite::decode),
+        None => Vec::new(),
+    };
+    let require_tests = fields.take("require_tests");
+    let require_tests = require_tests.and_then(|node| boolean("`require_tests`", node, problems));
     fields.finish(problems);
     test::refuse_equal_names(&tests, problems);
     Some(Spec {
@@ -155,6 +175,8 @@ fn decode_spec(root: &Node, args: Vec<Arg>, problems: &mut Problems) -> Option<S
         name: name?,
         status,
         base: base?,
+        repository,
+        tag,
         platforms,
         system: system?,
         components,
@@ -162,5 +184,7 @@ fn decode_spec(root: &Node, args: Vec<Arg>, problems: &mut Problems) -> Option<S
         commands,
         tests,
         lint: lint.unwrap_or_default(),
+        suites,
+        require_tests: require_tests.is_some_and(|required| required.value),
     })
 }

@@ -157,14 +157,14 @@ fn a_test_that_fails() {
     let spec =
         format!("{GOOD}tests:\n  - name: says-hello\n    run: [echo, bye]\n    stdout_contains: [hello]\n");
     let build = Build::new(&spec).with("--target", "test");
-    build.fail(&["the output does not contain: hello", ">>>   - name: says-hello"]);
+    build.fail(&["stdout does not contain: hello; it is: bye", "7 | >>>     stdout_contains: [hello]"]);
 }
 
 #[test]
 fn a_target_that_is_none() {
     let build = Build::new(GOOD).with("--target", "tests");
     build.fail(&[
-        "there is no target `tests`; there are `image`, `spec`, `test`, `graph`; did you mean `test`?",
+        "there is no target `tests`; there are `image`, `spec`, `test`, `report`, `graph`; did you mean `test`?",
     ]);
 }
 

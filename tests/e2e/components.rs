@@ -81,7 +81,7 @@ const REQUIREMENTS: &str =
 #[test]
 fn every_component_is_in_the_image() {
     let reports = build(REQUIREMENTS).with("--target", "test").files();
-    assert_eq!(fs::read_dir(reports.path()).expect("read").count(), 10);
+    assert_eq!(fs::read_dir(reports.path()).expect("read").count(), 13);
     let image = build(REQUIREMENTS).push("components/everything");
     let config = config(&image);
     assert_eq!(config["config"]["Entrypoint"], serde_json::json!(["/usr/local/bin/entrypoint.sh"]));

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "helpers of tests")]
 
 mod bad_input;
+mod checks;
 mod components;
 mod conformance;
 mod contexts;
@@ -16,4 +17,5 @@ mod libraries;
 mod media_node;
 mod nvidia;
 mod readme;
+mod release;
 mod requests;

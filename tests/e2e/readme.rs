@@ -48,6 +48,14 @@ fn the_commands_of_the_readme_work() {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         Build::raw(b"").inside(project()).arguments(&words).succeed();
     }
+    for command in commands.iter().filter_map(|line| line.strip_prefix("edgenode ")) {
+        let output = Command::new(env!("CARGO_BIN_EXE_edgenode"))
+            .args(command.split_whitespace())
+            .current_dir(project())
+            .output()
+            .expect("edgenode starts");
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    }
     let targets: Vec<_> = commands.iter().filter_map(|line| line.strip_prefix("make ")).collect();
     assert!(!targets.is_empty());
     let makefile = fs::read_to_string(project().join("Makefile")).expect("read");

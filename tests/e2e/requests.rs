@@ -38,9 +38,9 @@ fn the_targets_are_listed() {
     let answer = ask("targets");
     let names: Vec<_> =
         answer["targets"].as_array().expect("a list").iter().map(|t| t["name"].clone()).collect();
-    assert_eq!(names, ["image", "spec", "test", "graph", "python", "cuda", "torch", "wheels"]);
+    assert_eq!(names, ["image", "spec", "test", "report", "graph", "python", "cuda", "torch", "wheels"]);
     assert_eq!(answer["targets"][0]["default"], true);
-    assert_eq!(answer["targets"][4]["location"]["ranges"][0]["start"]["line"], 4);
+    assert_eq!(answer["targets"][5]["location"]["ranges"][0]["start"]["line"], 4);
     let told = Build::new(SPEC).with("--call", "targets").succeed().stdout;
     assert!(told.contains("image (default)"), "{told}");
 }

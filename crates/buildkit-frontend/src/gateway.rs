@@ -80,6 +80,15 @@ impl Gateway {
     /// Hands a graph to the daemon, with the caches that the client wants to be read. Nothing runs before the result is
     /// looked at or returned.
     pub async fn solve(&self, definition: &Definition) -> Result<Reference, Error> {
+        self.hand_over(definition, false).await
+    }
+
+    /// Like [`Gateway::solve`], but everything runs, and the answer comes when it has.
+    pub async fn evaluate(&self, definition: &Definition) -> Result<Reference, Error> {
+        self.hand_over(definition, true).await
+    }
+
+    async fn hand_over(&self, definition: &Definition, evaluate: bool) -> Result<Reference, Error> {
         let cache_imports = self.options.cache_imports.iter().map(|import| frontend::CacheOptionsEntry {
             r#type: import.kind.clone(),
             attrs: import.attributes.clone().into_iter().collect(),
@@ -89,6 +98,7 @@ impl Gateway {
             allow_result_return: true,
             allow_result_array_ref: true,
             cache_imports: cache_imports.collect(),
+            evaluate,
             ..frontend::SolveRequest::default()
         };
         let response = self.client.clone().solve(request).await?.into_inner();

@@ -1,0 +1,177 @@
+//! Specs from the disk: with all that they extend, and without a builder.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::Failure;
+use crate::diagnostic::{Diagnostic, Problems};
+use crate::plan::{Plan, plan};
+use crate::resolve::{ARCHIVED_ARG, BaseFacts, Inputs, OsRelease, resolve};
+use crate::spec::{Spec, decode, document, merge};
+
+/// Specs that stand on each other at most.
+const MAX_FILES: usize = 8;
+
+/// A spec and where it is.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) spec: Spec,
+    /// The directory that paths in it count from.
+    pub(super) context: PathBuf,
+    /// Its files, in the order of their numbers.
+    pub(super) files: Vec<PathBuf>,
+}
+
+/// What is wrong with a spec, in lines that name its files.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    pub(super) files: Vec<PathBuf>,
+    pub(super) found: Vec<Diagnostic>,
+}
+
+impl Wrong {
+    pub(super) fn lines(&self) -> Vec<String> {
+        lines(&self.files, &self.found)
+    }
+}
+
+impl From<Wrong> for Failure {
+    fn from(wrong: Wrong) -> Self {
+        Self::new(wrong.lines().join("\n"))
+    }
+}
+
+/// Findings as `FILE:LINE:COLUMN: MESSAGE; HELP`.
+pub(super) fn lines(files: &[PathBuf], found: &[Diagnostic]) -> Vec<String> {
+    let line = |found: &Diagnostic| {
+        let file = files.get(usize::from(found.span.file)).or(files.first());
+        format!("{}:{}", file.map_or_else(String::new, |file| file.display().to_string()), found.line())
+    };
+    found.iter().map(line).collect()
+}
+
+/// Reads a spec. `context` is the directory that paths count from; without one it is the nearest above the spec that
+/// has the file which the spec extends.
+pub(super) fn load(path: &Path, context: Option<&Path>) -> Result<Loaded, Failure> {
+    let mut problems = Problems::default();
+    let mut files = vec![path.to_owned()];
+    let mut roots = Vec::new();
+    let mut context = context.map(Path::to_owned);
+    loop {
+        let file = files.last().cloned().unwrap_or_default();
+        let text = fs::read_to_string(&file)
+            .map_err(|error| Failure::new(format!("{} cannot be read: {error}", file.display())))?;
+        let Some(document) = document(&text, files.len() as u8 - 1, &mut problems) else { break };
+        roots.push(document.root);
+        let Some(extends) = document.extends else { break };
+        let root = context.get_or_insert_with(|| directory_with(&file, extends.value.as_str()));
+        let next = root.join(extends.value.as_str());
+        if files.len() == MAX_FILES || files.contains(&next) {
+            return Err(Failure::new(format!("{} extends itself, or too many specs", path.display())));
+        }
+        files.push(next);
+    }
+    let decoded = match roots.into_iter().rev().reduce(merge) {
+        Some(root) => decode(&root, problems),
+        None => problems.check(None),
+    };
+    let context = context.unwrap_or_else(|| parent(path));
+    match decoded {
+        Ok(spec) => Ok(Loaded { spec, context, files }),
+        Err(found) => Err(Wrong { files, found }.into()),
+    }
+}
+
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+fn directory_with(spec: &Path, wanted: &str) -> PathBuf {
+    let first = parent(spec);
+    let absolute = fs::canonicalize(&first).unwrap_or_else(|_| first.clone());
+    let mut depth = first.clone();
+    for directory in absolute.ancestors() {
+        if directory.join(wanted).is_file() {
+            return depth;
+        }
+        depth.push("..");
+    }
+    first
+}
+
+impl Loaded {
+    /// The architectures that it is meant for, by BuildKit's names.
+    pub(super) fn architectures(&self) -> Vec<String> {
+        let platforms = self.spec.platforms.iter().map(|platform| platform.value.as_str());
+        let architectures: Vec<_> =
+            platforms.filter_map(|platform| platform.strip_prefix("linux/")).map(str::to_owned).collect();
+        if architectures.is_empty() { vec!["amd64".to_owned()] } else { architectures }
+    }
+
+    /// What its base image is like, as far as its name tells: nothing of vendors' images is known without a builder.
+    pub(super) fn assumed_facts(&self, architecture: &str) -> Option<BaseFacts> {
+        if !self.spec.inspects().is_empty() {
+            return None;
+        }
+        let reference = self.spec.base.value.as_str();
+        let name = reference.split('@').next().unwrap_or_default().strip_prefix("docker.io/library/")?;
+        let (id, tag) = name.split_once(':')?;
+        let release = tag.split('-').next().unwrap_or_default();
+        let known =
+            matches!((id, release), ("debian", "12" | "13") | ("ubuntu", "22.04" | "24.04" | "26.04"));
+        known.then(|| BaseFacts {
+            reference: reference.to_owned(),
+            architecture: architecture.to_owned(),
+            os_release: OsRelease::parse(&format!("ID={id}\nID_LIKE=debian\nVERSION_ID={release}\n")),
+            ..BaseFacts::default()
+        })
+    }
+
+    /// The plan for one architecture; `None` where too little is known without a builder.
+    pub(super) fn plan(self, architecture: &str) -> Result<Option<(Plan, Vec<String>)>, Failure> {
+        let Some(facts) = self.assumed_facts(architecture) else { return Ok(None) };
+        let Self { spec, context, files, .. } = self;
+        let mut texts = BTreeMap::new();
+        for path in spec.reads() {
+            if let Ok(text) = fs::read_to_string(context.join(path.value.as_str())) {
+                texts.insert(path.to_string(), text);
+            }
+        }
+        let build_args = BTreeMap::from([(ARCHIVED_ARG.to_owned(), "true".to_owned())]);
+        match resolve(spec, facts, &Inputs { files: texts, build_args, ..Inputs::default() }) {
+            Ok(node) => {
+                let warnings = lines(&files, &node.warnings);
+                Ok(Some((plan(node), warnings)))
+            }
+            Err(found) => Err(Wrong { files, found }.into()),
+        }
+    }
+}
+
+/// All specs of a directory, sorted, without those that others only stand on: they have no name.
+pub(super) fn specs(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut specs = Vec::new();
+    let mut directories = vec![directory.to_owned()];
+    while let Some(directory) = directories.pop() {
+        let entries = fs::read_dir(&directory)
+            .map_err(|error| Failure::new(format!("{} cannot be read: {error}", directory.display())))?;
+        for path in entries.flatten().map(|entry| entry.path()) {
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "yaml") && has_name(&path) {
+                specs.push(path);
+            }
+        }
+    }
+    specs.sort();
+    Ok(specs)
+}
+
+/// Whether a file names a frontend on its first line, as specs do that are built.
+fn has_name(path: &Path) -> bool {
+    fs::read_to_string(path).is_ok_and(|text| text.starts_with("# syntax="))
+}

@@ -1,0 +1,81 @@
+//! `edgenode plan`: the steps that a spec stands for.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use buildkit_frontend::{NoCache, RunOptions};
+use buildkit_llb::{Definition, Platform, Source, SourceFile};
+use clap::Args;
+use serde_json::json;
+
+use super::load::load;
+use super::{Failure, Told};
+use crate::lower::{Target, lower};
+use crate::plan::Action;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The spec.
+    spec: PathBuf,
+    /// The directory that paths in the spec count from.
+    #[arg(long)]
+    context: Option<PathBuf>,
+    /// What it is built for; the first of the spec's platforms by default.
+    #[arg(long)]
+    platform: Option<String>,
+    /// Show the graph that BuildKit gets, in a form to read.
+    #[arg(long)]
+    llb: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
+    let loaded = load(&arguments.spec, arguments.context.as_deref())?;
+    let platform = match &arguments.platform {
+        Some(platform) => platform.clone(),
+        None => format!("linux/{}", loaded.architectures()[0]),
+    };
+    let platform = Platform::parse(&platform).map_err(|error| Failure::new(error.to_string()))?;
+    let base = loaded.spec.base.to_string();
+    let Some((plan, _)) = loaded.plan(&platform.architecture)? else {
+        return Err(Failure::new(format!(
+            "what `{base}` has is known to a builder only; `docker buildx build --target spec` shows the merged spec"
+        )));
+    };
+    if arguments.llb {
+        let target = Target {
+            platform: &platform,
+            name_prefix: String::new(),
+            base: Source::image(&base).platform(&platform).output(),
+            context: Source::local("context").output(),
+            can_merge: true,
+            run_options: RunOptions::default(),
+            cache_namespace: "",
+            can_give_devices: true,
+            no_cache: &NoCache::None,
+            replaced: BTreeMap::new(),
+        };
+        let image = lower(&plan, &target).output(plan.image);
+        // The text form numbers the files; there is no need for what is in them.
+        let files = vec![SourceFile::default(); usize::from(u8::MAX)];
+        let definition =
+            Definition::marshal(&image, &files).map_err(|error| Failure::new(error.to_string()))?;
+        let text = definition.to_text();
+        return Ok(Told::new(text.clone(), json!({"llb": text})));
+    }
+    let kind = |action: &Action| match action {
+        Action::Base => "image",
+        Action::Fetch { .. } => "download",
+        Action::Unpack { .. } | Action::Files(_) | Action::Place { .. } | Action::Collect(_) => "files",
+        Action::Context(_) => "context",
+        Action::Run(run) if run.network => "run with network",
+        Action::Run(_) => "run",
+        Action::Assemble { .. } => "merge",
+    };
+    let steps = plan.steps.iter().enumerate().map(|(number, step)| (number, kind(&step.action), step));
+    let text: String =
+        steps.clone().map(|(number, kind, step)| format!("{number:4}  {kind:16}  {}\n", step.name)).collect();
+    let json: Vec<_> = steps
+        .map(|(number, kind, step)| json!({"step": number, "kind": kind, "name": step.name, "line": step.span.start.0}))
+        .collect();
+    Ok(Told::new(text, json!({"platform": platform.to_string(), "image": plan.image.0, "steps": json})))
+}
