@@ -125,9 +125,7 @@ fn checks(packages: &[&str]) -> String {
 #[cfg(feature = "e2e-full")]
 fn builds(spec: &str, expected: &Config) {
     let reports = family(spec).with("--target", "test").files();
-    for report in
-        ["packages", "no-library-twice", "a-library-twice", "programs-start", "onnxruntime-has-openvino"]
-    {
+    for report in ["packages", "no-library-twice", "a-library-twice", "programs-start"] {
         assert!(reports.path().join(report).with_extension("txt").is_file(), "no report {report}");
     }
     check_config(&family(spec).config(), expected);
