@@ -167,6 +167,14 @@ impl Build {
 
     /// Runs the build to its end.
     pub(crate) fn run(&self) -> Outcome {
+        let output = self.command().output().expect("buildx starts");
+        let log = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_ne!(output.status.code(), Some(124), "the build hangs:\n{log}");
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        Outcome { ok: output.status.success(), stdout, log }
+    }
+
+    fn command(&self) -> Command {
         let mut command = Command::new("timeout");
         command.args([LIMIT_SECONDS, &setting("EDGENODE_BUILDX"), "build", "--progress", "plain"]);
         command.args(["--builder", &self.builder]).args(&self.arguments);
@@ -178,11 +186,7 @@ impl Build {
         command.current_dir(self.inside.as_deref().unwrap_or(self.dir.path()));
         let input = self.stdin.as_ref().map(|file| fs::File::open(file).expect("opened"));
         command.stdin(input.map_or_else(Stdio::null, Stdio::from));
-        let output = command.output().expect("buildx starts");
-        let log = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_ne!(output.status.code(), Some(124), "the build hangs:\n{log}");
-        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-        Outcome { ok: output.status.success(), stdout, log }
+        command
     }
 
     /// Runs a build that must succeed.
@@ -228,22 +232,29 @@ impl Build {
         listing(&tar)
     }
 
-    /// Runs a build and gives its image's configuration. The image itself is kept nowhere.
+    /// Runs a build and gives its image's configuration. The image, which may have gigabytes, is kept nowhere.
     pub(crate) fn config(self) -> serde_json::Value {
-        let out = tempfile::tempdir().expect("a directory");
-        let tar = out.path().join("image.tar");
+        let python = r#"
+import json, sys, tarfile
+texts = {}
+with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as archive:
+    for member in archive:
+        if member.isfile() and member.size < 1 << 20:
+            texts[member.name] = archive.extractfile(member).read()
+read = lambda descriptor: json.loads(texts["blobs/" + descriptor["digest"].replace(":", "/")])
+json.dump(read(read(json.loads(texts["index.json"])["manifests"][0])["config"]), sys.stdout)
+"#;
         // Without a provenance the index names one thing, the image.
-        let output = format!("type=oci,dest={}", tar.display());
-        self.with("--provenance", "false").with("--output", &output).succeed();
-        let read = |path: &str| -> serde_json::Value {
-            let file = Command::new("tar").arg("-xOf").arg(&tar).arg(path).output().expect("tar starts");
-            serde_json::from_slice(&file.stdout).expect("JSON in the archive")
-        };
-        let blob = |descriptor: &serde_json::Value| {
-            let digest = descriptor["digest"].as_str().expect("a digest");
-            read(&format!("blobs/{}", digest.replace(':', "/")))
-        };
-        blob(&blob(&read("index.json")["manifests"][0])["config"])
+        let build = self.with("--provenance", "false").with("--output", "type=oci,dest=-");
+        let mut command = build.command();
+        let mut process =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("buildx starts");
+        let mut read = Command::new("python3");
+        read.args(["-c", python]).stdin(process.stdout.take().expect("piped"));
+        let read = read.stdout(Stdio::piped()).spawn().expect("python3 starts");
+        let log = process.wait_with_output().expect("it ends");
+        assert!(log.status.success(), "the build failed:\n{}", String::from_utf8_lossy(&log.stderr));
+        serde_json::from_slice(&read.wait_with_output().expect("it ends").stdout).expect("a configuration")
     }
 
     /// Runs a build, pushes its image and gives its name.

@@ -59,10 +59,6 @@ fn package() -> TempDir {
     let dir = tempfile::tempdir().expect("a directory");
     let name = |name: &str| dir.path().join("package").join(name);
     library(&name("libanswer.so.1"), "libanswer.so.1");
-    // Large enough to be worth a link.
-    let mut bytes = fs::read(name("libanswer.so.1")).expect("read");
-    bytes.resize(1 << 17, 0);
-    fs::write(name("libanswer.so.1"), bytes).expect("written");
     fs::copy(name("libanswer.so.1"), name("libanswer.so")).expect("copied");
     fs::write(name("libanswer.a"), "!<arch>\n").expect("written");
     fs::create_dir(dir.path().join("package-1.dist-info")).expect("made");

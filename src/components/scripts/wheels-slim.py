@@ -1,5 +1,5 @@
 """Frees the packages installed below the prefix given as argument of what nothing loads: static archives, the symbols
-and debug information of shared libraries, and second copies of files, which become names of the first.
+and debug information of shared libraries, and second copies of libraries, which become names of the first.
 
 Stripping vendors' libraries can break them: the tools that make wheels move parts of ELF files about, and `strip` does
 not always lay out again what it finds. So a stripped library takes the place of the other one only where the headers of
@@ -74,14 +74,13 @@ def strip(path, work):
 
 
 def link(paths):
-    """Makes equal files one file with several names. Wheels cannot hold links, so they hold copies: of each library
+    """Makes equal libraries one file with several names. Wheels cannot hold links, so they hold copies: of each library
     under its soname and under its full name. Gives the bytes that are freed."""
     freed, first = 0, {}
     sizes = Counter(path.stat().st_size for path in paths)
     for path in paths:
         status = path.stat()
-        # Small ones are not worth the time.
-        if status.st_size < 1 << 16 or sizes[status.st_size] == 1:
+        if sizes[status.st_size] == 1:
             continue
         key = status.st_mode, hashlib.sha256(path.read_bytes()).digest()
         if key in first:
@@ -125,7 +124,7 @@ def main(prefix):
             elif ".so" in path.suffixes and strip(path, Path(work)):
                 changed.add(path)
                 freed += size - path.stat().st_size
-    linked = link([path for path in paths if path not in deleted])
+    linked = link([path for path in paths if ".so" in path.suffixes])
     for record in prefix.rglob("*.dist-info/RECORD"):
         correct(record, changed, deleted)
     print(f"{len(deleted)} archives deleted, {len(changed)} libraries stripped, {freed / 1e6:.1f} MB freed, "

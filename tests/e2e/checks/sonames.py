@@ -13,6 +13,7 @@ STRTAB, SONAME = 5, 14
 PRIVATE = {
     "*.libs/*": "auditwheel's copies, which are loaded by their hashed file names",
     "*/triton/backends/nvidia/lib/cupti/*": "of the release of CUPTI that triton's profiler is built with",
+    "*/torch/lib/libgomp*": "of the compiler that torch is built with",
     "*/onnxruntime/capi/*": "of the release of OpenVINO that ONNX Runtime is built with",
 }
 
