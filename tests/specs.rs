@@ -270,6 +270,40 @@ fn what_cannot_work_is_refused_before_the_first_download() {
             "docker: distribution\nnvidia_container_toolkit: 1.17.0\n",
             "the release of `nvidia-container-toolkit` that the spec asks for; it has 1.18.0-1",
         ),
+        (
+            "sdists: [{name: numpy, version: 2.3.5}]\n",
+            "the catalog does not know numpy 2.3.5; it knows no release of it; for another release add `sha256:`",
+        ),
+        (
+            "sdists: [{name: numpy, version: 2.3.5, sha256: SUM, requires: [ninja]}]\n",
+            "`ninja` is another release tomorrow, and so would be what it builds; write `==` and a version",
+        ),
+        (
+            "sdists: [{name: a, version: '1.0', url: 'https://example.org/a.tar.gz', sha256: SUM, uses: [torch]}]\n",
+            "`a` is built with `torch`, which the spec does not have",
+        ),
+        (
+            "sdists: [{name: a, version: '1.0', uses: [tensorrt]}]\n",
+            "no package is built with `tensorrt`; it can use `cuda`, `torch`",
+        ),
+        ("sdists: [{name: a, version: '1.0', jobs: 0}]\n", "write a number from 1 to 64"),
+        (
+            "sdists: [{name: a, version: '1.0', settings: ['--global']}]\n",
+            "`--global` is not a setting of a build system",
+        ),
+        (
+            "sdists: [{name: A_b, version: '1.0', sha256: SUM}, {name: a-B, version: '1.0', sha256: SUM}]\n",
+            "the package `a-b` is here for the second time",
+        ),
+        (
+            "flash_attn: {version: 2.8.3, sha256: SUM}\n",
+            "runs in a torch for CUDA, which the spec does not have",
+        ),
+        (
+            "torch: {version: 2.9.1, channel: cu128}\nflash_attn: {version: 2.8.3, sha256: SUM}\n",
+            "FlashAttention is compiled by nvcc, which the spec does not have; add `cuda:` with `compiler: apt`",
+        ),
+        ("flash_attn: {version: 2.8.3, capabilities: [7.5]}\n", "write compute capabilities from `8.0` on"),
         ("files: [{from: ../x, to: /x}]\n", "`../x` is not a path in the build context"),
         ("files: [{from: x, to: /x}, {from: x, to: /x}]\n", "`x` is put at `/x` for the second time"),
         ("files: [{from: x, to: /x, mode: rwx}]\n", "write the permissions in octal, such as `0644`"),

@@ -20,6 +20,9 @@ pub(super) const REGISTRATION: Registration = Registration { key: "cuda", decode
 const TOOLKIT: &str = "cuda-toolkit";
 const LINKS: &str = "cuda-links";
 
+/// All trees of the toolkit, those of the wheels among them.
+pub(super) const TREES: [&str; 3] = [torch::CUDA_GROUP, TOOLKIT, LINKS];
+
 const LINK: Script = Script { name: "cuda-link.sh", text: include_str!("scripts/cuda-link.sh") };
 
 /// Where a compiler can come from.
@@ -91,6 +94,10 @@ impl Declared for CudaSpec {
 
     fn cuda(&self, _: &Context<'_>) -> Option<CudaRelease> {
         self.wants_archive().then(|| CudaRelease::parse(self.version.value.as_str())).flatten()
+    }
+
+    fn compiles_cuda(&self) -> bool {
+        self.compiler.is_some()
     }
 
     fn indexes(&self, facts: &BaseFacts) -> Vec<At<String>> {

@@ -7,6 +7,7 @@ mod debs;
 mod docker;
 mod ffmpeg;
 mod files;
+mod flash_attn;
 mod ngrok;
 mod nodejs;
 mod nvidia;
@@ -14,6 +15,7 @@ mod onnxruntime;
 mod openvino;
 mod prebuilt;
 mod python;
+mod sdists;
 mod system;
 mod tensorrt;
 mod torch;
@@ -54,6 +56,8 @@ pub const REGISTRY: &[Registration] = &[
     openvino::REGISTRATION,
     transformers::REGISTRATION,
     wheels::REGISTRATION,
+    sdists::REGISTRATION,
+    flash_attn::REGISTRATION,
     docker::REGISTRATION,
     container_toolkit::REGISTRATION,
     files::REGISTRATION,
@@ -136,6 +140,11 @@ pub trait Declared: Debug + Send + Sync {
     /// The release of the CUDA libraries that it brings.
     fn cuda(&self, _context: &Context<'_>) -> Option<CudaRelease> {
         None
+    }
+
+    /// Whether it brings `nvcc`.
+    fn compiles_cuda(&self) -> bool {
+        false
     }
 
     /// Whether the base image has it already.

@@ -228,13 +228,10 @@ pub fn install_wheels(planner: &mut Planner) {
     let requests = planner.take_wheel_requests();
     let (Some(first), Some(interpreter)) = (requests.first(), planner.interpreter().cloned()) else { return };
     let built_in = Some(interpreter.built_in);
-    let uv = planner.source(&format!("uv {UV_VERSION}"), &first.installer);
     let tools = Tools {
-        interpreter,
-        uv,
-        folder: first.installer.url.file_name().trim_end_matches(".tar.gz").to_owned(),
         channel: requests.iter().find_map(|request| request.channel.clone()),
         indexes: requests.iter().flat_map(|request| request.indexes.clone()).collect(),
+        ..Tools::new(interpreter, &first.installer, planner)
     };
     let chosen = choose(&requests, &tools, planner);
     let named = requests.iter().flat_map(|request| &request.requirements);
@@ -269,7 +266,7 @@ fn pin(requirement: &str) -> Option<(String, String)> {
 }
 
 /// What all steps with uv have.
-struct Tools {
+pub(super) struct Tools {
     interpreter: Interpreter,
     uv: StepId,
     folder: String,
@@ -278,7 +275,15 @@ struct Tools {
 }
 
 impl Tools {
-    fn run(&self, script: &Script, planner: &mut Planner) -> Run {
+    /// Steps that install into this interpreter from the public index.
+    pub(super) fn new(interpreter: Interpreter, installer: &SourceArchive, planner: &mut Planner) -> Self {
+        let uv = planner.source(&format!("uv {UV_VERSION}"), installer);
+        let folder = installer.url.file_name().trim_end_matches(".tar.gz").to_owned();
+        Self { interpreter, uv, folder, channel: None, indexes: Vec::new() }
+    }
+
+    /// A run of a script that installs with uv.
+    pub(super) fn run(&self, script: &Script, planner: &mut Planner) -> Run {
         let mut run = planner.script(script, self.interpreter.root, Vec::new());
         let mount = |at: &str, from, part: &str| Mount { at: at.to_owned(), from, part: part.to_owned() };
         let uv_dir = format!("{RUN_DIR}/uv");
@@ -324,6 +329,7 @@ fn choose(requests: &[WheelRequest], tools: &Tools, planner: &mut Planner) -> St
     requirements.dedup();
     let mut exclude: Vec<_> = requests.iter().flat_map(|request| request.exclude.clone()).collect();
     exclude.extend(planner.kept().iter().flat_map(|vendor| vendor.packages.clone()));
+    exclude.extend(planner.excluded().iter().cloned());
     exclude.sort();
     exclude.dedup();
     let patterns = requests

@@ -141,6 +141,7 @@ pub struct Planner {
     wheels: Vec<WheelRequest>,
     interpreter: Option<Interpreter>,
     vendor: Vec<Vendor>,
+    excluded: Vec<String>,
     codecs: Vec<Codec>,
     chosen: Option<ChosenWheels>,
     base: StepId,
@@ -164,6 +165,7 @@ impl Planner {
             wheels: Vec::new(),
             interpreter: None,
             vendor: Vec::new(),
+            excluded: Vec::new(),
             codecs: Vec::new(),
             chosen: None,
             base: StepId(0),
@@ -369,6 +371,16 @@ impl Planner {
     /// Where the versions of Python packages are found.
     pub fn chosen(&self) -> Option<&ChosenWheels> {
         self.chosen.as_ref()
+    }
+
+    /// Keeps a Python package from being installed from a wheel, whoever asks for it.
+    pub fn exclude(&mut self, package: String) {
+        self.excluded.push(package);
+    }
+
+    /// The Python packages that are not installed from wheels.
+    pub fn excluded(&self) -> &[String] {
+        &self.excluded
     }
 
     /// Takes a wish for Python packages, all of which are resolved together in the end.

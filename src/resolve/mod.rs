@@ -188,6 +188,11 @@ impl<'a> Context<'a> {
         self.component(key)?.cuda(self)
     }
 
+    /// Whether a component of the spec brings `nvcc`.
+    pub fn compiles_cuda(&self) -> bool {
+        self.components.iter().any(|component| component.value.compiles_cuda())
+    }
+
     /// Whether the base image has the component already.
     pub fn has_vendor(&self, key: &str) -> bool {
         self.component(key).is_some_and(Declared::is_vendor)

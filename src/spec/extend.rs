@@ -11,8 +11,18 @@ use super::span::At;
 use crate::diagnostic::Problems;
 
 /// Keys whose lists are joined.
-const JOINED: [&str; 9] =
-    ["commands", "exclude", "files", "ignore", "packages", "requirements", "suites", "tests", "users"];
+const JOINED: [&str; 10] = [
+    "commands",
+    "exclude",
+    "files",
+    "ignore",
+    "packages",
+    "requirements",
+    "sdists",
+    "suites",
+    "tests",
+    "users",
+];
 
 /// One file of a spec.
 #[derive(Debug)]

@@ -174,6 +174,69 @@ fn with_check(spec: &str) -> Build {
     build
 }
 
+/// What FlashAttention's build does, in small: it imports torch, runs `nvcc`, and keeps to the number of compilers.
+const FLASH_ATTN: &str = r#"
+import os, socket, subprocess
+from setuptools import Extension, setup
+import torch
+told = subprocess.run(["nvcc", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+try:
+    socket.create_connection(("127.0.0.1", 1), timeout=1)
+except ConnectionRefusedError:
+    pass  # There is a loopback, and nothing behind it.
+routes = open("/proc/net/route").read().splitlines()[1:]
+assert not routes, f"the build has a network: {routes}"
+assert os.environ["FLASH_ATTENTION_FORCE_BUILD"] == "TRUE"
+facts = [torch.__version__, told, os.environ["MAX_JOBS"], os.environ["FLASH_ATTN_CUDA_ARCHS"], os.environ["CUDA_HOME"]]
+open("flash_attn.py", "w").write(f"built_with = {facts!r}\nimport flash_attn_native\n")
+setup(name="flash_attn", version="2.8.3", py_modules=["flash_attn"], ext_modules=[Extension("flash_attn_native", ["native.c"])])
+"#;
+const NATIVE: &str = "#include <Python.h>\n\
+    static struct PyModuleDef def = {PyModuleDef_HEAD_INIT, \"flash_attn_native\", 0, -1, 0};\n\
+    PyMODINIT_FUNC PyInit_flash_attn_native(void) { return PyModule_Create(&def); }\n";
+
+/// A build system that writes its settings into the package.
+const BACKEND: &str = "from setuptools import build_meta\n\
+    from setuptools.build_meta import *\n\
+    def build_wheel(directory, config_settings=None, metadata_directory=None):\n    \
+    import os\n    \
+    open('tiny.py', 'w').write(f\"settings = {config_settings!r}; word = {os.environ['WORD']!r}\\n\")\n    \
+    return build_meta.build_wheel(directory, None, metadata_directory)\n";
+
+#[test]
+fn packages_are_built_from_their_archives() {
+    let server = Server::start();
+    let (archive, index) = (archive(&server), torch(&server));
+    let files = [("flash_attn-2.8.3/setup.py", FLASH_ATTN), ("flash_attn-2.8.3/native.c", NATIVE)];
+    let (flash, flash_sum) = server.put("/flash_attn-2.8.3.tar.gz", crate::harness::archive(&files));
+    let project = "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n\
+                   [project]\nname = 'tiny'\nversion = '1.2.3'\n[tool.setuptools]\npy-modules = ['tiny']\n";
+    let files = [("tiny-1.2.3/pyproject.toml", project), ("tiny-1.2.3/backend.py", BACKEND)];
+    let (tiny, tiny_sum) = server.put("/tiny-1.2.3.tar.gz", crate::harness::archive(&files));
+    let spec = |version: &str| {
+        format!(
+            "name: node\nbase: debian:13\npython: {{version: 3.13.5}}\n\
+             torch: {{version: 2.9.1, channel: pypi, vision: false, audio: false}}\n\
+             cuda: {{version: 12.8, compiler: apt, repository: '{archive}'}}\n\
+             flash_attn: {{version: 2.8.3, url: '{flash}', sha256: {flash_sum}, jobs: 2, capabilities: [8.0, 9.0]}}\n\
+             sdists:\n  - {{name: Tiny, version: {version}, url: '{tiny}', sha256: {tiny_sum}, \
+             requires: [setuptools==80.9.0], settings: [setup-args=-Dcpu-baseline=none], env: {{WORD: '$(id)'}}}}\n\
+             wheels: {{indexes: ['{index}']}}\n\
+             tests:\n\
+             \x20 - {{name: flash, run: [python3, -c, 'import flash_attn, einops; print(flash_attn.built_with)'], \
+             stdout_contains: [\"['2.9.1', 'Cuda compilation tools, release 12.8', '2', '80;90', '/usr/local/cuda-12.8']\"]}}\n\
+             \x20 - {{name: tiny, run: [python3, -c, 'import tiny; print(tiny.settings, tiny.word)'], \
+             stdout_contains: [\"{{'setup-args': '-Dcpu-baseline=none'}} $(id)\"]}}\n\
+             \x20 - {{name: listed, run: [python3, -m, pip, list], stdout_contains: [flash_attn, tiny]}}\n\
+             \x20 - {{name: thrown-away, run: [sh, -c, '! python3 -c \"import ninja\" && ! command -v gcc']}}\n"
+        )
+    };
+    Build::new(&spec("1.2.3")).with("--target", "test").succeed();
+    // What the archive says it is decides.
+    Build::new(&spec("1.2.4"))
+        .fail(&["No matching distribution found for tiny==1.2.4", "[tiny 1.2.4] build"]);
+}
+
 #[test]
 fn the_toolkit_has_one_copy_of_each_library() {
     let server = Server::start();
