@@ -25,7 +25,7 @@ unit: ## Tests that need no daemon
 e2e-cut: ## Tests on real BuildKit, in an environment of their own unless `make up` has started one
 	tests/env/run cargo test --locked --features e2e --test e2e $(ARGS)
 
-e2e: ## The same, and those that build whole image families (half an hour and 20 GB more)
+e2e: ## The same, and those that build whole image families (an hour and 40 GB more)
 	tests/env/run cargo test --locked --features e2e-full --test e2e $(ARGS)
 
 bench: ## Builds with nothing to do, against their peers

@@ -37,7 +37,10 @@ COPY --from=python /opt/python /opt/python
 COPY --from=ffmpeg /usr/local /usr/local
 COPY --from=programs /programs /usr/local
 COPY entrypoint.sh /usr/local/bin/entrypoint.sh
-RUN chmod +x /usr/local/bin/entrypoint.sh && apt-get update && apt-get install -y --no-install-recommends \
+# Whom the base image trusts besides the usual authorities is trusted after the package of those is installed, too.
+RUN if [ -f /etc/ssl/certs/ca-certificates.crt ]; then \
+        install -D -t /usr/local/share/ca-certificates /etc/ssl/certs/ca-certificates.crt; fi \
+    && chmod +x /usr/local/bin/entrypoint.sh && apt-get update && apt-get install -y --no-install-recommends \
         ca-certificates e2fsprogs curl tzdata nano openssl gpg mosquitto mosquitto-clients git iptables iproute2 kmod \
         util-linux xz-utils pigz unzip lsb-release fuse-overlayfs uidmap build-essential libopenblas-dev libaom3 libass9 \
         libfontconfig1 libfreetype6 libgnutls30t64 libmp3lame0 libopus0 libva2 libva-drm2 libva-x11-2 libvdpau1 libvpx9 \
