@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::Failure;
+use super::{Failure, REGISTRY};
 use crate::diagnostic::{Diagnostic, Problems};
 use crate::plan::{Plan, plan};
-use crate::resolve::{ARCHIVED_ARG, BaseFacts, Inputs, OsRelease, resolve};
+use crate::resolve::{ARCHIVED_ARG, BaseFacts, Inputs, OsRelease, PackageIndex, resolve};
 use crate::spec::{Spec, decode, document, merge};
 
 /// Specs that stand on each other at most.
 const MAX_FILES: usize = 8;
+/// NVIDIA's indexes have a few MiB.
+const MAX_INDEX_BYTES: u64 = 64 << 20;
 
 /// A spec and where it is.
 #[derive(Debug)]
@@ -131,10 +133,17 @@ impl Loaded {
         })
     }
 
-    /// The plan for one architecture; `None` where too little is known without a builder.
-    pub(super) fn plan(self, architecture: &str) -> Result<Option<(Plan, Vec<String>)>, Failure> {
+    /// The plan for one architecture; `None` where too little is known without a builder. Where the spec takes packages
+    /// from an archive, the archive's index is read, or, with `offline`, there is no plan.
+    pub(super) fn plan(self, architecture: &str, offline: bool) -> Result<Option<Plan>, Failure> {
         let Some(facts) = self.assumed_facts(architecture) else { return Ok(None) };
         let Self { spec, context, files, .. } = self;
+        let addresses = spec.indexes(&facts);
+        if offline && !addresses.is_empty() {
+            return Ok(None);
+        }
+        let indexes = addresses.iter().map(|address| Ok((address.value.clone(), index(&address.value)?)));
+        let indexes = indexes.collect::<Result<BTreeMap<_, _>, Failure>>()?;
         let mut texts = BTreeMap::new();
         for path in spec.reads() {
             if let Ok(text) = fs::read_to_string(context.join(path.value.as_str())) {
@@ -142,14 +151,19 @@ impl Loaded {
             }
         }
         let build_args = BTreeMap::from([(ARCHIVED_ARG.to_owned(), "true".to_owned())]);
-        match resolve(spec, facts, &Inputs { files: texts, build_args, ..Inputs::default() }) {
-            Ok(node) => {
-                let warnings = lines(&files, &node.warnings);
-                Ok(Some((plan(node), warnings)))
-            }
+        match resolve(spec, facts, &Inputs { files: texts, build_args, indexes }) {
+            Ok(node) => Ok(Some(plan(node))),
             Err(found) => Err(Wrong { files, found }.into()),
         }
     }
+}
+
+/// Reads the index of an archive of packages.
+fn index(address: &str) -> Result<PackageIndex, Failure> {
+    let read = || ureq::get(address).call()?.body_mut().with_config().limit(MAX_INDEX_BYTES).read_to_string();
+    let text =
+        read().map_err(|error| Failure::new(format!("{address} cannot be read: {error}")).code(REGISTRY))?;
+    Ok(PackageIndex::parse(&text))
 }
 
 /// All specs of a directory, sorted, without those that others only stand on: they have no name.

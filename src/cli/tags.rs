@@ -113,7 +113,7 @@ fn of_spec(path: &Path, context: Option<&Path>) -> Result<Told, Failure> {
         return Err(Failure::new(format!("{} has no `tag`", path.display())));
     };
     let architecture = loaded.architectures().remove(0);
-    let Some((plan, _)) = loaded.plan(&architecture)? else {
+    let Some(plan) = loaded.plan(&architecture, false)? else {
         return Err(Failure::new(
             "what the base image has is known to a builder only; name an image that was built",
         ));

@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
                 }
                 for architecture in loaded.architectures() {
                     let again = load(path, arguments.context.as_deref())?;
-                    if let Err(failure) = again.plan(&architecture) {
+                    if let Err(failure) = again.plan(&architecture, true) {
                         errors.extend(failure.message.lines().map(str::to_owned));
                     }
                 }
