@@ -31,7 +31,7 @@ pub(super) struct ImageArguments {
     schema: Option<String>,
     /// Read the versions of Python packages from the layers, whatever the labels tell.
     #[arg(long)]
-    layers: bool,
+    pub(super) layers: bool,
     /// Speak to the registry without TLS.
     #[arg(long)]
     pub(super) plain_http: bool,
