@@ -137,7 +137,7 @@ impl Loaded {
     /// from an archive, the archive's index is read, or, with `offline`, there is no plan.
     pub(super) fn plan(self, architecture: &str, offline: bool) -> Result<Option<Plan>, Failure> {
         let Some(facts) = self.assumed_facts(architecture) else { return Ok(None) };
-        let Self { spec, context, files, .. } = self;
+        let Self { spec, context, files } = self;
         let addresses = spec.indexes(&facts);
         if offline && !addresses.is_empty() {
             return Ok(None);

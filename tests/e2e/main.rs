@@ -20,3 +20,4 @@ mod readme;
 mod release;
 mod remote;
 mod requests;
+mod workflows;
