@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::json;
 
-use super::load::load;
+use super::load::{Archives, load};
 use super::registry::split;
 use super::tags::ImageArguments;
 use super::versions::contents;
@@ -70,11 +70,13 @@ fn side(what: &str, arguments: &Arguments) -> Result<Side, Failure> {
     if path.is_file() {
         let loaded = load(path, None)?;
         let architecture = loaded.architectures().remove(0);
-        let plan = loaded.plan(&architecture, false)?;
+        let mut versions = loaded.declared_versions();
+        let plan = loaded.plan(&architecture, Archives::LeftOut)?;
         let plan = plan.ok_or_else(|| {
             Failure::new(format!("what the base image of {what} has is known to a builder only"))
         })?;
-        return Ok(Side { versions: plan.release.versions, layers: BTreeMap::new() });
+        versions.extend(plan.release.versions);
+        return Ok(Side { versions, layers: BTreeMap::new() });
     }
     let reference = ImageReference::parse(what)
         .map_err(|help| Failure::new(format!("`{what}` is no file and no image; {help}")))?;

@@ -8,7 +8,7 @@ use buildkit_llb::{Definition, Platform, Source, SourceFile};
 use clap::Args;
 use serde_json::json;
 
-use super::load::load;
+use super::load::{Archives, load};
 use super::{Failure, Told};
 use crate::lower::{Target, lower};
 
@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
     };
     let platform = Platform::parse(&platform).map_err(|error| Failure::new(error.to_string()))?;
     let base = loaded.spec.base.to_string();
-    let Some(plan) = loaded.plan(&platform.architecture, false)? else {
+    let Some(plan) = loaded.plan(&platform.architecture, Archives::Read)? else {
         return Err(Failure::new(format!(
             "what `{base}` has is known to a builder only; `docker buildx build --target spec` shows the merged spec"
         )));
