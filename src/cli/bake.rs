@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::load::{load, specs};
+use super::load::{Loaded, load, specs};
 use super::{Failure, Told};
 use crate::resolve::ARCHIVED_ARG;
-use crate::spec::{Spec, Status};
+use crate::spec::Status;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -30,13 +30,15 @@ struct Target {
     repository: String,
     status: Status,
     family: &'static str,
+    /// What it is made of, as far as the spec says: when one of them changes, so does the image.
+    files: Vec<String>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
     let mut targets = Vec::new();
     for path in specs(&arguments.directory)? {
         let loaded = load(&path, Some(&arguments.directory))?;
-        targets.push(target(&loaded.spec, &path, &arguments.directory)?);
+        targets.push(target(&loaded, &path, &arguments.directory));
     }
     if targets.is_empty() {
         let message = format!(
@@ -47,14 +49,26 @@ pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
     }
     let text = write(&targets, &arguments.context);
     let groups = groups(&targets);
-    Ok(Told::new(text, json!({"groups": groups})))
+    let about: serde_json::Map<_, _> = targets
+        .iter()
+        .map(|target| {
+            let about =
+                json!({"family": target.family, "files": target.files, "status": target.status.word()});
+            (target.name.clone(), about)
+        })
+        .collect();
+    Ok(Told::new(text, json!({"groups": groups, "targets": about})))
 }
 
-fn target(spec: &Spec, path: &Path, directory: &Path) -> Result<Target, Failure> {
-    let file = path.strip_prefix(directory).unwrap_or(path).to_string_lossy().into_owned();
+fn target(loaded: &Loaded, path: &Path, directory: &Path) -> Target {
+    let spec = &loaded.spec;
+    let relative = |path: &Path| path.strip_prefix(directory).unwrap_or(path).to_string_lossy().into_owned();
+    let reads = spec.reads().into_iter().map(|path| path.to_string());
     let has = |key: &str| spec.components.iter().any(|component| component.value.key() == key);
     let name = spec.name.to_string();
-    Ok(Target {
+    Target {
+        file: relative(path),
+        files: loaded.files.iter().map(|path| relative(path)).chain(reads).collect(),
         platforms: spec.platforms.iter().map(ToString::to_string).collect(),
         repository: match &spec.repository {
             Some(repository) => repository.value.as_str().trim_start_matches("docker.io/").to_owned(),
@@ -64,8 +78,7 @@ fn target(spec: &Spec, path: &Path, directory: &Path) -> Result<Target, Failure>
         family: if has("tensorrt") || name.contains("gpu") { "gpu" } else { "cpu" },
         // Bake's names have no dots.
         name: name.replace('.', "_"),
-        file,
-    })
+    }
 }
 
 /// The groups with their targets: one for each status, and one for each family without what is archived.

@@ -4,14 +4,23 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::Failure;
+use super::{Failure, REGISTRY};
 use crate::diagnostic::{Diagnostic, Problems};
 use crate::plan::{Plan, plan};
-use crate::resolve::{ARCHIVED_ARG, BaseFacts, Inputs, OsRelease, resolve};
+use crate::resolve::{ARCHIVED_ARG, BaseFacts, Inputs, OsRelease, PackageIndex, resolve};
 use crate::spec::{Spec, decode, document, merge};
 
 /// Specs that stand on each other at most.
 const MAX_FILES: usize = 8;
+/// What the images of the distributions say of themselves. Source: their `os-release`.
+const RELEASES: [(&str, &str, &str); 4] = [
+    ("debian", "12", "bookworm"),
+    ("debian", "13", "trixie"),
+    ("ubuntu", "22.04", "jammy"),
+    ("ubuntu", "24.04", "noble"),
+];
+/// NVIDIA's indexes have a few MiB.
+const MAX_INDEX_BYTES: u64 = 64 << 20;
 
 /// A spec and where it is.
 #[derive(Debug)]
@@ -112,6 +121,12 @@ impl Loaded {
         if architectures.is_empty() { vec!["amd64".to_owned()] } else { architectures }
     }
 
+    /// The versions that the spec itself says, by the names of the components.
+    pub(super) fn declared_versions(&self) -> BTreeMap<String, String> {
+        let components = self.spec.components.iter().map(|component| &component.value);
+        components.filter_map(|c| Some((c.key().to_owned(), c.version()?.to_string()))).collect()
+    }
+
     /// What its base image is like, as far as its name tells: nothing of vendors' images is known without a builder.
     pub(super) fn assumed_facts(&self, architecture: &str) -> Option<BaseFacts> {
         if !self.spec.inspects().is_empty() {
@@ -121,20 +136,30 @@ impl Loaded {
         let name = reference.split('@').next().unwrap_or_default().strip_prefix("docker.io/library/")?;
         let (id, tag) = name.split_once(':')?;
         let release = tag.split('-').next().unwrap_or_default();
-        let known =
-            matches!((id, release), ("debian", "12" | "13") | ("ubuntu", "22.04" | "24.04" | "26.04"));
-        known.then(|| BaseFacts {
+        let (_, _, codename) = RELEASES.iter().find(|(of, number, _)| *of == id && *number == release)?;
+        let text = format!("ID={id}\nID_LIKE=debian\nVERSION_ID={release}\nVERSION_CODENAME={codename}\n");
+        Some(BaseFacts {
             reference: reference.to_owned(),
             architecture: architecture.to_owned(),
-            os_release: OsRelease::parse(&format!("ID={id}\nID_LIKE=debian\nVERSION_ID={release}\n")),
+            os_release: OsRelease::parse(&text),
             ..BaseFacts::default()
         })
     }
 
     /// The plan for one architecture; `None` where too little is known without a builder.
-    pub(super) fn plan(self, architecture: &str) -> Result<Option<(Plan, Vec<String>)>, Failure> {
+    pub(super) fn plan(self, architecture: &str, archives: Archives) -> Result<Option<Plan>, Failure> {
         let Some(facts) = self.assumed_facts(architecture) else { return Ok(None) };
-        let Self { spec, context, files, .. } = self;
+        let Self { spec, context, files } = self;
+        let addresses = spec.indexes(&facts);
+        let indexes = match archives {
+            Archives::Needed if !addresses.is_empty() => return Ok(None),
+            Archives::Needed | Archives::LeftOut => BTreeMap::new(),
+            Archives::Read => {
+                let read =
+                    addresses.iter().map(|address| Ok((address.value.clone(), index(&address.value)?)));
+                read.collect::<Result<_, Failure>>()?
+            }
+        };
         let mut texts = BTreeMap::new();
         for path in spec.reads() {
             if let Ok(text) = fs::read_to_string(context.join(path.value.as_str())) {
@@ -142,14 +167,30 @@ impl Loaded {
             }
         }
         let build_args = BTreeMap::from([(ARCHIVED_ARG.to_owned(), "true".to_owned())]);
-        match resolve(spec, facts, &Inputs { files: texts, build_args, ..Inputs::default() }) {
-            Ok(node) => {
-                let warnings = lines(&files, &node.warnings);
-                Ok(Some((plan(node), warnings)))
-            }
+        match resolve(spec, facts, &Inputs { files: texts, build_args, indexes }) {
+            Ok(node) => Ok(Some(plan(node))),
             Err(found) => Err(Wrong { files, found }.into()),
         }
     }
+}
+
+/// What is done about archives of packages, whose indexes a spec may choose from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Archives {
+    /// Their indexes are read.
+    Read,
+    /// Nothing is read; what comes from them is left out of the plan.
+    LeftOut,
+    /// Nothing is read; a spec that chooses from them has no plan.
+    Needed,
+}
+
+/// Reads the index of an archive of packages.
+fn index(address: &str) -> Result<PackageIndex, Failure> {
+    let read = || ureq::get(address).call()?.body_mut().with_config().limit(MAX_INDEX_BYTES).read_to_string();
+    let text =
+        read().map_err(|error| Failure::new(format!("{address} cannot be read: {error}")).code(REGISTRY))?;
+    Ok(PackageIndex::parse(&text))
 }
 
 /// All specs of a directory, sorted, without those that others only stand on: they have no name.

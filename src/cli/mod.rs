@@ -2,6 +2,9 @@
 
 mod bake;
 mod completions;
+mod diff;
+mod import;
+mod init;
 mod load;
 mod plan;
 mod registry;
@@ -43,6 +46,12 @@ enum Command {
     Bake(bake::Arguments),
     /// Show the steps that a spec stands for.
     Plan(plan::Arguments),
+    /// Say in which versions two specs or images differ, and how many bytes are new.
+    Diff(diff::Arguments),
+    /// Write a first spec from a Dockerfile.
+    Import(import::Arguments),
+    /// Write a first spec.
+    Init(init::Arguments),
     /// Write the completions of a shell.
     Completions(completions::Arguments),
 }
@@ -106,6 +115,9 @@ pub fn run() -> ExitCode {
         Command::Retag(arguments) => retag::run(&arguments),
         Command::Bake(arguments) => bake::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
+        Command::Init(arguments) => init::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
     };
     match told {

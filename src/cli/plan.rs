@@ -8,10 +8,9 @@ use buildkit_llb::{Definition, Platform, Source, SourceFile};
 use clap::Args;
 use serde_json::json;
 
-use super::load::load;
+use super::load::{Archives, load};
 use super::{Failure, Told};
 use crate::lower::{Target, lower};
-use crate::plan::Action;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -36,7 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
     };
     let platform = Platform::parse(&platform).map_err(|error| Failure::new(error.to_string()))?;
     let base = loaded.spec.base.to_string();
-    let Some((plan, _)) = loaded.plan(&platform.architecture)? else {
+    let Some(plan) = loaded.plan(&platform.architecture, Archives::Read)? else {
         return Err(Failure::new(format!(
             "what `{base}` has is known to a builder only; `docker buildx build --target spec` shows the merged spec"
         )));
@@ -62,20 +61,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
         let text = definition.to_text();
         return Ok(Told::new(text.clone(), json!({"llb": text})));
     }
-    let kind = |action: &Action| match action {
-        Action::Base => "image",
-        Action::Fetch { .. } => "download",
-        Action::Unpack { .. } | Action::Files(_) | Action::Place { .. } | Action::Collect(_) => "files",
-        Action::Context(_) => "context",
-        Action::Run(run) if run.network => "run with network",
-        Action::Run(_) => "run",
-        Action::Assemble { .. } => "merge",
-    };
-    let steps = plan.steps.iter().enumerate().map(|(number, step)| (number, kind(&step.action), step));
-    let text: String =
-        steps.clone().map(|(number, kind, step)| format!("{number:4}  {kind:16}  {}\n", step.name)).collect();
-    let json: Vec<_> = steps
-        .map(|(number, kind, step)| json!({"step": number, "kind": kind, "name": step.name, "line": step.span.start.0}))
+    let steps: Vec<_> = plan
+        .steps
+        .iter()
+        .map(|step| json!({"name": step.name, "does": step.action.verb(), "line": step.span.start.0}))
         .collect();
-    Ok(Told::new(text, json!({"platform": platform.to_string(), "image": plan.image.0, "steps": json})))
+    let text = plan.graph_text();
+    Ok(Told::new(text, json!({"platform": platform.to_string(), "image": plan.image.0, "steps": steps})))
 }

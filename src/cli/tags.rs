@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::json;
 
-use super::load::load;
+use super::load::{Archives, load};
 use super::registry::{Patience, Repository, split};
 use super::versions::{Contents, contents};
 use super::{Failure, REFUSED, Told};
@@ -31,7 +31,7 @@ pub(super) struct ImageArguments {
     schema: Option<String>,
     /// Read the versions of Python packages from the layers, whatever the labels tell.
     #[arg(long)]
-    layers: bool,
+    pub(super) layers: bool,
     /// Speak to the registry without TLS.
     #[arg(long)]
     pub(super) plain_http: bool,
@@ -113,12 +113,14 @@ fn of_spec(path: &Path, context: Option<&Path>) -> Result<Told, Failure> {
         return Err(Failure::new(format!("{} has no `tag`", path.display())));
     };
     let architecture = loaded.architectures().remove(0);
-    let Some((plan, _)) = loaded.plan(&architecture)? else {
+    let mut versions = loaded.declared_versions();
+    let Some(plan) = loaded.plan(&architecture, Archives::LeftOut)? else {
         return Err(Failure::new(
             "what the base image has is known to a builder only; name an image that was built",
         ));
     };
-    let tag = schema.render(&plan.release.versions).map_err(|message| {
+    versions.extend(plan.release.versions);
+    let tag = schema.render(&versions).map_err(|message| {
         Failure::new(format!(
             "{}: {message}; a version that the spec leaves open is known when it is built: name the image, or pin it",
             path.display()
@@ -129,5 +131,5 @@ fn of_spec(path: &Path, context: Option<&Path>) -> Result<Told, Failure> {
         Some(repository) => format!("{repository}:{tag}\n"),
         None => format!("{tag}\n"),
     };
-    Ok(Told::new(text, json!({"tag": tag, "repository": repository, "versions": plan.release.versions})))
+    Ok(Told::new(text, json!({"tag": tag, "repository": repository, "versions": versions})))
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::load::load;
+use super::load::{Archives, load};
 use super::{Failure, Told};
 use crate::lint::lint;
 
@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
                 }
                 for architecture in loaded.architectures() {
                     let again = load(path, arguments.context.as_deref())?;
-                    if let Err(failure) = again.plan(&architecture) {
+                    if let Err(failure) = again.plan(&architecture, Archives::Needed) {
                         errors.extend(failure.message.lines().map(str::to_owned));
                     }
                 }

@@ -20,6 +20,8 @@ pub(super) struct Contents {
     pub(super) versions: BTreeMap<String, String>,
     /// The tag that it was built with.
     pub(super) tag: Option<String>,
+    /// Its layers: digests to compressed bytes.
+    pub(super) layers: BTreeMap<String, u64>,
 }
 
 /// What the images of a manifest tell. Layers are read where no label tells a version, or where that is asked for.
@@ -90,7 +92,10 @@ fn image_contents(repository: &mut Repository, image: &Manifest, layers: bool) -
     };
     versions.insert("machine".to_owned(), machine.to_owned());
     let tag = labels.get(TAG_LABEL).and_then(Value::as_str).map(str::to_owned);
-    Ok(Contents { platform: platform(&config), versions, tag })
+    let layers = image.json["layers"].as_array().into_iter().flatten();
+    let layers =
+        layers.filter_map(|l| Some((l["digest"].as_str()?.to_owned(), l["size"].as_u64()?))).collect();
+    Ok(Contents { platform: platform(&config), versions, tag, layers })
 }
 
 /// Takes the versions that the names of a layer's files tell.

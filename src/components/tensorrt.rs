@@ -83,6 +83,10 @@ impl Declared for TensorRtSpec {
         REGISTRATION.key
     }
 
+    fn version(&self) -> Option<&Version> {
+        Some(&self.version.value)
+    }
+
     fn indexes(&self, facts: &BaseFacts) -> Vec<At<String>> {
         match &self.provider {
             Provider::Wheels { .. } => Vec::new(),

@@ -33,7 +33,8 @@ video)
     case $coder in
     libsvtav1) set -- -preset 10 ;;
     libaom-av1) set -- -cpu-used 8 ;;
-    libvpx-vp9) set -- -cpu-used 5 ;;
+    libvpx) set -- -b:v 1M ;;
+    libvpx-vp9) set -- -cpu-used 5 -b:v 1M ;;
     libopenh264) set -- -b:v 2M ;;
     libx265) set -- -x265-params log-level=error ;;
     esac

@@ -179,7 +179,9 @@ impl Build {
         command.args([LIMIT_SECONDS, &setting("EDGENODE_BUILDX"), "build", "--progress", "plain"]);
         command.args(["--builder", &self.builder]).args(&self.arguments);
         // Checkouts that share an environment have frontends of their own.
-        if std::env::var_os("EDGENODE_FRONTEND_TAG").is_some() {
+        let is_dockerfile =
+            fs::read(self.dir.path().join("node.yaml")).is_ok_and(|text| text.starts_with(b"FROM "));
+        if std::env::var_os("EDGENODE_FRONTEND_TAG").is_some() && !is_dockerfile {
             command.args(["--build-arg", &format!("BUILDKIT_SYNTAX={}", frontend())]);
         }
         command.envs(self.env.iter().map(|(name, value)| (name, value)));

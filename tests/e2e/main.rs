@@ -18,4 +18,6 @@ mod media_node;
 mod nvidia;
 mod readme;
 mod release;
+mod remote;
 mod requests;
+mod workflows;

@@ -12,6 +12,7 @@ ROOT=${EDGENODE_ENV:-/tmp/edgenode-env}
 BUILDKIT_NEWEST=0.32.2
 BUILDKIT_OLDEST=0.13.2
 BUILDX_VERSION=0.36.1
+ACTIONLINT_VERSION=1.7.12
 # The distributions that the tests build on: suite and tag.
 BASES=(trixie:13 bookworm:12)
 

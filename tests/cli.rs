@@ -1,0 +1,134 @@
+//! The command line as far as it needs neither a builder nor a registry.
+
+#![expect(clippy::expect_used, reason = "helpers of tests")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// Runs the command line in a directory; gives its exit code and both of its outputs.
+fn edgenode(directory: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_edgenode"))
+        .args(arguments)
+        .current_dir(directory)
+        .env_remove("BUILDKIT_SESSION_ID")
+        .output()
+        .expect("edgenode starts");
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.code(), text)
+}
+
+fn directory(files: &[(&str, &str)]) -> TempDir {
+    let directory = tempfile::tempdir().expect("a directory");
+    for (path, text) in files {
+        let path = directory.path().join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+        fs::write(path, text).expect("written");
+    }
+    directory
+}
+
+#[test]
+fn validate_tells_everything_in_the_file_that_has_it() {
+    let directory = directory(&[
+        (
+            "node.yaml",
+            "# syntax=ratio1/edgenode:1\nextends: common/below.yaml\nname: node\ntorch: {version: 2.99, channel: cpu}\n",
+        ),
+        ("common/below.yaml", "base: debian:13\npython: {version: 3.13.5}\npyhton: {}\n"),
+        ("good.yaml", "name: n\nbase: debian:13\ntests: [{name: t, run: ['true']}]\n"),
+        ("unknown.yaml", "name: n\nbase: debian:13\npython: {version: 3.13.99}\n"),
+    ]);
+    let (code, text) = edgenode(directory.path(), &["validate", "node.yaml"]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(
+        text.contains("common/below.yaml:3:1: the spec has no field `pyhton`; did you mean `python`?"),
+        "{text}"
+    );
+    let (code, text) = edgenode(directory.path(), &["validate", "unknown.yaml"]);
+    assert!(
+        code == Some(1) && text.contains("unknown.yaml:3:19: the catalog does not know python 3.13.99"),
+        "{text}"
+    );
+    let (code, text) = edgenode(directory.path(), &["validate", "good.yaml"]);
+    assert!(code == Some(0) && text.contains("warning: good.yaml:2:7: UnpinnedBase"), "{text}");
+    assert_eq!(edgenode(directory.path(), &["validate", "--strict", "good.yaml"]).0, Some(1));
+    let (code, text) = edgenode(directory.path(), &["--json", "validate", "good.yaml"]);
+    let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert!(code == Some(0) && json["valid"] == true && json["errors"] == serde_json::json!([]));
+    assert_eq!(edgenode(directory.path(), &["validate", "gone.yaml"]).0, Some(1));
+    assert_eq!(edgenode(directory.path(), &["validat"]).0, Some(2), "arguments that are wrong");
+}
+
+#[test]
+fn tags_need_versions_that_the_spec_says() {
+    let spec = |requirement: &str| {
+        format!(
+            "name: n\nbase: debian:13\ntag: py{{python.minor}}-six{{six}}\nrepository: a/b\n\
+                 python: {{version: 3.13.5}}\nwheels: {{requirements: [{requirement}]}}\n"
+        )
+    };
+    let directory = directory(&[("pinned.yaml", &spec("six==1.17.0")), ("open.yaml", &spec("six"))]);
+    let (code, text) = edgenode(directory.path(), &["tags", "pinned.yaml"]);
+    assert_eq!((code, text.as_str()), (Some(0), "docker.io/a/b:py3.13-six1.17.0\n"));
+    let (code, text) = edgenode(directory.path(), &["tags", "open.yaml"]);
+    assert!(code == Some(1) && text.contains("is known when it is built"), "{text}");
+    let (code, text) = edgenode(directory.path(), &["diff", "pinned.yaml", "open.yaml"]);
+    assert!(code == Some(0) && text.starts_with("six "), "{text}");
+}
+
+#[test]
+fn plan_shows_steps_and_the_graph() {
+    let directory = directory(&[("node.yaml", "name: n\nbase: debian:13\nsystem: {packages: [curl]}\n")]);
+    let (code, text) = edgenode(directory.path(), &["plan", "node.yaml"]);
+    assert!(code == Some(0) && text.contains("[system] install packages"), "{text}");
+    let (code, text) =
+        edgenode(directory.path(), &["plan", "--llb", "--platform", "linux/arm64", "node.yaml"]);
+    assert!(code == Some(0) && text.contains("scripts/apt-install.sh"), "{text}");
+}
+
+#[test]
+fn what_init_and_import_write_is_valid() {
+    let dockerfile = "FROM debian:13\nRUN apt-get update && apt-get install -y curl && make all\nENV A=b\nCMD [\"bash\"]\n";
+    let directory = directory(&[("Dockerfile", dockerfile)]);
+    let (code, text) = edgenode(directory.path(), &["import", "Dockerfile", "--name", "old"]);
+    assert!(code == Some(0) && text.contains("#   line 2: RUN make all"), "{text}");
+    fs::write(directory.path().join("old.yaml"), text).expect("written");
+    let flags = [
+        "init",
+        "new",
+        "--python",
+        "3.13.5",
+        "--packages",
+        "curl,git",
+        "--requirements",
+        "six",
+        "-o",
+        "new.yaml",
+    ];
+    assert_eq!(edgenode(directory.path(), &flags).0, Some(0));
+    assert_eq!(edgenode(directory.path(), &flags).0, Some(3), "what is there is not written over");
+    let (code, text) = edgenode(directory.path(), &["validate", "old.yaml", "new.yaml"]);
+    assert_eq!(code, Some(0), "{text}");
+    let (code, text) = edgenode(directory.path(), &["init", "no name"]);
+    assert!(code == Some(1) && text.contains("is not a name"), "{text}");
+    assert_eq!(edgenode(directory.path(), &["import", "gone"]).0, Some(1));
+}
+
+#[test]
+fn a_bake_file_needs_specs() {
+    let directory = directory(&[("common.yaml", "base: debian:13\n")]);
+    let (code, text) = edgenode(directory.path(), &["bake", "."]);
+    assert!(code == Some(1) && text.contains("has no spec"), "{text}");
+}
+
+#[test]
+fn completions_know_the_commands() {
+    for shell in ["bash", "zsh", "fish"] {
+        let (code, text) = edgenode(Path::new("."), &["completions", shell]);
+        assert!(code == Some(0) && text.contains("retag") && text.contains("dry-run"), "{shell}");
+    }
+}
