@@ -29,10 +29,12 @@ pub(super) enum Request {
     Plan,
     /// Which line of the spec causes which steps.
     Explain,
+    /// What a spec can say.
+    Schema,
 }
 
 /// The questions: their ids, and what they are for.
-const REQUESTS: [(&str, Request, &str); 6] = [
+const REQUESTS: [(&str, Request, &str); 7] = [
     ("frontend.subrequests.describe", Request::Describe, "List available subrequest types"),
     ("frontend.outline", Request::Outline, "List the build arguments of a spec"),
     ("frontend.targets", Request::Targets, "List all targets of a spec"),
@@ -43,6 +45,7 @@ const REQUESTS: [(&str, Request, &str); 6] = [
         "List the components of a spec, where they come from and what is pinned",
     ),
     ("frontend.explain", Request::Explain, "List the steps that each line of a spec causes"),
+    ("frontend.schema", Request::Schema, "The JSON Schema of specs, for editors"),
 ];
 
 /// The version of all answers.
@@ -68,6 +71,13 @@ pub(super) fn describe() -> BuildResult {
         [name.trim_start_matches("frontend.").to_owned(), VERSION.to_owned(), (*description).to_owned()]
     }));
     answer(&json!(rows), &format!("NAME VERSION DESCRIPTION\n{text}"))
+}
+
+/// The JSON Schema of specs; needs no spec.
+pub(super) fn schema() -> BuildResult {
+    let schema = crate::spec::schema::schema();
+    let text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    answer(&schema, &format!("{text}\n"))
 }
 
 /// What a build of the spec can be told.

@@ -7,6 +7,7 @@ mod extend;
 mod grammar;
 mod image;
 mod node;
+pub mod schema;
 mod span;
 mod status;
 mod suite;
