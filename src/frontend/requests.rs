@@ -93,7 +93,14 @@ pub(super) fn outline(spec: &Spec, target: &str, sources: &Sources) -> BuildResu
     let text = table(rows.iter().map(|row| {
         ["name", "value", "description"].map(|field| row[field].as_str().unwrap_or_default().to_owned())
     }));
-    let json = json!({"name": target, "description": spec.name.to_string(), "args": rows, "secrets": [], "ssh": [], "cache": [],
+    let secrets: Vec<Value> = spec
+        .all_secrets()
+        .into_iter()
+        .map(|secret| {
+            json!({"name": secret.id.to_string(), "required": !secret.optional, "location": location(secret.id.span)})
+        })
+        .collect();
+    let json = json!({"name": target, "description": spec.name.to_string(), "args": rows, "secrets": secrets, "ssh": [], "cache": [],
                       "sources": data(sources)});
     answer(&json, &format!("BUILD_ARG VALUE DESCRIPTION\n{text}"))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Action, Cache, Mount, Run, RunResult, Step, StepId, TextFile};
 use crate::components::WheelRequest;
 use crate::resolve::{BaseFacts, SourceArchive};
-use crate::spec::Span;
+use crate::spec::{Secret, Span};
 
 /// Where steps find their scripts and read-only inputs.
 pub const RUN_DIR: &str = "/run/edgenode";
@@ -143,6 +143,7 @@ pub struct Planner {
     vendor: Vec<Vendor>,
     codecs: Vec<Codec>,
     chosen: Option<ChosenWheels>,
+    netrc: Option<Secret>,
     base: StepId,
     toolchain: Option<StepId>,
 }
@@ -166,6 +167,7 @@ impl Planner {
             vendor: Vec::new(),
             codecs: Vec::new(),
             chosen: None,
+            netrc: None,
             base: StepId(0),
             toolchain: None,
         }
@@ -276,6 +278,7 @@ impl Planner {
             mounts: vec![Mount { at, from: files, part: "/".to_owned() }],
             caches: Vec::new(),
             scratch: Vec::new(),
+            secrets: Vec::new(),
             network: false,
             gpu: false,
             privileged: false,
@@ -369,6 +372,16 @@ impl Planner {
     /// Where the versions of Python packages are found.
     pub fn chosen(&self) -> Option<&ChosenWheels> {
         self.chosen.as_ref()
+    }
+
+    /// Says where steps find names and passwords for package indexes.
+    pub fn set_netrc(&mut self, netrc: Option<Secret>) {
+        self.netrc = netrc;
+    }
+
+    /// The secret with names and passwords for package indexes.
+    pub fn netrc(&self) -> Option<&Secret> {
+        self.netrc.as_ref()
     }
 
     /// Takes a wish for Python packages, all of which are resolved together in the end.

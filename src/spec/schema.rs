@@ -399,9 +399,22 @@ const COMMANDS: Shape = Shape::List(
         required("run", "The program and its arguments; no shell reads them.", RUN),
         optional("inputs", "What of the build context it can read, below `/run/edgenode/inputs`.", PATHS),
         optional("network", "Whether it has a network.", Shape::Switch),
+        optional("secrets", "Secrets of the client, below `/run/secrets`.", Shape::List(&SECRET, false)),
     ]),
     false,
 );
+
+/// A secret: its id alone, or with whether it may be absent.
+const SECRET: Shape = Shape::Any(&[
+    Shape::Text(NAME),
+    Shape::Fields(&[
+        required("id", "What it is called on the command line.", Shape::Text(NAME)),
+        optional("optional", "Whether it may be absent.", Shape::Switch),
+    ]),
+]);
+
+const SECRETS: Shape =
+    Shape::Fields(&[optional("netrc", "Names and passwords for package indexes (netrc).", SECRET)]);
 
 const TESTS: Shape = Shape::List(
     &Shape::Fields(&[
@@ -493,6 +506,7 @@ pub const SPEC: &[Field] = &[
     optional("healthcheck", "How a runtime finds out that the program works.", HEALTHCHECK),
     optional("commands", "Programs that run in the assembled image and may change it.", COMMANDS),
     optional("tests", "What must hold in the finished image.", TESTS),
+    optional("secrets", "Secrets of the client that steps read.", SECRETS),
     optional("lint", "Which rules of the linter the spec does not keep.", LINT),
 ];
 
