@@ -51,7 +51,7 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
 }
 
 /// Reads `8.0` as 80.
-fn capability(text: &str) -> Result<u32, String> {
+pub(crate) fn capability(text: &str) -> Result<u32, String> {
     let help = "write compute capabilities from `8.0` on, such as `9.0`";
     let (major, minor) = text.split_once('.').ok_or(help)?;
     match (major.parse::<u32>(), minor.parse::<u32>()) {

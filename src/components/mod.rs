@@ -23,6 +23,7 @@ mod transformers;
 mod uv;
 mod wheels;
 
+pub(crate) use flash_attn::capability;
 pub use system::System;
 pub use wheels::{WheelRequest, install_wheels};
 
