@@ -65,6 +65,22 @@ impl Problems {
         self.found.iter().any(|d| d.severity == Severity::Error)
     }
 
+    /// Everything that was found, in the order in which it was reported.
+    pub fn found(&self) -> &[Diagnostic] {
+        &self.found
+    }
+
+    /// Takes over a finding.
+    pub fn add(&mut self, found: Diagnostic) {
+        self.found.push(found);
+    }
+
+    /// Says what would work to every error that says nothing of it.
+    pub fn help(&mut self, help: &str) {
+        let without = |d: &&mut Diagnostic| d.severity == Severity::Error && d.help.is_none();
+        self.found.iter_mut().filter(without).for_each(|d| d.help = Some(help.to_owned()));
+    }
+
     /// Gives `value` if nothing stops the build, else all errors in the order of the text.
     /// Warnings are kept for [`Problems::into_warnings`].
     pub fn check<T>(&self, value: Option<T>) -> Result<T, Vec<Diagnostic>> {

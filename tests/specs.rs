@@ -179,10 +179,10 @@ fn what_cannot_work_is_refused_before_the_first_download() {
             "torch: {version: 2.5.1, channel: cpu}\n",
             "4:18: torch 2.5.1 has no wheels for Python 3.13; take a Python from 3.9 to 3.12, or torch 2.6.0, ",
         ),
-        ("torch: {version: 2.99, channel: cpu}\n", "the catalog does not know torch 2.99; it knows 2.5.1, "),
+        ("torch: {version: 2.99, channel: cpu}\n", "the catalog does not know torch 2.99; it knows 2.1.0, "),
         (
             "torch: {version: 2.12.0, channel: cu128}\n",
-            "torch 2.12.0 has no channel `cu128`; it has cpu, cu126, cu130, pypi; `cu128` exists for 2.7.0, ",
+            "torch 2.12.0 has no channel `cu128`; it has cpu, cu126, cu130, cu132, pypi; `cu128` exists for 2.7.0, ",
         ),
         ("torch: {version: 2.9.1, channel: cpuu}\n", "did you mean `cpu`?"),
         ("torch: 2.9.1\n", "`torch` is a mapping with `version` and `channel`"),

@@ -1,13 +1,121 @@
-//! Facts that are kept as data beside the code, each with its source.
+//! Facts that are kept as data beside the code, each row with its source and date. What nobody has established is
+//! unknown: it is a value, and nothing is guessed in its place.
 
+mod numbers;
+mod packages;
+mod platforms;
+mod rows;
 mod tensorrt;
 mod torch;
 
-pub use tensorrt::{TensorRtRelease, tensorrt_releases};
-pub use torch::{TorchRelease, torch_releases};
+pub use numbers::{Capability, between, compare, numbers};
+pub use packages::{NumpyBaseline, OnnxRuntimeReleases, TransformersReleases};
+pub use platforms::{CudaRelease, Distribution, Gpu, JetPackRelease, NvencHeaders, PythonSeries};
+pub use tensorrt::TensorRtRelease;
+pub use torch::{TorchGpus, TorchRelease, channel_cuda};
 
+use self::rows::Row;
 use crate::diagnostic::Problems;
-use crate::spec::{Node, Sha256, Url, Value, parse_yaml};
+use crate::spec::{Fields, Node, Sha256, Url, Value, parse_yaml};
+
+/// What goes together with what: all rows of all subjects, each subject in the order of its versions.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    /// Releases of torch.
+    pub torch: Vec<TorchRelease>,
+    /// The GPUs that torch's wheels have code for.
+    pub torch_gpus: Vec<TorchGpus>,
+    /// Releases of CUDA.
+    pub cuda: Vec<CudaRelease>,
+    /// Releases of TensorRT.
+    pub tensorrt: Vec<TensorRtRelease>,
+    /// Releases of ONNX Runtime's packages.
+    pub onnxruntime: Vec<OnnxRuntimeReleases>,
+    /// Releases of transformers.
+    pub transformers: Vec<TransformersReleases>,
+    /// What numpy's wheels ask of processors.
+    pub numpy: Vec<NumpyBaseline>,
+    /// NVIDIA's headers for video coding.
+    pub nvenc: Vec<NvencHeaders>,
+    /// GPUs by name.
+    pub gpus: Vec<Gpu>,
+    /// Jetson's releases.
+    pub jetpack: Vec<JetPackRelease>,
+    /// Distributions.
+    pub distributions: Vec<Distribution>,
+    /// Series of Python.
+    pub pythons: Vec<PythonSeries>,
+}
+
+impl Catalog {
+    /// The facts that are part of the program.
+    pub fn embedded() -> Self {
+        // Tests make sure that no row has a problem.
+        Self::read(&mut Problems::default())
+    }
+
+    fn read(problems: &mut Problems) -> Self {
+        Self {
+            torch: rows::read(include_str!("torch.yaml"), problems),
+            torch_gpus: rows::read(include_str!("torch_gpus.yaml"), problems),
+            cuda: rows::read(include_str!("cuda.yaml"), problems),
+            tensorrt: rows::read(include_str!("tensorrt.yaml"), problems),
+            onnxruntime: rows::read(include_str!("onnxruntime.yaml"), problems),
+            transformers: rows::read(include_str!("transformers.yaml"), problems),
+            numpy: rows::read(include_str!("numpy.yaml"), problems),
+            nvenc: rows::read(include_str!("nvenc.yaml"), problems),
+            gpus: rows::read(include_str!("gpus.yaml"), problems),
+            jetpack: rows::read(include_str!("jetpack.yaml"), problems),
+            distributions: rows::read(include_str!("distributions.yaml"), problems),
+            pythons: rows::read(include_str!("pythons.yaml"), problems),
+        }
+    }
+
+    /// The facts with those of a site among them: a mapping of subjects to rows. A row about the same thing takes the
+    /// place of ours. Problems are reported at places in `text`.
+    pub fn extended(&self, text: &str, problems: &mut Problems) -> Self {
+        let mut all = self.clone();
+        let Some(root) = parse_yaml(text, 0, problems) else { return all };
+        let Some(mut subjects) = Fields::open("the catalog", &root, problems) else { return all };
+        extend(&mut all.torch, &mut subjects, problems);
+        extend(&mut all.torch_gpus, &mut subjects, problems);
+        extend(&mut all.cuda, &mut subjects, problems);
+        extend(&mut all.tensorrt, &mut subjects, problems);
+        extend(&mut all.onnxruntime, &mut subjects, problems);
+        extend(&mut all.transformers, &mut subjects, problems);
+        extend(&mut all.numpy, &mut subjects, problems);
+        extend(&mut all.nvenc, &mut subjects, problems);
+        extend(&mut all.gpus, &mut subjects, problems);
+        extend(&mut all.jetpack, &mut subjects, problems);
+        extend(&mut all.distributions, &mut subjects, problems);
+        extend(&mut all.pythons, &mut subjects, problems);
+        subjects.finish(problems);
+        all
+    }
+
+    /// A release of CUDA, by its first two numbers.
+    pub fn cuda_release(&self, cuda: &str) -> Option<&CudaRelease> {
+        self.cuda.iter().find(|row| row.cuda == cuda)
+    }
+
+    /// The GPUs that the wheels of a release have code for; `None` where there is no row about them.
+    pub fn torch_gpus(&self, torch: &str, channel: &str, architecture: &str) -> Option<&TorchGpus> {
+        self.torch_gpus.iter().find(|row| row.is_about(torch, channel, architecture))
+    }
+
+    /// The compute capability of a GPU: a number, or the name of a product.
+    pub fn capability(&self, gpu: &str) -> Option<Capability> {
+        let named = || self.gpus.iter().find(|row| row.is_called(gpu)).map(|row| row.capability);
+        Capability::parse(gpu).or_else(named)
+    }
+}
+
+/// Takes the rows of one subject of a site's catalog.
+fn extend<R: Row>(rows: &mut Vec<R>, subjects: &mut Fields<'_>, problems: &mut Problems) {
+    if let Some(node) = subjects.take(R::SUBJECT) {
+        rows::extend(rows, rows::decode(node, problems));
+    }
+}
 
 const SOURCES: &str = include_str!("sources.yaml");
 
@@ -114,5 +222,162 @@ mod tests {
         sorted.sort();
         sorted.dedup();
         assert_eq!(keys, sorted);
+    }
+
+    /// Whether keys come in their order, each once.
+    fn sorted<R: Row>(rows: &[R]) {
+        assert!(!rows.is_empty(), "{} has no rows", R::SUBJECT);
+        for pair in rows.windows(2) {
+            assert!(
+                pair[0].key() < pair[1].key(),
+                "{}: {:?} before {:?}",
+                R::SUBJECT,
+                pair[0].key(),
+                pair[1].key()
+            );
+        }
+    }
+
+    #[test]
+    fn the_embedded_facts_are_whole_sorted_and_unique() {
+        let mut problems = Problems::default();
+        let catalog = Catalog::read(&mut problems);
+        assert_eq!(problems.check(Some(())), Ok(()));
+        sorted(&catalog.torch);
+        sorted(&catalog.torch_gpus);
+        sorted(&catalog.cuda);
+        sorted(&catalog.tensorrt);
+        sorted(&catalog.onnxruntime);
+        sorted(&catalog.transformers);
+        sorted(&catalog.numpy);
+        sorted(&catalog.nvenc);
+        sorted(&catalog.gpus);
+        sorted(&catalog.jetpack);
+        sorted(&catalog.distributions);
+        sorted(&catalog.pythons);
+    }
+
+    #[test]
+    fn every_channel_has_its_cuda_release_and_its_gpus() {
+        let catalog = Catalog::embedded();
+        for release in &catalog.torch {
+            let torch = &release.torch;
+            assert!(release.python.0 <= release.python.1, "{release:?}");
+            assert!(release.channels.contains(&"cpu".to_owned()), "{release:?}");
+            for channel in release.channels.iter().filter(|channel| *channel != "cpu") {
+                let cuda = channel_cuda(channel).expect("a channel of CUDA");
+                let cuda =
+                    catalog.cuda_release(&cuda).unwrap_or_else(|| panic!("{torch} {channel}: no CUDA row"));
+                let about = |row: &&TorchGpus| row.is_about(torch, channel, "amd64");
+                assert_eq!(catalog.torch_gpus.iter().filter(about).count(), 1, "{torch} {channel}");
+                let gpus = catalog.torch_gpus(torch, channel, "amd64").and_then(|row| row.gpus.clone());
+                for gpu in gpus.into_iter().flatten() {
+                    // No wheel has code that its compiler cannot make.
+                    assert!(cuda.oldest_gpu.is_none_or(|oldest| oldest <= gpu), "{torch} {channel} {gpu}");
+                    assert!(cuda.newest_gpu.is_none_or(|newest| gpu <= newest), "{torch} {channel} {gpu}");
+                }
+            }
+            for channel in release.pypi.iter() {
+                assert!(release.channels.contains(channel), "{torch}: {channel} of the index is no channel");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_do_not_contradict_each_other() {
+        let catalog = Catalog::embedded();
+        for cuda in &catalog.cuda {
+            let driver = cuda.driver.as_deref().unwrap_or("9999");
+            assert!(compare(&cuda.floor, driver).is_le(), "{cuda:?}");
+            assert!(
+                cuda.oldest_gpu.zip(cuda.newest_gpu).is_none_or(|(oldest, newest)| oldest <= newest),
+                "{cuda:?}"
+            );
+        }
+        for pair in catalog.cuda.windows(2) {
+            let drivers = pair[0].driver.as_deref().zip(pair[1].driver.as_deref());
+            assert!(drivers.is_none_or(|(older, newer)| compare(older, newer).is_le()), "{pair:?}");
+        }
+        for pair in catalog.nvenc.windows(2) {
+            assert!(compare(&pair[0].driver, &pair[1].driver).is_le(), "{pair:?}");
+        }
+        for pair in catalog.onnxruntime.windows(2).filter(|pair| pair[0].package == pair[1].package) {
+            assert!(compare(&pair[0].versions.1, &pair[1].versions.0).is_lt(), "{pair:?} overlap");
+        }
+        for pair in catalog.transformers.windows(2) {
+            assert!(compare(&pair[0].versions.1, &pair[1].versions.0).is_lt(), "{pair:?} overlap");
+        }
+        for board in &catalog.jetpack {
+            let cuda = board.cuda.as_deref().and_then(|cuda| catalog.cuda_release(cuda));
+            let newest = cuda.and_then(|cuda| cuda.newest_gpu);
+            for gpu in &board.gpus {
+                assert!(
+                    newest.is_none_or(|newest| *gpu <= newest) || board.l4t.starts_with("36"),
+                    "{board:?}"
+                );
+            }
+            let ubuntu = format!("ubuntu {}", board.ubuntu);
+            let distribution = catalog.distributions.iter().find(|row| row.distribution == ubuntu);
+            assert!(distribution.is_none_or(|row| row.python == board.python), "{board:?}");
+        }
+    }
+
+    #[test]
+    fn products_are_known_by_name() {
+        let catalog = Catalog::embedded();
+        let capability = |name| catalog.capability(name).map(|capability| capability.to_string());
+        for (name, expected) in [
+            ("RTX 4090", "8.9"),
+            ("rtx 50", "12.0"),
+            ("T4", "7.5"),
+            ("A100", "8.0"),
+            ("A10", "8.6"),
+            ("sm_120", "12.0"),
+        ] {
+            assert_eq!(capability(name).as_deref(), Some(expected), "{name}");
+        }
+        for name in ["A1", "RTX 400", "RTX 60", "GeForce"] {
+            assert_eq!(capability(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_site_adds_rows_and_takes_the_place_of_ours() {
+        let catalog = Catalog::embedded();
+        let text = "gpus: [{gpu: Ours, capability: 8.6, source: s, date: 2026-11-24}]\n\
+                    cuda: [{cuda: 12.8, floor: 525, driver: 560.28, gpus: 5.0 12.0, source: s, date: 2026-11-24}]\n";
+        let mut problems = Problems::default();
+        let site = catalog.extended(text, &mut problems);
+        assert_eq!(problems.check(Some(())), Ok(()));
+        assert!(site.capability("ours").is_some() && catalog.capability("ours").is_none());
+        let driver = |catalog: &Catalog| catalog.cuda_release("12.8").and_then(|row| row.driver.clone());
+        assert_eq!(driver(&site).as_deref(), Some("560.28"));
+        assert_eq!(site.cuda.len(), catalog.cuda.len());
+        sorted(&site.gpus);
+    }
+
+    #[test]
+    fn a_sites_mistakes_are_all_told() {
+        let cases = [
+            ("Torch: []\n", "the catalog has no field `Torch`; did you mean `torch`?"),
+            (
+                "gpus: [{gpu: X, capability: big, source: s, date: 2026-11-24}]\n",
+                "`capability` cannot be `big`",
+            ),
+            ("gpus: [{gpu: X, capability: 8.6}]\n", "lacks the field `source`"),
+            ("gpus: [{gpu: X, capability: 8.6, source: s, date: now}]\n", "`date` cannot be `now`"),
+            (
+                "gpus: [{gpu: X, capabilty: 8.6, capability: 8.6, source: s, date: 2026-11-24}]\n",
+                "did you mean `capability`?",
+            ),
+            ("gpus: 7\n", "`gpus` is a list of rows"),
+        ];
+        for (text, expected) in cases {
+            let mut problems = Problems::default();
+            Catalog::embedded().extended(text, &mut problems);
+            let found = problems.check(Some(())).expect_err("refused");
+            let lines: Vec<_> = found.iter().map(crate::diagnostic::Diagnostic::line).collect();
+            assert!(lines.join("\n").contains(expected), "{text}: {lines:?}");
+        }
     }
 }

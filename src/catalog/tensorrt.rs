@@ -1,9 +1,7 @@
 //! Which releases of TensorRT there are, and what each needs.
 
-use super::{field, rows};
-use crate::spec::Node;
-
-const TENSORRT: &str = include_str!("tensorrt.yaml");
+use super::numbers::Capability;
+use super::rows::{Cells, Part, Row, release, series, version};
 
 /// A release of TensorRT.
 #[derive(Clone, Debug)]
@@ -14,28 +12,35 @@ pub struct TensorRtRelease {
     pub cuda: Vec<u32>,
     /// The newest series of Python 3 with bindings.
     pub newest_python: u32,
+    /// The oldest compute capability, where it is known.
+    pub oldest_gpu: Option<Capability>,
+    /// The newest compute capability, where it is known.
+    pub newest_gpu: Option<Capability>,
+    /// Where this is known from.
+    pub source: String,
 }
 
-/// All releases, the oldest first.
-pub fn tensorrt_releases() -> Vec<TensorRtRelease> {
-    rows(TENSORRT).iter().filter_map(release).collect()
-}
+impl Row for TensorRtRelease {
+    const SUBJECT: &'static str = "tensorrt";
 
-fn release(row: &Node) -> Option<TensorRtRelease> {
-    Some(TensorRtRelease {
-        tensorrt: field(row, "tensorrt")?,
-        cuda: field(row, "cuda")?.split(' ').map(|major| major.parse().ok()).collect::<Option<_>>()?,
-        newest_python: field(row, "python")?.strip_prefix("3.")?.parse().ok()?,
-    })
-}
+    fn decode(cells: &mut Cells<'_, '_>) -> Option<Self> {
+        let tensorrt = cells.read("tensorrt", release);
+        let cuda = cells.read("cuda", |cell| cell.split(' ').map(|major| major.parse().ok()).collect());
+        let python = cells.range("python", series);
+        let gpus = cells.range("gpus", Capability::parse);
+        let source = cells.source();
+        let (oldest_gpu, newest_gpu) = gpus?;
+        Some(Self {
+            tensorrt: tensorrt?,
+            cuda: cuda?,
+            newest_python: python?.1?,
+            oldest_gpu,
+            newest_gpu,
+            source: source?,
+        })
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_row_is_whole() {
-        assert_eq!(tensorrt_releases().len(), rows(TENSORRT).len());
-        assert!(tensorrt_releases().iter().all(|release| !release.cuda.is_empty()));
+    fn key(&self) -> Vec<Part> {
+        vec![version(&self.tensorrt)]
     }
 }

@@ -6,7 +6,7 @@
 use super::{Component, Declared, Registration};
 use crate::diagnostic::Problems;
 use crate::plan::{Codec, Coder, Mount, Planner, Provided, Script, StepId};
-use crate::resolve::{Context, SourceArchive, SourceFields};
+use crate::resolve::{Context, SourceArchive, SourceFields, is_older};
 use crate::spec::{At, Fields, Node, Scalar, Span, Value, entries, list};
 use crate::suggest::nearest;
 
@@ -202,6 +202,10 @@ impl Declared for FfmpegSpec {
         REGISTRATION.key
     }
 
+    fn codes_video(&self) -> bool {
+        self.libraries.iter().any(|chosen| chosen.library.name == "nvenc")
+    }
+
     fn resolve(&self, context: &Context<'_>, _: Span, problems: &mut Problems) -> Option<Box<dyn Component>> {
         let source = self.source.resolve(REGISTRATION.key, problems);
         let libraries = self.libraries.iter().map(|chosen| {
@@ -239,6 +243,23 @@ fn check_nvenc(
     }
     let Some(headers) = &nvenc.source else { return };
     let version = headers.version.as_str();
+    let row = context.catalog.nvenc.iter().find(|row| row.nvenc == version);
+    if let (Some(row), Some(driver)) = (row, &context.fleet.driver)
+        && is_older(&driver.value.oldest, &row.driver)
+    {
+        let older =
+            context.catalog.nvenc.iter().rev().find(|row| !is_older(&driver.value.oldest, &row.driver));
+        let help = older.map(|row| format!("take `nvenc: {}`, or drivers from {} on", row.nvenc, row.driver));
+        let message = format!(
+            "the NVIDIA headers {version} ask for the driver {}, and `target.driver` (line {}) begins at {}",
+            row.driver, driver.span.start.0, driver.value.oldest
+        );
+        problems.error_with_help(
+            nvenc.span,
+            message,
+            help.unwrap_or_else(|| "take a newer driver".to_owned()),
+        );
+    }
     if number(ffmpeg.version.as_str(), 0) < 7 && (number(version, 0), number(version, 1)) >= (12, 2) {
         problems.error_with_help(
             nvenc.span,

@@ -118,6 +118,15 @@ impl fmt::Display for CudaRelease {
     }
 }
 
+/// Another way to declare a component.
+#[derive(Debug)]
+pub struct Alternative {
+    /// The field and its value, as a spec would say it.
+    pub change: String,
+    /// The component then.
+    pub declared: Box<dyn Declared>,
+}
+
 /// A component as a spec declares it.
 pub trait Declared: Debug + Send + Sync {
     /// Its field at the top of a spec.
@@ -151,6 +160,21 @@ pub trait Declared: Debug + Send + Sync {
     /// Whether the base image has it already.
     fn is_vendor(&self) -> bool {
         false
+    }
+
+    /// The release of torch that it brings.
+    fn torch(&self, _context: &Context<'_>) -> Option<String> {
+        None
+    }
+
+    /// Whether it codes video on GPUs.
+    fn codes_video(&self) -> bool {
+        false
+    }
+
+    /// What one of its fields could be instead, the nearest first. They are tried where the spec's own fields clash.
+    fn alternatives(&self, _context: &Context<'_>) -> Vec<Alternative> {
+        Vec::new()
     }
 
     /// The Python that it brings.

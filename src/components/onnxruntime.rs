@@ -1,10 +1,11 @@
 //! `onnxruntime:` ONNX Runtime in one of its flavours. They share the name that programs import, so an image has one.
 
 use super::wheels::{WheelRequest, Wheels, installer};
-use super::{Component, Declared, Registration};
+use super::{Alternative, Component, Declared, Registration};
+use crate::catalog::{OnnxRuntimeReleases, between};
 use crate::diagnostic::Problems;
 use crate::resolve::Context;
-use crate::spec::{At, Fields, Node, Span, Value, Version, checked, text};
+use crate::spec::{At, Fields, Node, Span, Value, Version, Wish, checked, text};
 use crate::suggest::nearest;
 
 /// The component's entry in the registry.
@@ -14,20 +15,20 @@ pub(super) const REGISTRATION: Registration = Registration { key: "onnxruntime",
 const FLAVOURS: [(&str, &str); 3] =
     [("cpu", "onnxruntime"), ("gpu", "onnxruntime-gpu"), ("openvino", "onnxruntime-openvino")];
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct OnnxRuntimeSpec {
-    version: At<Version>,
+    version: At<Wish>,
     flavour: At<&'static str>,
 }
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     if let Value::Scalar(_) = &node.value {
-        let version = checked("a version", node, problems, Version::parse)?;
+        let version = checked("a version", node, problems, Wish::parse)?;
         return Some(Box::new(OnnxRuntimeSpec { version, flavour: At::new("cpu", node.span) }));
     }
     let mut fields = Fields::open("`onnxruntime`", node, problems)?;
     let version = fields.require("version", "1.23.2", problems);
-    let version = version.and_then(|n| checked("a version", n, problems, Version::parse));
+    let version = version.and_then(|n| checked("a version", n, problems, Wish::parse));
     let flavour = match fields.take("flavour") {
         Some(node) => flavour(node, problems),
         None => Some(At::new("cpu", node.span)),
@@ -55,6 +56,21 @@ impl Declared for OnnxRuntimeSpec {
         REGISTRATION.key
     }
 
+    fn alternatives(&self, context: &Context<'_>) -> Vec<Alternative> {
+        let with = |row: &OnnxRuntimeReleases| {
+            let version = Version::parse(&row.versions.1).ok()?;
+            let change = match self.flavour.value {
+                "cpu" => format!("`onnxruntime: {version}`"),
+                _ => format!("`onnxruntime.version: {version}`"),
+            };
+            let version = At::new(Wish::Prefix(version), self.version.span);
+            Some(Alternative { change, declared: Box::new(Self { version, ..self.clone() }) })
+        };
+        let mut rows: Vec<_> = rows(self.package(), context).collect();
+        rows.reverse();
+        rows.into_iter().filter_map(with).collect()
+    }
+
     fn resolve(
         &self,
         context: &Context<'_>,
@@ -62,6 +78,15 @@ impl Declared for OnnxRuntimeSpec {
         problems: &mut Problems,
     ) -> Option<Box<dyn Component>> {
         let installer = installer(REGISTRATION.key, context, span, problems);
+        let package = self.package();
+        let version = self.version(context, problems)?;
+        if let Some(row) =
+            rows(package, context).find(|row| between(&version, &row.versions.0, &row.versions.1))
+        {
+            self.refusals(&version, row, context)
+                .into_iter()
+                .for_each(|reason| problems.error(self.version.span, reason));
+        }
         if self.flavour.value != "cpu" && context.facts.architecture != "amd64" {
             problems.error_with_help(
                 self.flavour.span,
@@ -83,8 +108,8 @@ impl Declared for OnnxRuntimeSpec {
             FLAVOURS.iter().partition(|(flavour, _)| *flavour == self.flavour.value);
         Some(Box::new(Wheels(WheelRequest {
             group: REGISTRATION.key,
-            version: self.version.value.to_string(),
-            requirements: wanted.iter().map(|(_, package)| format!("{package}=={}", self.version)).collect(),
+            requirements: wanted.iter().map(|(_, package)| format!("{package}=={version}")).collect(),
+            version,
             packages: &["onnxruntime*"],
             exclude: others.iter().map(|(_, package)| (*package).to_owned()).collect(),
             indexes: Vec::new(),
@@ -92,5 +117,68 @@ impl Declared for OnnxRuntimeSpec {
             installer: installer?,
             span,
         })))
+    }
+}
+
+/// What is known of a package's releases, the oldest first.
+fn rows<'c>(package: &str, context: &Context<'c>) -> impl Iterator<Item = &'c OnnxRuntimeReleases> {
+    context.catalog.onnxruntime.iter().filter(move |row| row.package == package)
+}
+
+impl OnnxRuntimeSpec {
+    fn package(&self) -> &'static str {
+        FLAVOURS
+            .iter()
+            .find(|(flavour, _)| *flavour == self.flavour.value)
+            .map_or("onnxruntime", |(_, package)| package)
+    }
+
+    /// The version that is written out, or the newest that the catalog knows to fit. A written one that the catalog does
+    /// not know is left to the package index.
+    fn version(&self, context: &Context<'_>, problems: &mut Problems) -> Option<String> {
+        if let Wish::Prefix(version) = &self.version.value
+            && version.as_str().split('.').count() > 2
+        {
+            return Some(version.to_string());
+        }
+        let mut rows: Vec<_> = rows(self.package(), context).collect();
+        rows.reverse();
+        // The ends of a range of releases are the ones that are known to exist.
+        let ends = |row: &&OnnxRuntimeReleases| [row.versions.1.clone(), row.versions.0.clone()];
+        let fits = |row: &&&OnnxRuntimeReleases| self.refusals(&row.versions.1, row, context).is_empty();
+        let admitted = |version: &String| self.version.value.admits(version);
+        let found = rows.iter().filter(fits).flat_map(ends).find(admitted);
+        let found = found.or_else(|| rows.iter().flat_map(ends).find(admitted));
+        if found.is_none() {
+            let known: Vec<_> = rows
+                .iter()
+                .rev()
+                .flat_map(|row| [&row.versions.0, &row.versions.1])
+                .map(String::as_str)
+                .collect();
+            let message = format!("the catalog does not know {} {}", self.package(), self.version);
+            problems.error_with_help(self.version.span, message, format!("it knows {}", known.join(", ")));
+        }
+        found
+    }
+
+    /// Why a release does not fit the rest of the spec: nothing where it does, or where nobody knows.
+    fn refusals(&self, version: &str, row: &OnnxRuntimeReleases, context: &Context<'_>) -> Vec<String> {
+        let package = &row.package;
+        let mut reasons = Vec::new();
+        if let Some(series) = context.python_home().map(|python| python.series) {
+            let (oldest, newest) = row.python;
+            if oldest.is_some_and(|oldest| series < oldest) || newest.is_some_and(|newest| series > newest) {
+                reasons.push(format!("{package} {version} has no wheels for Python 3.{series}"));
+            }
+        }
+        if let (Some(needs), Some(has)) = (row.cuda, context.cuda())
+            && needs != has
+        {
+            reasons.push(format!(
+                "{package} {version} loads the libraries of CUDA {needs}, and the spec has CUDA {has}"
+            ));
+        }
+        reasons
     }
 }

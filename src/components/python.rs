@@ -187,27 +187,18 @@ impl Declared for PythonSpec {
     }
 }
 
-/// The Python of each distribution that is known. Source: the distributions' package lists, 2026-11-23.
-const DISTRIBUTIONS: [(&str, &str, &str); 5] = [
-    ("debian", "12", "3.11"),
-    ("debian", "13", "3.13"),
-    ("ubuntu", "22.04", "3.10"),
-    ("ubuntu", "24.04", "3.12"),
-    ("ubuntu", "26.04", "3.14"),
-];
-
 /// Reports a series that the distribution is known not to have.
 fn check_distribution(version: &At<Version>, context: &Context<'_>, problems: &mut Problems) {
     let release = &context.facts.os_release;
-    let known =
-        DISTRIBUTIONS.iter().find(|(id, number, _)| *id == release.id && *number == release.version_id);
-    if let Some((id, number, series)) = known
-        && version.value.as_str() != *series
+    let name = format!("{} {}", release.id, release.version_id);
+    let known = context.catalog.distributions.iter().find(|row| row.distribution == name);
+    if let Some(row) = known
+        && series(&version.value) != Some(row.python)
     {
         problems.error_with_help(
             version.span,
-            format!("{id} {number} has no Python {version}"),
-            format!("it has {series}; another one can be built from its release: leave `venv` out"),
+            format!("{name} has no Python {version}"),
+            format!("it has 3.{}; another one can be built from its release: leave `venv` out", row.python),
         );
     }
 }

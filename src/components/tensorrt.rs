@@ -5,12 +5,12 @@
 
 use super::debs::{Debs, Wanted};
 use super::wheels::{WheelRequest, Wheels, installer};
-use super::{Component, Declared, PythonHome, Registration, nvidia, torch};
-use crate::catalog::{TensorRtRelease, tensorrt_releases};
+use super::{Alternative, Component, Declared, PythonHome, Registration, nvidia, torch};
+use crate::catalog::TensorRtRelease;
 use crate::diagnostic::Problems;
 use crate::plan::{Planner, Provided, TextFile};
 use crate::resolve::{BaseFacts, Context};
-use crate::spec::{At, Fields, Node, Span, Url, Value, Version, checked, text};
+use crate::spec::{At, Fields, Node, Span, Url, Value, Version, Wish, checked, text};
 
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "tensorrt", decode };
@@ -28,14 +28,14 @@ const MODULE: &str = "\"\"\"TensorRT by the name that programs import.\"\"\"\n\n
 /// Where `trtexec` lies in NVIDIA's package.
 const PROGRAMS: &str = "/usr/src/tensorrt/bin";
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct TensorRtSpec {
-    version: At<Version>,
+    version: At<Wish>,
     provider: Provider,
 }
 
 /// Where the libraries come from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Provider {
     /// NVIDIA's wheels, from another index than its own if the spec says so.
     Wheels { index: Option<At<Url>> },
@@ -45,12 +45,12 @@ enum Provider {
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     if let Value::Scalar(_) = &node.value {
-        let version = checked("a version", node, problems, Version::parse)?;
+        let version = checked("a version", node, problems, Wish::parse)?;
         return Some(Box::new(TensorRtSpec { version, provider: Provider::Wheels { index: None } }));
     }
     let mut fields = Fields::open("`tensorrt`", node, problems)?;
     let version = fields.require("version", "10.13.3.9", problems);
-    let version = version.and_then(|n| checked("a version", n, problems, Version::parse));
+    let version = version.and_then(|n| checked("a version", n, problems, Wish::parse));
     let provider = match fields.take("provider") {
         Some(node) => provider(node, problems)?,
         None => WHEELS,
@@ -84,7 +84,10 @@ impl Declared for TensorRtSpec {
     }
 
     fn version(&self) -> Option<&Version> {
-        Some(&self.version.value)
+        match &self.version.value {
+            Wish::Prefix(version) => Some(version),
+            _ => None,
+        }
     }
 
     fn indexes(&self, facts: &BaseFacts) -> Vec<At<String>> {
@@ -97,6 +100,16 @@ impl Declared for TensorRtSpec {
         }
     }
 
+    fn alternatives(&self, context: &Context<'_>) -> Vec<Alternative> {
+        let with = |release: &TensorRtRelease| {
+            let version = Version::parse(&release.tensorrt).ok()?;
+            let change = format!("`tensorrt: {version}`");
+            let version = At::new(Wish::Prefix(version), self.version.span);
+            Some(Alternative { change, declared: Box::new(Self { version, ..self.clone() }) })
+        };
+        context.catalog.tensorrt.iter().rev().filter_map(with).collect()
+    }
+
     fn resolve(
         &self,
         context: &Context<'_>,
@@ -104,10 +117,10 @@ impl Declared for TensorRtSpec {
         problems: &mut Problems,
     ) -> Option<Box<dyn Component>> {
         let installer = installer(REGISTRATION.key, context, span, problems);
-        let release = self.release(problems);
         let cuda = self.cuda(context, span, problems);
+        let release = self.release(context, problems);
         let (release, cuda, python) = (release?, cuda?, context.python_home()?);
-        self.check(&release, cuda, python.series, problems);
+        self.check(&release, cuda, python.series, context, problems);
         let package = |part: &str| format!("tensorrt-cu{cuda}-{part}=={}", release.tensorrt);
         let mut requirements = vec![package("bindings")];
         let mut indexes = Vec::new();
@@ -137,16 +150,23 @@ impl Declared for TensorRtSpec {
 }
 
 impl TensorRtSpec {
-    fn release(&self, problems: &mut Problems) -> Option<TensorRtRelease> {
-        let releases = tensorrt_releases();
-        let wanted = self.version.value.as_str();
-        let series = format!("{wanted}.");
-        let found = releases.iter().rev().find(|r| r.tensorrt == wanted || r.tensorrt.starts_with(&series));
+    /// The newest release that the spec admits; those that fit the rest of the spec come first.
+    fn release(&self, context: &Context<'_>, problems: &mut Problems) -> Option<TensorRtRelease> {
+        let releases = || context.catalog.tensorrt.iter().rev();
+        let admitted = || releases().filter(|release| self.version.value.admits(&release.tensorrt));
+        let (cuda, python) = (context.cuda(), context.python_home().map(|python| python.series));
+        let fits = |release: &&TensorRtRelease| {
+            cuda.is_none_or(|cuda| release.cuda.contains(&cuda))
+                && python.is_none_or(|series| series <= release.newest_python)
+                && refusals(release, context).is_empty()
+        };
+        let found = admitted().find(fits).or_else(|| admitted().next());
         if found.is_none() {
-            let known: Vec<_> = releases.iter().map(|release| release.tensorrt.as_str()).collect();
+            let known: Vec<_> =
+                context.catalog.tensorrt.iter().map(|release| release.tensorrt.as_str()).collect();
             problems.error_with_help(
                 self.version.span,
-                format!("the catalog does not know TensorRT {wanted}"),
+                format!("the catalog does not know TensorRT {}", self.version),
                 format!("it knows {}", known.join(", ")),
             );
         }
@@ -196,13 +216,27 @@ impl TensorRtSpec {
         cuda
     }
 
-    fn check(&self, release: &TensorRtRelease, cuda: u32, series: u32, problems: &mut Problems) {
+    fn check(
+        &self,
+        release: &TensorRtRelease,
+        cuda: u32,
+        series: u32,
+        context: &Context<'_>,
+        problems: &mut Problems,
+    ) {
+        for reason in refusals(release, context) {
+            problems.error(self.version.span, reason);
+        }
+        if !context.fleet.gpus.is_empty() && release.oldest_gpu.is_none() {
+            let message = format!("nobody has established which GPUs TensorRT {} runs on", release.tensorrt);
+            problems.warning(self.version.span, message, "try it on such a node before it matters");
+        }
         let fits = |r: &TensorRtRelease| r.cuda.contains(&cuda) && series <= r.newest_python;
         if fits(release) {
             return;
         }
         let others: Vec<_> =
-            tensorrt_releases().iter().filter(|r| fits(r)).map(|r| r.tensorrt.clone()).collect();
+            context.catalog.tensorrt.iter().filter(|r| fits(r)).map(|r| r.tensorrt.as_str()).collect();
         let help = match others.as_slice() {
             [] => "take an older Python".to_owned(),
             others => format!("take TensorRT {}", others.join(", ")),
@@ -211,6 +245,30 @@ impl TensorRtSpec {
             format!("TensorRT {} is not built for CUDA {cuda} with Python 3.{series}", release.tensorrt);
         problems.error_with_help(self.version.span, message, help);
     }
+}
+
+/// Why the nodes cannot run a release: nothing where they can, or where nobody knows.
+fn refusals(release: &TensorRtRelease, context: &Context<'_>) -> Vec<String> {
+    let name = &release.tensorrt;
+    let mut reasons = Vec::new();
+    if let Some(board) = &context.fleet.board {
+        // Source: the packages' setup, which ends where the kernel is Tegra's.
+        reasons.push(format!(
+            "TensorRT's wheels do not install on L4T {} (line {}), which has its own",
+            board.value.l4t, board.span.start.0
+        ));
+    }
+    for gpu in &context.fleet.gpus {
+        let ((gpu_name, capability), line) = (&gpu.value, gpu.span.start.0);
+        if release.oldest_gpu.is_some_and(|oldest| *capability < oldest)
+            || release.newest_gpu.is_some_and(|newest| *capability > newest)
+        {
+            reasons.push(format!(
+                "TensorRT {name} does not run on compute capability {capability} (`{gpu_name}`, line {line})"
+            ));
+        }
+    }
+    reasons
 }
 
 #[derive(Debug)]

@@ -1,12 +1,12 @@
 //! `torch:` PyTorch with torchvision and torchaudio, from the wheel channel of an accelerator.
 
 use super::wheels::{WheelRequest, installer};
-use super::{Component, CudaRelease, Declared, PythonHome, Registration, python};
-use crate::catalog::{TorchRelease, torch_releases};
+use super::{Alternative, Component, CudaRelease, Declared, PythonHome, Registration, python};
+use crate::catalog::{TorchRelease, channel_cuda, compare};
 use crate::diagnostic::Problems;
 use crate::plan::{Planner, Vendor};
 use crate::resolve::Context;
-use crate::spec::{At, Fields, Node, Scalar, Span, Value, Version, boolean, checked, text};
+use crate::spec::{At, Fields, Node, Scalar, Span, Value, Version, Wish, boolean, checked, text};
 use crate::suggest::nearest;
 
 /// The component's entry in the registry.
@@ -37,9 +37,12 @@ pub(super) const CUDA_PACKAGES: [&str; 14] = [
     "nvidia-nvvm*",
 ];
 
-#[derive(Debug)]
+/// The channel of the newest CUDA release that `target` can run, or of none where `target` has no GPUs.
+const AUTO_CHANNEL: &str = "auto";
+
+#[derive(Clone, Debug)]
 struct TorchSpec {
-    version: At<Version>,
+    version: At<Wish>,
     channel: At<String>,
     vision: bool,
     audio: bool,
@@ -62,7 +65,7 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
         }
     };
     let version = fields.require("version", "2.9.1", problems);
-    let version = version.and_then(|n| checked("a version", n, problems, Version::parse));
+    let version = version.and_then(|n| checked("a version", n, problems, Wish::parse));
     let channel = fields.require("channel", "cpu", problems);
     let channel = channel.and_then(|n| text("`channel`", n, problems));
     let mut switch = |key: &'static str, problems: &mut Problems| {
@@ -82,14 +85,42 @@ impl Declared for TorchSpec {
         if self.channel.value == "cpu" { vec![REGISTRATION.key] } else { vec![CUDA_GROUP, REGISTRATION.key] }
     }
 
-    /// The channel's name says it; that of the index itself is the release's usual one.
-    fn cuda(&self, _: &Context<'_>) -> Option<CudaRelease> {
-        if self.channel.value == INDEX_CHANNEL {
-            let minor: u32 = self.version.value.as_str().split('.').nth(1)?.parse().ok()?;
-            // The public index has builds for CUDA 13 from torch 2.11 on. Source: the packages' metadata.
-            return Some(CudaRelease { major: if minor >= 11 { 13 } else { 12 }, minor: None });
+    fn cuda(&self, context: &Context<'_>) -> Option<CudaRelease> {
+        let (release, channel) = self.choose(context)?;
+        CudaRelease::of_channel(&wheels_channel(&release, &channel)?)
+    }
+
+    fn torch(&self, context: &Context<'_>) -> Option<String> {
+        Some(self.choose(context)?.0.torch)
+    }
+
+    /// Another channel of the release, another release of the channel, then another of both.
+    fn alternatives(&self, context: &Context<'_>) -> Vec<Alternative> {
+        let Some((chosen, channel)) = self.choose(context) else { return Vec::new() };
+        let with = |version: Option<&str>, channel: Option<&str>| {
+            let mut declared = self.clone();
+            let mut change = Vec::new();
+            if let Some(version) = version.and_then(|version| Version::parse(version).ok()) {
+                change.push(format!("`torch.version: {version}`"));
+                declared.version.value = Wish::Prefix(version);
+            }
+            if let Some(channel) = channel {
+                change.push(format!("`torch.channel: {channel}`"));
+                declared.channel.value = channel.to_owned();
+            }
+            Alternative { change: change.join(" with "), declared: Box::new(declared) }
+        };
+        let mut others: Vec<_> = context.catalog.torch.iter().filter(|r| r.torch != chosen.torch).collect();
+        others.reverse();
+        // The nearest newer ones first, then the older ones.
+        others.sort_by_key(|other| compare(&other.torch, &chosen.torch).is_lt());
+        let same = chosen.channels.iter().rev().filter(|other| **other != channel);
+        let mut all: Vec<_> = same.map(|channel| with(None, Some(channel))).collect();
+        all.extend(others.iter().map(|other| with(Some(&other.torch), None)));
+        for other in &others {
+            all.extend(other.channels.iter().rev().map(|channel| with(Some(&other.torch), Some(channel))));
         }
-        CudaRelease::of_channel(&self.channel.value)
+        all
     }
 
     fn resolve(
@@ -99,9 +130,15 @@ impl Declared for TorchSpec {
         problems: &mut Problems,
     ) -> Option<Box<dyn Component>> {
         let installer = installer(REGISTRATION.key, context, span, problems);
-        let release = self.release(problems)?;
+        let (release, channel) = self.chosen(context, problems)?;
         check_python(&release, self.version.span, context, problems);
-        self.check_channel(&release, problems);
+        self.check_channel(&release, &channel, context, problems);
+        for reason in refusals(&release, &channel, context) {
+            problems.error(self.channel.span, reason);
+        }
+        if let Some(unknown) = unknown_gpus(&release, &channel, context) {
+            problems.warning(self.channel.span, unknown, "try it on such a node before it matters");
+        }
         let mut requirements = vec![format!("torch=={}", release.torch)];
         if self.vision {
             requirements.push(format!("torchvision=={}", release.vision));
@@ -109,7 +146,7 @@ impl Declared for TorchSpec {
         if self.audio {
             requirements.push(format!("torchaudio=={}", release.audio));
         }
-        let channel = Some(self.channel.value.clone()).filter(|channel| channel != INDEX_CHANNEL);
+        let channel = Some(channel).filter(|channel| channel != INDEX_CHANNEL);
         let torch = WheelRequest {
             group: REGISTRATION.key,
             version: release.torch,
@@ -146,36 +183,70 @@ impl Component for Torch {
 }
 
 impl TorchSpec {
-    /// The release of the spec, or the newest of the series that it names.
-    fn release(&self, problems: &mut Problems) -> Option<TorchRelease> {
-        let releases = torch_releases();
-        let wanted = self.version.value.as_str();
-        let series = format!("{wanted}.");
-        let found = releases.iter().rev().find(|r| r.torch == wanted || r.torch.starts_with(&series));
-        if found.is_none() {
-            let known: Vec<_> = releases.iter().map(|release| release.torch.as_str()).collect();
+    /// The newest release that the spec admits, with its channel. Where something is left open, those that fit the rest of
+    /// the spec come before those that do not.
+    fn choose(&self, context: &Context<'_>) -> Option<(TorchRelease, String)> {
+        let mut admitted: Vec<_> = context
+            .catalog
+            .torch
+            .iter()
+            .filter(|release| self.version.value.admits(&release.torch))
+            .collect();
+        admitted.reverse();
+        let pairs: Vec<_> = admitted
+            .iter()
+            .flat_map(|release| {
+                self.channels(release, context).into_iter().map(move |channel| (*release, channel))
+            })
+            .collect();
+        let fits = |(release, channel): &&(&TorchRelease, String)| {
+            has_wheels(release, context)
+                && has_channel(release, channel)
+                && refusals(release, channel, context).is_empty()
+        };
+        let (release, channel) = pairs.iter().find(fits).or(pairs.first())?;
+        Some(((*release).clone(), channel.clone()))
+    }
+
+    /// The channels of a release that the spec admits.
+    fn channels(&self, release: &TorchRelease, context: &Context<'_>) -> Vec<String> {
+        if self.channel.value != AUTO_CHANNEL {
+            return vec![self.channel.value.clone()];
+        }
+        if !context.fleet.has_gpus() {
+            return vec!["cpu".to_owned()];
+        }
+        release.channels.iter().rev().filter(|channel| *channel != "cpu").cloned().collect()
+    }
+
+    fn chosen(&self, context: &Context<'_>, problems: &mut Problems) -> Option<(TorchRelease, String)> {
+        let chosen = self.choose(context);
+        if chosen.is_none() {
+            let known: Vec<_> = context.catalog.torch.iter().map(|release| release.torch.as_str()).collect();
             problems.error_with_help(
                 self.version.span,
-                format!("the catalog does not know torch {wanted}"),
+                format!("the catalog does not know torch {}", self.version),
                 format!("it knows {}", known.join(", ")),
             );
         }
-        found.cloned()
+        chosen
     }
 
-    fn check_channel(&self, release: &TorchRelease, problems: &mut Problems) {
-        let channel = self.channel.value.as_str();
-        let mut channels: Vec<&str> = release.channels.iter().map(String::as_str).collect();
-        channels.push(INDEX_CHANNEL);
-        if channels.contains(&channel) {
+    fn check_channel(
+        &self,
+        release: &TorchRelease,
+        channel: &str,
+        context: &Context<'_>,
+        problems: &mut Problems,
+    ) {
+        if has_channel(release, channel) {
             return;
         }
+        let mut channels: Vec<&str> = release.channels.iter().map(String::as_str).collect();
+        channels.push(INDEX_CHANNEL);
         // Another release may have the channel; then that is what helps.
-        let elsewhere: Vec<_> = torch_releases()
-            .into_iter()
-            .filter(|release| release.channels.iter().any(|have| have == channel))
-            .map(|release| release.torch)
-            .collect();
+        let has = |release: &&TorchRelease| release.channels.iter().any(|have| have == channel);
+        let elsewhere: Vec<_> = context.catalog.torch.iter().filter(has).map(|r| r.torch.as_str()).collect();
         let help = match (elsewhere.as_slice(), nearest(channel, channels.iter().copied())) {
             ([_, ..], _) => {
                 format!("it has {}; `{channel}` exists for {}", channels.join(", "), elsewhere.join(", "))
@@ -188,15 +259,81 @@ impl TorchSpec {
     }
 }
 
+/// Whether a release has a channel.
+fn has_channel(release: &TorchRelease, channel: &str) -> bool {
+    channel == INDEX_CHANNEL || release.channels.iter().any(|have| have == channel)
+}
+
+/// Whether a release has wheels for the Python of the spec, as far as that is known.
+fn has_wheels(release: &TorchRelease, context: &Context<'_>) -> bool {
+    let series = context.version(python::REGISTRATION.key).and_then(python::series);
+    series.is_none_or(|series| (release.python.0..=release.python.1).contains(&series))
+}
+
+/// The channel whose wheels are taken; `None` where nobody knows what the index has.
+fn wheels_channel(release: &TorchRelease, channel: &str) -> Option<String> {
+    if channel == INDEX_CHANNEL { release.pypi.clone() } else { Some(channel.to_owned()) }
+}
+
+/// Why the nodes cannot run the wheels of a channel.
+fn refusals(release: &TorchRelease, channel: &str, context: &Context<'_>) -> Vec<String> {
+    let Some(wheels) = wheels_channel(release, channel) else { return Vec::new() };
+    let Some(cuda) = channel_cuda(&wheels) else { return Vec::new() };
+    let mut reasons = match context.catalog.cuda_release(&cuda) {
+        Some(cuda) => context.fleet.refuse_cuda(cuda),
+        None => Vec::new(),
+    };
+    let torch = &release.torch;
+    if let Some(board) = &context.fleet.board
+        && !board.value.cuda.as_deref().is_some_and(|cuda| compare(cuda, "13.0").is_ge())
+    {
+        reasons.push(format!(
+            "the published wheels of torch do not run on L4T {} (line {}), only from JetPack 7 on",
+            board.value.l4t, board.span.start.0
+        ));
+    }
+    let architecture = &context.facts.architecture;
+    let Some(row) = context.catalog.torch_gpus(torch, &wheels, architecture) else { return reasons };
+    for gpu in &context.fleet.gpus {
+        let (name, capability) = &gpu.value;
+        if row.run_on(*capability) == Some(false) {
+            let have: Vec<_> = row.gpus.iter().flatten().map(ToString::to_string).collect();
+            reasons.push(format!(
+                "torch {torch} of the channel {channel} has no code for compute capability {capability} (`{name}`, line \
+                 {}), only for {}",
+                gpu.span.start.0,
+                have.join(", ")
+            ));
+        }
+    }
+    reasons
+}
+
+/// GPUs of which nobody knows whether the wheels have code for them.
+fn unknown_gpus(release: &TorchRelease, channel: &str, context: &Context<'_>) -> Option<String> {
+    let wheels = wheels_channel(release, channel)?;
+    channel_cuda(&wheels)?;
+    let row = context.catalog.torch_gpus(&release.torch, &wheels, &context.facts.architecture);
+    let unknown =
+        context.fleet.gpus.iter().filter(|gpu| row.and_then(|row| row.run_on(gpu.value.1)).is_none());
+    let names: Vec<_> = unknown.map(|gpu| gpu.value.0.as_str()).collect();
+    let message = format!(
+        "nobody has established whether torch {} of the channel {channel} has code for {}",
+        release.torch,
+        names.join(", ")
+    );
+    (!names.is_empty()).then_some(message)
+}
+
 /// Reports a Python that the release has no wheels for.
 fn check_python(release: &TorchRelease, span: Span, context: &Context<'_>, problems: &mut Problems) {
     let Some(series) = context.version(python::REGISTRATION.key).and_then(python::series) else { return };
-    let fits = |release: &TorchRelease| (release.python.0..=release.python.1).contains(&series);
-    if fits(release) {
+    if has_wheels(release, context) {
         return;
     }
     let (oldest, newest) = release.python;
-    let others: Vec<_> = torch_releases().iter().filter(|r| fits(r)).map(|r| r.torch.clone()).collect();
+    let fits = context.catalog.torch.iter().filter(|release| has_wheels(release, context));
+    let others: Vec<_> = fits.map(|release| release.torch.as_str()).collect();
     let help = match others.as_slice() {
         [] => format!("take a Python from 3.{oldest} to 3.{newest}"),
         others => format!("take a Python from 3.{oldest} to 3.{newest}, or torch {}", others.join(", ")),

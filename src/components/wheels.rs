@@ -7,7 +7,8 @@
 //!
 //! `wheels:` is the rest: whatever packages the spec names.
 
-use super::{Component, Declared, Registration, python};
+use super::{Alternative, Component, Declared, Registration, python};
+use crate::catalog::compare;
 use crate::diagnostic::Problems;
 use crate::plan::{
     Cache, ChosenWheels, Interpreter, Mount, Planner, Provided, RUN_DIR, Run, Script, SecretFile, StepId,
@@ -15,7 +16,7 @@ use crate::plan::{
 };
 use crate::resolve::{Context, SourceArchive, pinned};
 use crate::spec::{
-    At, ContextPath, Fields, Name, Node, Requirement, Span, Url, checked, items, normal_name, text,
+    At, ContextPath, CpuLevel, Fields, Name, Node, Requirement, Span, Url, checked, items, normal_name, text,
 };
 
 /// The component's entry in the registry.
@@ -79,7 +80,7 @@ pub(super) fn installer(
     uv
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct WheelsSpec {
     requirements: Vec<At<Requirement>>,
     files: Vec<At<ContextPath>>,
@@ -155,6 +156,24 @@ impl Declared for WheelsSpec {
         self.files.clone()
     }
 
+    fn alternatives(&self, context: &Context<'_>) -> Vec<Alternative> {
+        let mut all = Vec::new();
+        let limit = self.numpy_limit(context).map(|limit| format!("numpy<{}", short(limit)));
+        if let Some(requirement) = limit.and_then(|text| Requirement::parse(&text).ok()) {
+            let mut declared = self.clone();
+            for numpy in declared.requirements.iter_mut().filter(|r| r.value.package() == "numpy") {
+                numpy.value = requirement.clone();
+            }
+            all.push(Alternative { change: format!("`{requirement}`"), declared: Box::new(declared) });
+        }
+        if self.cpu_baseline == Some(CpuBaseline::X86_64) {
+            let declared = Self { cpu_baseline: Some(CpuBaseline::X86_64V2), ..self.clone() };
+            let change = "`wheels.cpu_baseline: x86-64-v2`".to_owned();
+            all.push(Alternative { change, declared: Box::new(declared) });
+        }
+        all
+    }
+
     fn resolve(
         &self,
         context: &Context<'_>,
@@ -166,8 +185,9 @@ impl Declared for WheelsSpec {
         for path in &self.files {
             requirements.extend(read_file(path, context, problems));
         }
-        if self.cpu_baseline == Some(CpuBaseline::X86_64) && context.facts.architecture == "amd64" {
-            requirements.push("numpy<2.4".to_owned());
+        if let Some(limit) = self.numpy_limit(context) {
+            self.check_numpy(limit, problems);
+            requirements.push(format!("numpy<{}", short(limit)));
         }
         requirements.sort();
         requirements.dedup();
@@ -183,6 +203,42 @@ impl Declared for WheelsSpec {
             span,
         })))
     }
+}
+
+impl WheelsSpec {
+    /// The first release of numpy whose wheels do not run on the oldest processor of the spec.
+    fn numpy_limit<'c>(&self, context: &Context<'c>) -> Option<&'c str> {
+        let oldest = context.fleet.cpu.as_ref().is_some_and(|cpu| cpu.value == CpuLevel::X86_64);
+        if context.facts.architecture != "amd64"
+            || !(oldest || self.cpu_baseline == Some(CpuBaseline::X86_64))
+        {
+            return None;
+        }
+        context
+            .catalog
+            .numpy
+            .iter()
+            .find(|row| row.cpu != CpuLevel::X86_64.word())
+            .map(|row| row.numpy.as_str())
+    }
+
+    /// Reports a requirement that asks for numpy from `limit` on.
+    fn check_numpy(&self, limit: &str, problems: &mut Problems) {
+        for requirement in self.requirements.iter().filter(|r| r.value.package() == "numpy") {
+            if requirement.value.lower_bound().is_some_and(|lowest| compare(&lowest, limit).is_ge()) {
+                let message = format!(
+                    "numpy's wheels from {} on ask for processors of level x86-64-v2, and the spec is for any x86-64",
+                    short(limit)
+                );
+                problems.error(requirement.span, message);
+            }
+        }
+    }
+}
+
+/// A release without zeros at its end: `2.4` for `2.4.0`.
+fn short(version: &str) -> &str {
+    version.strip_suffix(".0").unwrap_or(version)
 }
 
 /// The requirements of a file of the build context, in the form that pip reads: one in a line, `#` before comments.

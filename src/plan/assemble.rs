@@ -30,9 +30,9 @@ pub fn plan(node: Node) -> Plan {
     let lists = needs(&mut planner);
     let system = node.system.plan(lists, &mut planner);
     let config = Config {
-        labels: labels(node.name.value.as_str(), node.status, &planner),
+        labels: labels(node.name.value.as_str(), node.status, node.fleet_labels, &planner),
         path: planner.all_provided().iter().flat_map(|p| p.path.clone()).collect(),
-        env: environment(&node.system, planner.all_provided()),
+        env: environment(&node.system, node.fleet_env, planner.all_provided()),
         entrypoint: planner.all_provided().iter().find_map(|p| p.entrypoint.clone()),
         settings: node.image,
     };
@@ -89,8 +89,12 @@ fn part(provided: &Provided) -> Option<(String, StepId, StepId, bool, Span)> {
     Some((name.clone(), *tree, (*built_in)?, *optional_libraries, *span))
 }
 
-fn environment(system: &System, provided: &[Provided]) -> Vec<(String, String)> {
-    system.env().into_iter().chain(provided.iter().flat_map(|p| p.env.clone())).collect()
+fn environment(
+    system: &System,
+    fleet: Vec<(String, String)>,
+    provided: &[Provided],
+) -> Vec<(String, String)> {
+    system.env().into_iter().chain(fleet).chain(provided.iter().flat_map(|p| p.env.clone())).collect()
 }
 
 /// Lays the trees on the system, lets the commands of the spec change the result, and lays the shared indexes on it.
@@ -192,11 +196,17 @@ fn check_fit(planner: &mut Planner, system: StepId, at: Span) -> StepId {
 }
 
 /// Labels that tell what is in the image without starting it.
-fn labels(name: &str, status: Option<Status>, planner: &Planner) -> Vec<(String, String)> {
+fn labels(
+    name: &str,
+    status: Option<Status>,
+    fleet: Vec<(String, String)>,
+    planner: &Planner,
+) -> Vec<(String, String)> {
     let mut labels: Vec<_> =
         planner.all_provided().iter().map(|p| (component_label(&p.name), p.version.clone())).collect();
     labels
         .extend(planner.kept().iter().map(|v| (component_label(v.name), format!("{} (vendor)", v.version))));
+    labels.extend(fleet);
     labels.extend(status.map(|status| ("ai.ratio1.status".to_owned(), status.word().to_owned())));
     labels.push(("org.opencontainers.image.title".to_owned(), name.to_owned()));
     labels.sort();

@@ -3,19 +3,22 @@
 
 mod debian;
 mod facts;
+mod fleet;
 mod source;
 
 pub use debian::{DebPackage, PackageIndex, Selection, compare_versions};
 pub use facts::{BaseFacts, OsRelease};
+pub use fleet::{Fleet, is_older};
 pub use source::{SourceArchive, SourceFields, pinned};
 
 use std::collections::BTreeMap;
 
+use crate::catalog::Catalog;
 use crate::components::{Component, CudaRelease, Declared, PythonHome, System};
-use crate::diagnostic::{Diagnostic, Problems};
+use crate::diagnostic::{Diagnostic, Problems, Severity};
 use crate::spec::{
-    At, Command, ImageSettings, Name, PlatformName, Repository, Secret, Spec, Status, Suite, TagSchema, Test,
-    Version, list,
+    At, Command, ImageSettings, Name, PlatformName, Repository, Secret, Span, Spec, Status, Suite, TagSchema,
+    Test, Version, list,
 };
 
 /// A spec in which nothing is left to choose.
@@ -41,6 +44,10 @@ pub struct Node {
     pub commands: Vec<Command>,
     /// What must hold in the finished image.
     pub tests: Vec<Test>,
+    /// Variables that say what nodes the image is for.
+    pub fleet_env: Vec<(String, String)>,
+    /// Labels that say it.
+    pub fleet_labels: Vec<(String, String)>,
     /// Tests that come with the program.
     pub suites: Vec<At<Suite>>,
     /// Whether there is no image where a test fails.
@@ -69,18 +76,29 @@ pub const ARCHIVED_ARG: &str = "EDGENODE_ARCHIVED";
 pub fn resolve(spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node, Vec<Diagnostic>> {
     let mut problems = Problems::default();
     facts.check_supported(spec.base.span, &mut problems);
-    let context = Context { facts: &facts, components: &spec.components, inputs };
     check_platform(&spec.platforms, &facts, &mut problems);
     check_status(spec.status.as_ref(), inputs, &mut problems);
+    let declared: Vec<_> = spec.components.iter().map(|c| At::new(c.value.as_ref(), c.span)).collect();
+    let ours = Catalog::embedded();
+    let site = site_catalog(&spec, &ours, inputs, &mut problems);
+    let catalog = site.as_ref().unwrap_or(&ours);
+    let fleet = Fleet::resolve(&spec.target, catalog, &mut problems);
+    let context = Context { facts: &facts, components: &declared, inputs, catalog, fleet: &fleet };
     check_suites(&spec.suites, &context, &mut problems);
-    let components: Vec<_> = spec
-        .components
-        .iter()
-        .filter_map(|declared| {
-            let component = declared.value.resolve(&context, declared.span, &mut problems)?;
-            Some(At::new(component, declared.span))
-        })
-        .collect();
+    let mut found = Problems::default();
+    let components = resolve_components(&context, &mut found);
+    if found.has_errors() {
+        found.help(&ways_out(&context));
+    }
+    if site.is_some() {
+        let ours = Context { catalog: &ours, ..context };
+        warn_of_lifted(&ours, &mut found, spec.catalog.as_ref().map(|path| path.span).unwrap_or_default());
+    }
+    found.found().iter().cloned().for_each(|found| problems.add(found));
+    warn_of_age(&context, spec.base.span, &mut problems);
+    let cuda = context.cuda_release();
+    let video = declared.iter().any(|component| component.value.codes_video());
+    let (fleet_env, fleet_labels) = (fleet.env(cuda.as_deref(), video), fleet.labels());
     if !spec.base.value.has_digest() {
         problems.warning(
             spec.base.span,
@@ -100,11 +118,119 @@ pub fn resolve(spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node, Ve
         image: spec.image,
         commands: spec.commands,
         tests: spec.tests,
+        fleet_env,
+        fleet_labels,
         suites: spec.suites,
         require_tests: spec.require_tests,
         netrc: spec.secrets.netrc,
         warnings: problems.into_warnings(),
     })
+}
+
+/// Resolves every component; `None` stands for nothing, the reasons are among the problems.
+fn resolve_components(context: &Context<'_>, problems: &mut Problems) -> Vec<At<Box<dyn Component>>> {
+    let resolve = |declared: &At<&dyn Declared>| {
+        let component = declared.value.resolve(context, declared.span, problems)?;
+        Some(At::new(component, declared.span))
+    };
+    context.components.iter().filter_map(resolve).collect()
+}
+
+/// The facts of the site, where the spec names a file of them.
+fn site_catalog(spec: &Spec, ours: &Catalog, inputs: &Inputs, problems: &mut Problems) -> Option<Catalog> {
+    let path = spec.catalog.as_ref()?;
+    let Some(text) = inputs.files.get(path.value.as_str()) else {
+        problems.error_with_help(
+            path.span,
+            format!("`{path}` is not in the build context"),
+            "name a file below the top of the build context",
+        );
+        return None;
+    };
+    let mut found = Problems::default();
+    let site = ours.extended(text, &mut found);
+    for problem in found.found() {
+        // The place counts in another file.
+        let message = format!("`{path}`:{}: {}", problem.span, problem.message);
+        match &problem.help {
+            Some(help) => problems.error_with_help(path.span, message, help.clone()),
+            None => problems.error(path.span, message),
+        }
+    }
+    Some(site)
+}
+
+/// Ways out that are named at most.
+const MAX_WAYS: usize = 4;
+
+/// The changes of one field that make all components fit. Each is tried before it is named.
+fn ways_out(context: &Context<'_>) -> String {
+    let warnings = |context: &Context<'_>| {
+        let mut problems = Problems::default();
+        resolve_components(context, &mut problems);
+        let count = problems.found().iter().filter(|found| found.severity == Severity::Warning).count();
+        (!problems.has_errors()).then_some(count)
+    };
+    // What nobody has established is no way out.
+    let fits = |context: &Context<'_>| warnings(context) == Some(0);
+    let mut ways = Vec::new();
+    for (place, component) in context.components.iter().enumerate() {
+        let mut found = component.value.alternatives(context).into_iter().filter_map(|alternative| {
+            let mut components: Vec<_> = context.components.to_vec();
+            components[place] = At::new(alternative.declared.as_ref(), component.span);
+            fits(&Context { components: &components, ..*context }).then_some(alternative.change)
+        });
+        // Two of each component, so that one with many does not hide the others.
+        ways.extend(found.by_ref().take(2));
+    }
+    let of_fleet = context.fleet.alternatives(context.catalog).into_iter();
+    ways.extend(
+        of_fleet.filter_map(|(change, fleet)| fits(&Context { fleet: &fleet, ..*context }).then_some(change)),
+    );
+    ways.truncate(MAX_WAYS);
+    match ways.as_slice() {
+        [] => "no change of a single field makes it fit".to_owned(),
+        ways => format!("what would work: {}", ways.join(", or ")),
+    }
+}
+
+/// Errors that only the site's facts keep away become warnings.
+fn warn_of_lifted(ours: &Context<'_>, found: &mut Problems, catalog: Span) {
+    let mut without = Problems::default();
+    resolve_components(ours, &mut without);
+    let lifted = without.found().iter().filter(|d| d.severity == Severity::Error);
+    for error in lifted
+        .filter(|error| !found.found().iter().any(|d| d.span == error.span))
+        .cloned()
+        .collect::<Vec<_>>()
+    {
+        let help = format!("the file that `catalog` names (line {}) says that it works", catalog.start.0);
+        found.warning(error.span, error.message, help);
+    }
+}
+
+/// The day on which the embedded facts were collected. Nothing here asks a clock.
+const COLLECTED: &str = "2026-11-23";
+
+/// Says what is past the end of its support.
+fn warn_of_age(context: &Context<'_>, base: Span, problems: &mut Problems) {
+    let release = &context.facts.os_release;
+    let name = format!("{} {}", release.id, release.version_id);
+    let distribution = context.catalog.distributions.iter().find(|row| row.distribution == name);
+    if let Some(row) = distribution.filter(|row| row.end.as_str() < COLLECTED) {
+        problems.warning(
+            base,
+            format!("{name} has no free support since {}", row.end),
+            "take a newer release",
+        );
+    }
+    let python = context.components.iter().find(|component| component.value.key() == "python");
+    let series = context.python_home().map(|home| home.series);
+    let row = context.catalog.pythons.iter().find(|row| Some(row.python) == series);
+    if let (Some(python), Some(row)) = (python, row.filter(|row| row.end.as_str() < COLLECTED)) {
+        let message = format!("Python 3.{} has no support since {}", row.python, row.end);
+        problems.warning(python.span, message, "take a newer series");
+    }
 }
 
 /// Reports a platform that the spec is not meant for.
@@ -152,11 +278,15 @@ fn check_status(status: Option<&At<Status>>, inputs: &Inputs, problems: &mut Pro
 }
 
 /// What a component can look at when it chooses.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
     /// What was read from the base image.
     pub facts: &'a BaseFacts,
-    components: &'a [At<Box<dyn Declared>>],
+    /// What goes together.
+    pub catalog: &'a Catalog,
+    /// What the image must run on.
+    pub fleet: &'a Fleet,
+    components: &'a [At<&'a dyn Declared>],
     inputs: &'a Inputs,
 }
 
@@ -203,7 +333,18 @@ impl<'a> Context<'a> {
 
     fn component(&self, key: &str) -> Option<&dyn Declared> {
         let found = self.components.iter().find(|component| component.value.key() == key)?;
-        Some(found.value.as_ref())
+        Some(found.value)
+    }
+
+    /// The release of the CUDA libraries, such as `12.8`, where that is known.
+    pub fn cuda_release(&self) -> Option<String> {
+        let release = self.components.iter().find_map(|component| component.value.cuda(self))?;
+        release.minor.map(|minor| format!("{}.{minor}", release.major))
+    }
+
+    /// The release of torch.
+    pub fn torch(&self) -> Option<String> {
+        self.components.iter().find_map(|component| component.value.torch(self))
     }
 
     /// The text of a file of the build context that the spec reads; `None` where there is no such file.

@@ -321,6 +321,30 @@ impl Requirement {
     }
 }
 
+impl Requirement {
+    fn parsed(&self) -> Option<pep508_rs::Requirement<pep508_rs::VerbatimUrl>> {
+        pep508_rs::Requirement::from_str(&self.0).ok()
+    }
+
+    /// The package's name in its normal form. Source: PEP 503.
+    pub fn package(&self) -> String {
+        self.parsed().map(|requirement| requirement.name.to_string()).unwrap_or_default()
+    }
+
+    /// The oldest version that is admitted, where the requirement names one.
+    pub fn lower_bound(&self) -> Option<String> {
+        let Some(pep508_rs::VersionOrUrl::VersionSpecifier(specifiers)) = self.parsed()?.version_or_url
+        else {
+            return None;
+        };
+        let from = |text: String| {
+            let version = ["===", "==", "~=", ">=", ">"].iter().find_map(|sign| text.strip_prefix(sign))?;
+            Some(version.trim().trim_end_matches(".*").to_owned())
+        };
+        specifiers.iter().find_map(|specifier| from(specifier.to_string()))
+    }
+}
+
 fn is_url(version_or_url: &pep508_rs::VersionOrUrl) -> bool {
     matches!(version_or_url, pep508_rs::VersionOrUrl::Url(_))
 }

@@ -13,7 +13,9 @@ mod span;
 mod status;
 mod suite;
 mod tag;
+mod target;
 mod test;
+mod wish;
 
 pub(crate) use args::nearest_name;
 pub use args::{Arg, Values};
@@ -31,7 +33,9 @@ pub use span::{At, Span};
 pub use status::Status;
 pub use suite::Suite;
 pub use tag::TagSchema;
+pub use target::{CpuLevel, DriverRange, Target};
 pub use test::{Check, FileCheck, Need, Program, Stream, Test, Text};
+pub use wish::{Bound, Wish};
 
 use crate::components::{Declared, REGISTRY, System};
 use crate::diagnostic::{Diagnostic, Problems};
@@ -57,6 +61,10 @@ pub struct Spec {
     pub tag: Option<At<TagSchema>>,
     /// The platforms that it is meant for; none for any.
     pub platforms: Vec<At<PlatformName>>,
+    /// The nodes that it must run on.
+    pub target: Target,
+    /// A file of the build context with facts of the site, which come before ours.
+    pub catalog: Option<At<ContextPath>>,
     /// The packages of the distribution.
     pub system: System,
     /// The declared components in the order of the registry, whatever their order in the text.
@@ -85,7 +93,8 @@ impl Spec {
 
     /// The files of the build context that must be read before versions are chosen.
     pub fn reads(&self) -> Vec<At<ContextPath>> {
-        self.components.iter().flat_map(|component| component.value.reads()).collect()
+        let components = self.components.iter().flat_map(|component| component.value.reads());
+        self.catalog.iter().cloned().chain(components).collect()
     }
 }
 
@@ -150,6 +159,10 @@ fn decode_spec(root: &Node, args: Vec<Arg>, problems: &mut Problems) -> Option<S
         }),
         None => Vec::new(),
     };
+    let target = fields.take("target").and_then(|node| Target::decode(node, problems));
+    let catalog = fields.take("catalog");
+    let catalog =
+        catalog.and_then(|n| checked("a path in the build context", n, problems, ContextPath::parse));
     let system = match fields.take("system") {
         Some(node) => System::decode(node, problems),
         None => Some(System::empty(root.span)),
@@ -189,6 +202,8 @@ fn decode_spec(root: &Node, args: Vec<Arg>, problems: &mut Problems) -> Option<S
         repository,
         tag,
         platforms,
+        target: target.unwrap_or_default(),
+        catalog,
         system: system?,
         components,
         image,

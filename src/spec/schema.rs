@@ -10,8 +10,9 @@ use serde_json::{Map, Value, json};
 use crate::components::capability;
 
 use super::{
-    ContextPath, DebianPackage, Duration, EnvName, FileMode, ImagePath, ImageReference, Locale, Name, Port,
-    Repository, Requirement, Sha256, Signal, TagSchema, TimeZone, Url, UserId, UserName, Version,
+    ContextPath, DebianPackage, DriverRange, Duration, EnvName, FileMode, ImagePath, ImageReference, Locale,
+    Name, Port, Repository, Requirement, Sha256, Signal, TagSchema, TimeZone, Url, UserId, UserName, Version,
+    Wish,
 };
 
 /// A field of a mapping.
@@ -244,6 +245,16 @@ grammar!(
 grammar!(CAPABILITY, false, "^[+]?[0-9]+[.][+]?[0-9]+$", None, |t| capability(t).is_ok(), ["8.0", "9.0"]);
 grammar!(JOBS, false, "^[+]?[0-9]+$", None, |t| matches!(t.parse(), Ok(1..=64_u8)), ["4"]);
 
+grammar!(
+    WISH,
+    false,
+    "^(auto|[0-9].*|[<>!].*)$",
+    None,
+    |t| Wish::parse(t).is_ok(),
+    ["2.9.1", "2.9", ">=2.8,<2.12", "auto"]
+);
+grammar!(DRIVERS, false, "^\\s*>=.*$", None, |t| DriverRange::parse(t).is_ok(), [">=570", ">=570,<600"]);
+
 const fn required(key: &'static str, about: &'static str, shape: Shape) -> Field {
     Field { key, about, shape, required: true }
 }
@@ -261,6 +272,8 @@ const RUN: Shape = Shape::List(&Shape::Text(TEXT), true);
 const PATHS: Shape = Shape::List(&Shape::Text(CONTEXT_PATH), false);
 const ADDRESS: Shape = Shape::Text(URL);
 const VERSION_FIELD: Field = required("version", "The release.", Shape::Text(VERSION));
+const WISH_FIELD: Field =
+    required("version", "The release, the beginning of one, a range, or `auto`.", Shape::Text(WISH));
 const URL_FIELD: Field = optional(
     "url",
     "Where the release is published, if the frontend does not know. Needs `sha256`.",
@@ -337,7 +350,7 @@ const LIBRARIES: Shape = Shape::Fields(&[
 const TORCH: Shape = Shape::Any(&[
     Shape::Words(&["vendor"]),
     Shape::Fields(&[
-        VERSION_FIELD,
+        WISH_FIELD,
         required("channel", "PyTorch's wheel channel: `cpu`, `cu128`, … or `pypi`.", Shape::Text(TEXT)),
         optional("vision", "`false` leaves torchvision out.", Shape::Switch),
         optional("audio", "`false` leaves torchaudio out.", Shape::Switch),
@@ -355,23 +368,23 @@ const CUDA: Shape = Shape::Any(&[
 ]);
 
 const TENSORRT: Shape = Shape::Any(&[
-    Shape::Text(VERSION),
+    Shape::Text(WISH),
     Shape::Fields(&[
-        VERSION_FIELD,
+        WISH_FIELD,
         optional("provider", "Where it comes from.", Shape::Words(&["wheels"])),
         optional("index", "Another index than NVIDIA's.", ADDRESS),
     ]),
     Shape::Fields(&[
-        VERSION_FIELD,
+        WISH_FIELD,
         required("provider", "Where it comes from.", Shape::Words(&["apt"])),
         REPOSITORY,
     ]),
 ]);
 
 const ONNXRUNTIME: Shape = Shape::Any(&[
-    Shape::Text(VERSION),
+    Shape::Text(WISH),
     Shape::Fields(&[
-        VERSION_FIELD,
+        WISH_FIELD,
         optional("flavour", "What it computes with.", Shape::Words(&["cpu", "gpu", "openvino"])),
     ]),
 ]);
@@ -393,6 +406,21 @@ const DOCKER: Shape = Shape::Any(&[
 ]);
 
 const JOBS_FIELD: Field = optional("jobs", "Compilers at once.", Shape::Text(JOBS));
+
+const TARGET: Shape = Shape::Fields(&[
+    optional("driver", "The drivers of the nodes.", Shape::Text(DRIVERS)),
+    optional(
+        "gpus",
+        "Their GPUs, by compute capability or product.",
+        Shape::Any(&[Shape::Text(TEXT), Shape::List(&Shape::Text(TEXT), false)]),
+    ),
+    optional(
+        "cpu",
+        "The oldest of their processors.",
+        Shape::Words(&["x86-64", "x86-64-v2", "x86-64-v3", "armv8"]),
+    ),
+    optional("l4t", "Their release of L4T.", Shape::Text(VERSION)),
+]);
 
 const SDISTS: Shape = Shape::List(
     &Shape::Fields(&[
@@ -682,6 +710,8 @@ pub const SPEC: &[Field] = &[
     optional("ffmpeg", "FFmpeg from its release archive.", FFMPEG),
     optional("repository", "What its images are called, without the tag.", Shape::Text(REPOSITORY_NAME)),
     optional("tag", "What their tags tell.", Shape::Text(TAG)),
+    optional("target", "The nodes that it must run on.", TARGET),
+    optional("catalog", "A file of the build context with facts of the site.", Shape::Text(CONTEXT_PATH)),
     optional("sdists", "Python packages built from their source archives.", SDISTS),
     optional("flash_attn", "FlashAttention, compiled for the spec's torch and CUDA.", FLASH_ATTN),
     optional("nodejs", "Node.js with npm.", SOURCE),
@@ -692,7 +722,7 @@ pub const SPEC: &[Field] = &[
     optional("tensorrt", "TensorRT's libraries and bindings.", TENSORRT),
     optional("onnxruntime", "ONNX Runtime in one of its flavours.", ONNXRUNTIME),
     optional("openvino", "OpenVINO, its telemetry off.", Shape::Text(VERSION)),
-    optional("transformers", "Hugging Face's library of models.", Shape::Text(VERSION)),
+    optional("transformers", "Hugging Face's library of models.", Shape::Text(WISH)),
     optional("wheels", "Python packages.", WHEELS),
     optional("docker", "A Docker Engine inside, and the entrypoint that starts it.", DOCKER),
     optional(
@@ -768,9 +798,10 @@ fn fields(table: &[Field], whole: bool) -> Value {
     object
 }
 
-const GRAMMARS: [&Grammar; 32] = [
+const GRAMMARS: [&Grammar; 34] = [
     CAPABILITY,
     CONTEXT_PATH,
+    DRIVERS,
     DURATION,
     ENV_NAME,
     EXIT_CODE,
@@ -800,6 +831,7 @@ const GRAMMARS: [&Grammar; 32] = [
     USER_ID,
     USER_NAME,
     VERSION,
+    WISH,
     WORD,
 ];
 

@@ -1,0 +1,194 @@
+//! `target:` with its names looked up: what the nodes can run, and what the image says about it.
+
+use crate::catalog::{Capability, Catalog, CudaRelease, JetPackRelease, compare, numbers};
+use crate::diagnostic::Problems;
+use crate::spec::{At, CpuLevel, DriverRange, Target};
+use crate::suggest::nearest;
+
+/// The nodes that the image must run on.
+#[derive(Clone, Debug, Default)]
+pub struct Fleet {
+    /// NVIDIA's drivers.
+    pub driver: Option<At<DriverRange>>,
+    /// GPUs: the name in the spec, and the compute capability.
+    pub gpus: Vec<At<(String, Capability)>>,
+    /// The oldest processor.
+    pub cpu: Option<At<CpuLevel>>,
+    /// What the boards run.
+    pub board: Option<At<JetPackRelease>>,
+}
+
+impl Fleet {
+    /// Looks the names up. Those that nobody knows are reported.
+    pub fn resolve(target: &Target, catalog: &Catalog, problems: &mut Problems) -> Self {
+        let gpus = target.gpus.iter().filter_map(|gpu| {
+            let found = catalog.capability(&gpu.value);
+            if found.is_none() {
+                let message = format!("the catalog does not know the GPU `{}`", gpu.value.escape_debug());
+                let near = catalog
+                    .gpus
+                    .iter()
+                    .find(|row| nearest(&gpu.value, [row.gpu.to_lowercase().as_str()]).is_some());
+                let help = match near {
+                    Some(near) => format!("did you mean `{}`?", near.gpu),
+                    None => "write its compute capability, such as `8.6`, or a product such as `RTX 4090`"
+                        .to_owned(),
+                };
+                problems.error_with_help(gpu.span, message, help);
+            }
+            Some(At::new((gpu.value.clone(), found?), gpu.span))
+        });
+        let gpus = gpus.collect();
+        let board = target.l4t.as_ref().and_then(|l4t| {
+            let found = catalog.jetpack.iter().find(|row| row.l4t == l4t.value.as_str());
+            if found.is_none() {
+                let near = nearest_release(l4t.value.as_str(), catalog);
+                problems.error_with_help(
+                    l4t.span,
+                    format!("the catalog does not know L4T {l4t}, and nothing is guessed about it"),
+                    format!("the nearest that it knows are {near}"),
+                );
+            }
+            Some(At::new(found?.clone(), l4t.span))
+        });
+        Self { driver: target.driver.clone(), gpus, cpu: target.cpu.clone(), board }
+    }
+
+    /// Whether the nodes have NVIDIA's GPUs, as far as the spec says.
+    pub fn has_gpus(&self) -> bool {
+        self.driver.is_some() || !self.gpus.is_empty() || self.board.is_some()
+    }
+
+    /// Why the nodes cannot run programs for a release of CUDA: nothing where they can, or where nobody knows.
+    pub fn refuse_cuda(&self, cuda: &CudaRelease) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if let (Some(driver), Some(needed)) = (&self.driver, &cuda.driver)
+            && is_older(&driver.value.oldest, needed)
+        {
+            reasons.push(format!(
+                "CUDA {} came with the driver {needed}, and `target.driver` (line {}) begins at {}",
+                cuda.cuda, driver.span.start.0, driver.value.oldest
+            ));
+        }
+        for gpu in &self.gpus {
+            let (name, capability) = &gpu.value;
+            let line = gpu.span.start.0;
+            if cuda.oldest_gpu.is_some_and(|oldest| *capability < oldest) {
+                reasons.push(format!(
+                    "CUDA {} does not know compute capability {capability} any more (`{name}`, line {line})",
+                    cuda.cuda
+                ));
+            }
+            if cuda.newest_gpu.is_some_and(|newest| *capability > newest) {
+                reasons.push(format!(
+                    "CUDA {} does not know compute capability {capability} yet (`{name}`, line {line})",
+                    cuda.cuda
+                ));
+            }
+        }
+        if let Some(board) = &self.board
+            && let Some(have) = &board.value.cuda
+            && numbers(have).first() != numbers(&cuda.cuda).first()
+        {
+            reasons.push(format!(
+                "L4T {} (line {}) has CUDA {have}, not {}",
+                board.value.l4t, board.span.start.0, cuda.cuda
+            ));
+        }
+        reasons
+    }
+
+    /// What one field of `target` could be instead, so that more is admitted: the change in words, and the fleet then.
+    pub fn alternatives(&self, catalog: &Catalog) -> Vec<(String, Self)> {
+        let mut all = Vec::new();
+        if let Some(driver) = &self.driver {
+            for needed in catalog.cuda.iter().filter_map(|row| row.driver.as_deref()) {
+                let branch = needed.split('.').next().unwrap_or(needed).to_owned();
+                if compare(&branch, &driver.value.oldest).is_gt() {
+                    let range = DriverRange { oldest: branch, before: None };
+                    let change = format!("`target.driver: \">={}\"`", range.oldest);
+                    all.push((change, Self { driver: Some(At::new(range, driver.span)), ..self.clone() }));
+                }
+            }
+        }
+        for (place, gpu) in self.gpus.iter().enumerate() {
+            let mut fleet = self.clone();
+            fleet.gpus.remove(place);
+            all.push((format!("`target.gpus` without `{}`", gpu.value.0), fleet));
+        }
+        if let Some(cpu) = self.cpu.as_ref().filter(|cpu| cpu.value == CpuLevel::X86_64) {
+            let raised = Some(At::new(CpuLevel::X86_64V2, cpu.span));
+            all.push(("`target.cpu: x86-64-v2`".to_owned(), Self { cpu: raised, ..self.clone() }));
+        }
+        all
+    }
+
+    /// Variables by which NVIDIA's container runtime knows what the image needs. `cuda` is what the image has, `video`
+    /// whether it codes video on GPUs. Source: NVIDIA Container Toolkit, "specialized configurations".
+    pub fn env(&self, cuda: Option<&str>, video: bool) -> Vec<(String, String)> {
+        if !self.has_gpus() {
+            return Vec::new();
+        }
+        let mut needs: Vec<_> = cuda.map(|cuda| format!("cuda>={cuda}")).into_iter().collect();
+        if let Some(driver) = &self.driver {
+            needs.push(format!("driver>={}", driver.value.oldest));
+            needs.extend(driver.value.before.as_ref().map(|before| format!("driver<{before}")));
+        }
+        let capabilities = if video { "compute,utility,video" } else { "compute,utility" };
+        let mut env = vec![
+            ("NVIDIA_DRIVER_CAPABILITIES".to_owned(), capabilities.to_owned()),
+            ("NVIDIA_VISIBLE_DEVICES".to_owned(), "all".to_owned()),
+        ];
+        if !needs.is_empty() {
+            env.push(("NVIDIA_REQUIRE_CUDA".to_owned(), needs.join(",")));
+        }
+        env
+    }
+
+    /// Labels that tell what the image is for.
+    pub fn labels(&self) -> Vec<(String, String)> {
+        let gpus: Vec<_> = self.gpus.iter().map(|gpu| format!("{} ({})", gpu.value.0, gpu.value.1)).collect();
+        let driver = self.driver.as_ref().map(|driver| {
+            let before = driver.value.before.as_ref().map(|before| format!(",<{before}"));
+            format!(">={}{}", driver.value.oldest, before.unwrap_or_default())
+        });
+        let fields = [
+            ("cpu", self.cpu.as_ref().map(|cpu| cpu.value.word().to_owned())),
+            ("driver", driver),
+            ("gpus", (!gpus.is_empty()).then(|| gpus.join(", "))),
+            ("l4t", self.board.as_ref().map(|board| board.value.l4t.clone())),
+        ];
+        let label =
+            |(key, value): (&str, Option<String>)| Some((format!("ai.ratio1.edgenode.target.{key}"), value?));
+        fields.into_iter().filter_map(label).collect()
+    }
+}
+
+/// Whether a driver is older than another, as far as its numbers go: 570 stands for the whole branch.
+pub fn is_older(driver: &str, than: &str) -> bool {
+    let driver = numbers(driver);
+    let than: Vec<_> = numbers(than).into_iter().take(driver.len()).collect();
+    driver < than
+}
+
+/// The releases of L4T before and behind one that is not known.
+fn nearest_release(l4t: &str, catalog: &Catalog) -> String {
+    let older = catalog.jetpack.iter().rev().find(|row| compare(&row.l4t, l4t).is_lt());
+    let newer = catalog.jetpack.iter().find(|row| compare(&row.l4t, l4t).is_gt());
+    let names: Vec<_> =
+        older.into_iter().chain(newer).map(|row| format!("{} (JetPack {})", row.l4t, row.jetpack)).collect();
+    names.join(" and ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_branch_of_drivers_stands_for_all_its_releases() {
+        assert!(!is_older("570", "570.26"));
+        assert!(!is_older("575.1", "570.26"));
+        assert!(is_older("560", "570.26"));
+        assert!(is_older("570.10", "570.26"));
+    }
+}

@@ -1,0 +1,437 @@
+//! What fits together: the catalog, `target:`, versions left open, ways out. The ten weaknesses of jetson-containers that
+//! were verified are cases here.
+
+#![expect(clippy::expect_used, reason = "helpers of tests")]
+
+use std::collections::BTreeMap;
+
+use edgenode::catalog::Catalog;
+use edgenode::diagnostic::{Diagnostic, Problems};
+use edgenode::plan::{Action, Plan, plan};
+use edgenode::resolve::{BaseFacts, Inputs, Node, OsRelease, resolve};
+use edgenode::spec::{Node as Yaml, Spec, decode, document, merge};
+
+const PYTHON: &str = "name: n\nbase: debian:13\npython: {version: 3.13.5}\n";
+const VENV: &str = "name: n\nbase: ubuntu:22.04\npython: {version: 3.10, venv: /opt/venv}\n";
+
+fn yaml(text: &str, file: u8) -> Yaml {
+    document(text, file, &mut Problems::default()).expect("YAML").root
+}
+
+fn spec(root: &Yaml) -> Spec {
+    decode(root, Problems::default()).unwrap_or_else(|found| panic!("{found:#?}"))
+}
+
+fn try_resolve(root: &Yaml, architecture: &str, site: &str) -> Result<Node, Vec<Diagnostic>> {
+    let spec = spec(root);
+    let release = match spec.base.value.as_str() {
+        base if base.contains("ubuntu:20.04") => "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=20.04\n",
+        base if base.contains("ubuntu") => "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=22.04\n",
+        _ => "ID=debian\nVERSION_ID=13\n",
+    };
+    let facts = BaseFacts {
+        reference: "base@sha256:0".to_owned(),
+        architecture: architecture.to_owned(),
+        os_release: OsRelease::parse(release),
+        env: Vec::new(),
+        files: BTreeMap::new(),
+    };
+    let files = [("site.yaml".to_owned(), site.to_owned())].into();
+    resolve(spec, facts, &Inputs { files, ..Inputs::default() })
+}
+
+fn lines(found: &[Diagnostic]) -> String {
+    found.iter().map(Diagnostic::line).collect::<Vec<_>>().join("\n")
+}
+
+/// What is refused, one line for each problem.
+fn refusal(text: &str) -> String {
+    lines(&try_resolve(&yaml(text, 0), "amd64", "").err().unwrap_or_default())
+}
+
+fn works(text: &str) -> Node {
+    let found = try_resolve(&yaml(text, 0), "amd64", "");
+    found.unwrap_or_else(|found| panic!("{text}: {}", lines(&found)))
+}
+
+/// The requirements that are resolved together.
+fn requirements(text: &str) -> Vec<String> {
+    let plan: Plan = plan(works(text));
+    let files = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::Files(files) => Some(files),
+        _ => None,
+    });
+    let file = files.flatten().find(|file| file.path == "/requirements.txt").expect("there are requirements");
+    file.text.lines().map(str::to_owned).collect()
+}
+
+/// A way out as a spec that is merged over the one it is for.
+fn overlay(change: &str, text: &str) -> Yaml {
+    if let Some(gpu) = change.strip_prefix("`target.gpus` without `") {
+        let gpu = gpu.trim_end_matches('`');
+        let without = text
+            .replace(&format!(", {gpu}]"), "]")
+            .replace(&format!("[{gpu}, "), "[")
+            .replace(&format!("[{gpu}]"), "[]");
+        assert_ne!(without, text, "{gpu} is not in a list");
+        return yaml(&without, 1);
+    }
+    let parts: BTreeMap<String, Vec<String>> =
+        change.split(" with ").fold(BTreeMap::new(), |mut all, part| {
+            let part = part.trim_matches('`');
+            let (path, value) = part.split_once(": ").unwrap_or(("wheels.requirements", part));
+            let value = if path == "wheels.requirements" { format!("['{value}']") } else { value.to_owned() };
+            let (top, field) = path.split_once('.').unwrap_or((path, ""));
+            let entry = if field.is_empty() { value } else { format!("{field}: {value}") };
+            all.entry(top.to_owned()).or_insert_with(Vec::new).push(entry);
+            all
+        });
+    let field = |(top, entries): (&String, &Vec<String>)| match entries.as_slice() {
+        [scalar] if !scalar.contains(": ") => format!("{top}: {scalar}\n"),
+        entries => format!("{top}: {{{}}}\n", entries.join(", ")),
+    };
+    yaml(&parts.iter().map(field).collect::<String>(), 1)
+}
+
+/// The ways out that a refusal names; each of them is tried.
+fn ways_out(text: &str) -> Vec<String> {
+    let refused = refusal(text);
+    let (_, ways) =
+        refused.split_once("what would work: ").unwrap_or_else(|| panic!("no way out: {refused}"));
+    let ways: Vec<_> = ways.lines().next().unwrap_or_default().split(", or ").map(str::to_owned).collect();
+    for way in &ways {
+        let changed = merge(yaml(text, 0), overlay(way, text));
+        let found = try_resolve(&changed, "amd64", "");
+        assert!(found.is_ok(), "{way} does not help: {}", lines(&found.err().unwrap_or_default()));
+    }
+    ways
+}
+
+#[test]
+fn a_blackwell_fleet_is_refused_with_cuda_12_6() {
+    let text = format!("{PYTHON}target: {{gpus: [RTX 5090]}}\ntorch: {{version: 2.9.1, channel: cu126}}\n");
+    let found = refusal(&text);
+    assert!(
+        found.contains("CUDA 12.6 does not know compute capability 12.0 yet (`RTX 5090`, line 4)"),
+        "{found}"
+    );
+    assert!(
+        found.contains("torch 2.9.1 of the channel cu126 has no code for compute capability 12.0"),
+        "{found}"
+    );
+    assert_eq!(ways_out(&text)[..2], ["`torch.channel: cu130`", "`torch.channel: cu128`"]);
+}
+
+#[test]
+fn a_driver_older_than_its_cuda_is_refused() {
+    let text = format!("{PYTHON}target: {{driver: '>=560'}}\ntorch: {{version: 2.9.1, channel: cu128}}\n");
+    let found = refusal(&text);
+    assert!(
+        found.contains("CUDA 12.8 came with the driver 570.26, and `target.driver` (line 4) begins at 560"),
+        "{found}"
+    );
+    let ways = ways_out(&text);
+    assert!(
+        ways.contains(&"`torch.channel: cu126`".to_owned())
+            && ways.contains(&"`target.driver: \">=570\"`".to_owned()),
+        "{ways:?}"
+    );
+}
+
+#[test]
+fn a_pascal_gpu_is_refused_where_the_build_dropped_it() {
+    for channel in ["cu128", "cu130"] {
+        let text =
+            format!("{PYTHON}target: {{gpus: [T4, P40]}}\ntorch: {{version: 2.11.0, channel: {channel}}}\n");
+        assert!(refusal(&text).contains("(`P40`, line 4)"), "{}", refusal(&text));
+        let ways = ways_out(&text);
+        assert!(ways.contains(&"`torch.channel: cu126`".to_owned()), "{ways:?}");
+        assert!(ways.contains(&"`target.gpus` without `P40`".to_owned()), "{ways:?}");
+    }
+}
+
+#[test]
+fn old_processors_are_refused_with_new_numpy() {
+    for old in [
+        "target: {cpu: x86-64}\nwheels: {requirements: [numpy==2.4.1]}\n",
+        "wheels: {requirements: ['numpy>=2.4'], cpu_baseline: x86-64}\n",
+    ] {
+        let text = format!("{PYTHON}{old}");
+        assert!(
+            refusal(&text).contains("numpy's wheels from 2.4 on ask for processors of level x86-64-v2"),
+            "{}",
+            refusal(&text)
+        );
+        assert!(ways_out(&text).contains(&"`numpy<2.4`".to_owned()));
+    }
+    for fine in [
+        "target: {cpu: x86-64-v2}\nwheels: {requirements: [numpy==2.4.1]}\n",
+        "target: {cpu: x86-64}\nwheels: {requirements: ['numpy>=2.1']}\n",
+    ] {
+        works(&format!("{PYTHON}{fine}"));
+    }
+    assert_eq!(
+        requirements(&format!("{PYTHON}target: {{cpu: x86-64}}\nwheels: {{requirements: [six]}}\n")),
+        ["numpy<2.4", "six"]
+    );
+}
+
+#[test]
+fn gpus_that_tensorrt_or_video_headers_do_not_run_on_are_refused() {
+    let text = format!(
+        "{PYTHON}target: {{gpus: [V100, T4]}}\ntorch: {{version: 2.9.1, channel: cu128}}\ntensorrt: 10.13.3.9\n"
+    );
+    assert!(
+        refusal(&text).contains("TensorRT 10.13.3.9 does not run on compute capability 7.0 (`V100`, line 4)")
+    );
+    assert_eq!(ways_out(&text), ["`target.gpus` without `V100`"]);
+    let text = format!(
+        "{PYTHON}target: {{driver: '>=560'}}\ntorch: {{version: 2.9.1, channel: cu126}}\nffmpeg: {{version: 7.1.5, libraries: {{nvenc: 13.0.19.0}}}}\n"
+    );
+    assert!(
+        refusal(&text).contains("the NVIDIA headers 13.0.19.0 ask for the driver 570.0"),
+        "{}",
+        refusal(&text)
+    );
+}
+
+#[test]
+fn what_is_unknown_is_told_and_not_refused() {
+    let text = format!("{PYTHON}target: {{gpus: [T4]}}\ntorch: {{version: 2.15.0, channel: cu132}}\n");
+    let warnings = lines(&works(&text).warnings);
+    assert!(
+        warnings.contains("nobody has established whether torch 2.15.0 of the channel cu132 has code for T4"),
+        "{warnings}"
+    );
+}
+
+#[test]
+fn the_fleet_decides_what_auto_means() {
+    let cases = [
+        ("", "2.15.0 cpu"),
+        ("target: {driver: '>=570'}\n", "2.14.1 cu126"),
+        ("target: {driver: '>=570', gpus: [V100, RTX 50]}\n", "2.10.0 cu128"),
+        ("target: {gpus: [P40]}\n", "2.14.1 cu126"),
+        ("target: {gpus: [B200], driver: '>=600'}\n", "2.15.0 cu132"),
+    ];
+    for (target, expected) in cases {
+        let (torch, channel) = expected.split_once(' ').expect("two words");
+        let text = format!("{PYTHON}{target}torch: {{version: auto, channel: auto}}\n");
+        let found = requirements(&text);
+        assert!(found.contains(&format!("torch=={torch}")), "{target}: {found:?}");
+        let plan = plan(works(&text));
+        let backend = plan.steps.iter().find_map(|step| match &step.action {
+            Action::Run(run) => {
+                run.env.iter().find(|(name, _)| name == "UV_TORCH_BACKEND").map(|(_, value)| value.clone())
+            }
+            _ => None,
+        });
+        assert_eq!(backend.as_deref(), Some(channel), "{target}");
+    }
+}
+
+#[test]
+fn open_versions_take_the_newest_that_fits() {
+    let base = format!("{PYTHON}torch: {{version: '>=2.8,<2.10', channel: cu128}}\n");
+    let all = requirements(&format!(
+        "{base}tensorrt: auto\ntransformers: auto\nonnxruntime: {{version: auto, flavour: gpu}}\n"
+    ));
+    let expected = [
+        "onnxruntime-gpu==1.26.0",
+        "tensorrt-cu12-bindings==11.4.0.106",
+        "tensorrt-cu12-libs==11.4.0.106",
+        "torch==2.9.1",
+        "torchaudio==2.9.1",
+        "torchvision==0.24.1",
+        "transformers==5.23.0",
+    ];
+    assert_eq!(all, expected);
+    let all = requirements(
+        &format!("{base}tensorrt: '<10.10'\ntransformers: '4'\nonnxruntime: '1.20'\n").replace("'4'", "4.57"),
+    );
+    assert!(all.contains(&"tensorrt-cu12-libs==10.9.0.34".to_owned()), "{all:?}");
+    assert!(
+        all.contains(&"transformers==4.57.6".to_owned()) && all.contains(&"onnxruntime==1.20.0".to_owned()),
+        "{all:?}"
+    );
+}
+
+#[test]
+fn the_fleet_leaves_its_mark_in_the_image() {
+    let text = format!(
+        "{PYTHON}target: {{driver: '>=570,<600', gpus: [T4, RTX 4090], cpu: x86-64-v2}}\ntorch: {{version: 2.9.1, channel: cu128}}\n\
+         ffmpeg: {{version: 7.1.5, libraries: {{nvenc: 12.1.14.0}}}}\n"
+    );
+    let config = plan(works(&text)).config;
+    let env = config.environment(&[]);
+    let value = |name: &str| env.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_str());
+    assert_eq!(value("NVIDIA_REQUIRE_CUDA"), Some("cuda>=12.8,driver>=570,driver<600"));
+    assert_eq!(value("NVIDIA_VISIBLE_DEVICES"), Some("all"));
+    assert_eq!(value("NVIDIA_DRIVER_CAPABILITIES"), Some("compute,utility,video"));
+    let label = |name: &str| {
+        config.labels.iter().find(|(key, _)| key.ends_with(name)).map(|(_, value)| value.as_str())
+    };
+    assert_eq!(label("target.gpus"), Some("T4 (7.5), RTX 4090 (8.9)"));
+    assert_eq!(label("target.driver"), Some(">=570,<600"));
+    assert_eq!(label("target.cpu"), Some("x86-64-v2"));
+    let plain =
+        plan(works(&format!("{PYTHON}torch: {{version: 2.9.1, channel: cu128}}\n"))).config.environment(&[]);
+    assert!(!plain.iter().any(|(name, _)| name.starts_with("NVIDIA")), "{plain:?}");
+}
+
+#[test]
+fn mistakes_in_target_are_told() {
+    let refused = |text: &str| {
+        let found = decode(&yaml(&format!("{PYTHON}{text}"), 0), Problems::default());
+        match found {
+            Ok(_) => refusal(&format!("{PYTHON}{text}")),
+            Err(found) => lines(&found),
+        }
+    };
+    let cases = [
+        ("target: {driver: R570}\n", "write the drivers as `>=570`"),
+        ("target: {driver: '>=570,>600'}\n", "write the drivers as `>=570`"),
+        (
+            "target: {gpus: [RTX 400]}\n",
+            "the catalog does not know the GPU `RTX 400`; did you mean `RTX 20`?",
+        ),
+        ("target: {gpus: [Voodoo]}\n", "write its compute capability, such as `8.6`"),
+        ("target: {cpu: x86-64-v9}\n", "did you mean `x86-64-v2`?"),
+        ("target: {cpu: pentium}\n", "write `x86-64`, `x86-64-v2`"),
+        ("target: {gpu: T4}\n", "did you mean `gpus`?"),
+        ("catalog: gone.yaml\n", "`gone.yaml` is not in the build context"),
+    ];
+    for (text, expected) in cases {
+        let found = refused(text);
+        assert!(found.contains(expected), "{text}: {found}");
+    }
+}
+
+#[test]
+fn a_sites_catalog_turns_the_refusal_it_lifts_into_a_warning() {
+    let text = format!(
+        "{PYTHON}catalog: site.yaml\ntarget: {{driver: '>=560'}}\ntorch: {{version: 2.9.1, channel: cu128}}\n"
+    );
+    let root = yaml(&text, 0);
+    let site = "cuda: [{cuda: 12.8, floor: 525, driver: 560.28.03, gpus: 5.0 12.0, source: tried here, date: 2026-11-24}]\n";
+    let node = try_resolve(&root, "amd64", site).unwrap_or_else(|found| panic!("{}", lines(&found)));
+    let warnings = lines(&node.warnings);
+    assert!(warnings.contains("CUDA 12.8 came with the driver 570.26"), "{warnings}");
+    assert!(warnings.contains("the file that `catalog` names (line 4) says that it works"), "{warnings}");
+    let found = lines(&try_resolve(&root, "amd64", "cuda: [{cuda: 12.8}]\n").expect_err("refused"));
+    assert!(found.contains("`site.yaml`:1:8: a row of the catalog lacks the field `floor`"), "{found}");
+}
+
+#[test]
+fn what_is_past_its_support_is_told() {
+    let warnings = lines(&works(&VENV.replace("22.04", "20.04").replace("3.10", "3.8")).warnings);
+    assert!(warnings.contains("ubuntu 20.04 has no free support since 2025-05-29"), "{warnings}");
+    assert!(warnings.contains("Python 3.8 has no support since 2024-10"), "{warnings}");
+}
+
+// The weaknesses of jetson-containers, in the order in which they were listed.
+
+#[test]
+fn case_1_a_release_that_is_asked_for_is_the_one_that_is_installed() {
+    let found = requirements(&format!("{PYTHON}torch: {{version: 2.8, channel: cu126}}\n"));
+    assert_eq!(found, ["torch==2.8.0", "torchaudio==2.8.0", "torchvision==0.23.0"]);
+}
+
+#[test]
+fn case_2_the_default_build_for_amd64_has_its_cuda() {
+    for row in Catalog::embedded().torch {
+        let (oldest, _) = row.python;
+        let text = format!(
+            "name: n\nbase: debian:13\npython: {{version: 3.{oldest}.0, sha256: {}}}\ntarget: {{gpus: [8.0]}}\ntorch: {{version: {}, channel: auto}}\n",
+            "0".repeat(64),
+            row.torch
+        );
+        works(&text);
+    }
+}
+
+#[test]
+fn case_3_a_release_of_l4t_that_nobody_knows_is_refused_by_name() {
+    let found = refusal(&format!("{PYTHON}target: {{l4t: 36.5.9}}\n"));
+    let expected = "the catalog does not know L4T 36.5.9, and nothing is guessed about it; the nearest that it knows are 36.5.2 (JetPack 6.2.3) and 38.2.0 (JetPack 7.0)";
+    assert!(found.contains(expected), "{found}");
+    let catalog = Catalog::embedded();
+    let row = catalog.jetpack.iter().find(|row| row.l4t == "36.5.2").expect("known");
+    assert_eq!((row.jetpack.as_str(), row.cuda.as_deref(), &row.tensorrt), ("6.2.3", Some("12.6"), &None));
+}
+
+#[test]
+fn case_4_cuda_13_on_jetpack_6_is_refused_with_the_reason() {
+    let found =
+        refusal(&format!("{PYTHON}target: {{l4t: 36.4.0}}\ntorch: {{version: 2.14.1, channel: cu130}}\n"));
+    assert!(found.contains("L4T 36.4.0 (line 4) has CUDA 12.6, not 13.0"), "{found}");
+}
+
+#[test]
+fn case_5_a_python_without_wheels_is_refused_with_the_ones_that_have() {
+    let text = format!(
+        "name: n\nbase: debian:13\npython: {{version: 3.9.2, sha256: {}}}\ntorch: {{version: 2.9.1, channel: cpu}}\n",
+        "0".repeat(64)
+    );
+    let found = refusal(&text);
+    assert!(
+        found.contains(
+            "torch 2.9.1 has no wheels for Python 3.9; take a Python from 3.10 to 3.14, or torch 2.1.0"
+        ),
+        "{found}"
+    );
+}
+
+#[test]
+fn case_6_a_release_that_a_board_cannot_have_is_refused_with_the_reason() {
+    let found =
+        refusal(&format!("{PYTHON}target: {{l4t: 35.4.1}}\ntorch: {{version: 2.6, channel: cu126}}\n"));
+    assert!(
+        found.contains(
+            "the published wheels of torch do not run on L4T 35.4.1 (line 4), only from JetPack 7 on"
+        ),
+        "{found}"
+    );
+    assert!(found.contains("L4T 35.4.1 (line 4) has CUDA 11.4, not 12.6"), "{found}");
+}
+
+#[test]
+fn case_7_a_release_that_needs_a_newer_python_is_refused() {
+    let text = format!("{VENV}transformers: 5.23.0\n");
+    let found = refusal(&text);
+    assert!(found.contains("4:15: transformers 5.23.0 needs Python 3.11 or newer, not 3.10"), "{found}");
+    assert_eq!(ways_out(&text), ["`transformers: 5.20.2`", "`transformers: 5.0.0`"]);
+}
+
+#[test]
+fn case_8_no_release_is_named_that_was_never_made() {
+    for row in Catalog::embedded().torch {
+        assert!(
+            !["2.12", "2.13", "2.14", "2.15"].iter().any(|series| row.audio.starts_with(series)),
+            "{row:?}"
+        );
+    }
+    assert!(
+        requirements(&format!("{PYTHON}torch: {{version: 2.13.0, channel: cpu}}\n"))
+            .contains(&"torchaudio==2.11.0".to_owned())
+    );
+}
+
+#[test]
+fn case_9_nobody_is_asked_and_the_answer_is_the_same_each_time() {
+    // There is nothing to ask with: `resolve` takes values and gives values.
+    let text = format!(
+        "{PYTHON}target: {{gpus: [T4]}}\ntorch: {{version: auto, channel: auto}}\ntransformers: auto\n"
+    );
+    let first = requirements(&text);
+    for _ in 0..5 {
+        assert_eq!(requirements(&text), first);
+    }
+}
+
+#[test]
+fn case_10_a_key_that_nobody_reads_is_refused() {
+    let root = yaml(&format!("{PYTHON}catalog: site.yaml\n"), 0);
+    let found = lines(&try_resolve(&root, "amd64", "Torch: []\n").expect_err("refused"));
+    assert!(found.contains("the catalog has no field `Torch`; did you mean `torch`?"), "{found}");
+}
