@@ -136,3 +136,11 @@ fn without_merging_the_components_stay_the_same() {
     }
     assert!(!marshal(&copied.output(plan.image)).to_text().contains("  merge "));
 }
+
+#[test]
+fn suites_run_what_the_spec_has_by_whatever_field() {
+    let plan = plan_of(&format!("{EXAMPLE}suites: [cpu]\n"));
+    let step = plan.steps.iter().find(|step| step.name == "[test] cpu-network").expect("a step");
+    let edgenode::plan::Action::Run(run) = &step.action else { panic!("it runs nothing") };
+    assert_eq!(run.argv.last().map(String::as_str), Some("onnxruntime"), "{:?}", run.argv);
+}

@@ -29,15 +29,14 @@ pub(super) fn tests(suite: &At<Suite>, planner: &Planner) -> Vec<SuiteTest> {
     match suite.value {
         Suite::Cpu => {
             let network = script(span, "cpu-network", &[CPU, COMMON], &runtimes(planner), &[]);
-            let bert = (planner.has("torch") && planner.has("transformers"))
+            let bert = (has(planner, "torch") && has(planner, "transformers"))
                 .then(|| script(span, "cpu-transformers", &[BERT], &["cpu"], &[]));
             network.into_iter().chain(bert.flatten()).collect()
         }
         Suite::Gpu => {
             let gpu = [Need::Gpu];
             let network = script(span, "gpu-network", &[GPU, COMMON], &runtimes(planner), &gpu);
-            let bert = planner
-                .has("transformers")
+            let bert = has(planner, "transformers")
                 .then(|| script(span, "gpu-transformers", &[BERT], &["cuda"], &gpu));
             network.into_iter().chain(bert.flatten()).collect()
         }
@@ -51,9 +50,14 @@ pub(super) fn tests(suite: &At<Suite>, planner: &Planner) -> Vec<SuiteTest> {
     }
 }
 
+/// Whether the image has a component, or a Python package that the spec names.
+fn has(planner: &Planner, name: &str) -> bool {
+    planner.has(name) || planner.chosen().is_some_and(|chosen| chosen.named.iter().any(|have| have == name))
+}
+
 /// The runtimes that the spec has.
 fn runtimes(planner: &Planner) -> Vec<&'static str> {
-    ["torch", "onnxruntime", "openvino", "tensorrt"].into_iter().filter(|name| planner.has(name)).collect()
+    ["torch", "onnxruntime", "openvino", "tensorrt"].into_iter().filter(|name| has(planner, name)).collect()
 }
 
 /// A test that runs the first of `files` with `words`, by Python or the shell.
