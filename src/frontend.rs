@@ -51,8 +51,10 @@ impl Frontend for EdgeNode {
             Some(id) => Some(Request::parse(id).ok_or_else(|| Error::unsupported_request(id))?),
             None => None,
         };
-        if request == Some(Request::Describe) {
-            return Ok(requests::describe());
+        match request {
+            Some(Request::Describe) => return Ok(requests::describe()),
+            Some(Request::Schema) => return Ok(requests::schema()),
+            _ => {}
         }
         let context = BuildContext::load(&gateway, LANGUAGE, MAX_BYTES).await?;
         let (sources, root, problems) = Sources::load(&gateway, &context).await?;

@@ -188,6 +188,9 @@ fn lower_run(run: &Run, done: &Lowered, target: &Target<'_>, meta: Meta) -> Outp
         let sharing = if cache.locked { Sharing::Locked } else { Sharing::Shared };
         exec = exec.mount(Mount::cache(&cache.at, &id, sharing));
     }
+    for secret in &run.secrets {
+        exec = exec.mount(Mount::secret(&secret.at, &secret.id, secret.optional));
+    }
     for directory in &run.scratch {
         exec = exec.mount(Mount::scratch(directory).no_output());
     }

@@ -16,7 +16,7 @@ pub use tests::{PlannedCheck, PlannedTest, VERDICT};
 
 use std::collections::BTreeMap;
 
-use crate::spec::{At, ImageSettings, Repository, Span, TagSchema};
+use crate::spec::{At, ImageSettings, Repository, Secret, Span, TagSchema};
 
 /// A step of the plan, by its place in [`Plan::steps`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -197,6 +197,8 @@ pub struct Run {
     pub caches: Vec<Cache>,
     /// Empty directories that are thrown away.
     pub scratch: Vec<String>,
+    /// Secrets of the client.
+    pub secrets: Vec<SecretFile>,
     /// Only package managers have a network.
     pub network: bool,
     /// Whether it gets the builder's GPUs, as far as there are any.
@@ -205,6 +207,24 @@ pub struct Run {
     pub privileged: bool,
     /// What of the container is kept.
     pub result: RunResult,
+}
+
+/// A secret of the client as a file that is in no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretFile {
+    /// Where it appears.
+    pub at: String,
+    /// What it is called on the client's command line.
+    pub id: String,
+    /// Whether the step runs without it, too.
+    pub optional: bool,
+}
+
+impl SecretFile {
+    /// A secret of the spec.
+    pub fn new(at: String, secret: &Secret) -> Self {
+        Self { at, id: secret.id.to_string(), optional: secret.optional }
+    }
 }
 
 /// What of a container becomes the step's result.

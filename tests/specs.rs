@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 
 use buildkit_llb::{Definition, Output, Platform, Source, SourceFile};
 use edgenode::diagnostic::{Diagnostic, Problems};
+use edgenode::lint::{Severity, lint};
 use edgenode::lower::{Target, lower};
 use edgenode::plan::plan;
 use edgenode::resolve::{BaseFacts, Inputs, Node, OsRelease, PackageIndex, resolve};
-use edgenode::spec::{Node as Yaml, Spec, decode, document, merge, parse};
+use edgenode::spec::{Node as Yaml, Spec, Status, decode, document, merge, parse};
 
 /// What the images of vendors have, as far as specs ask for it.
 fn vendor_file(path: &str) -> Option<&'static str> {
@@ -140,6 +141,22 @@ fn every_spec_is_lowered_for_each_of_its_platforms() {
             insta::assert_snapshot!(format!("{name}_{architecture}"), llb(node, architecture));
         }
     }
+}
+
+#[test]
+fn specs_for_production_break_no_grave_rule() {
+    let mut production = 0;
+    for path in specs() {
+        let spec = load(&path);
+        if spec.status.as_ref().is_none_or(|status| status.value != Status::Production) {
+            continue;
+        }
+        production += 1;
+        let grave = lint(&spec).into_iter().filter(|finding| finding.rule.severity == Severity::High);
+        let grave: Vec<_> = grave.map(|finding| format!("{}: {}", finding.rule.id, finding.detail)).collect();
+        assert_eq!(grave, [""; 0], "{}", path.display());
+    }
+    assert!(production >= 2, "{production} specs");
 }
 
 /// The one line of what is wrong with a spec.

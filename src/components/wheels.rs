@@ -10,7 +10,8 @@
 use super::{Component, Declared, Registration, python};
 use crate::diagnostic::Problems;
 use crate::plan::{
-    Cache, ChosenWheels, Interpreter, Mount, Planner, Provided, RUN_DIR, Run, Script, StepId, TextFile,
+    Cache, ChosenWheels, Interpreter, Mount, Planner, Provided, RUN_DIR, Run, Script, SecretFile, StepId,
+    TextFile,
 };
 use crate::resolve::{Context, SourceArchive, pinned};
 use crate::spec::{
@@ -304,6 +305,11 @@ impl Tools {
             run.env.push(("UV_TORCH_BACKEND".to_owned(), channel.clone()));
         }
         run.caches.push(Cache { at: cache, id: "edgenode-uv".to_owned(), locked: false });
+        if let Some(netrc) = planner.netrc() {
+            let at = format!("{RUN_DIR}-secrets/netrc");
+            run.env.push(("NETRC".to_owned(), at.clone()));
+            run.secrets.push(SecretFile::new(at, netrc));
+        }
         run.network = true;
         run
     }

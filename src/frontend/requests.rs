@@ -29,10 +29,12 @@ pub(super) enum Request {
     Plan,
     /// Which line of the spec causes which steps.
     Explain,
+    /// What a spec can say.
+    Schema,
 }
 
 /// The questions: their ids, and what they are for.
-const REQUESTS: [(&str, Request, &str); 6] = [
+const REQUESTS: [(&str, Request, &str); 7] = [
     ("frontend.subrequests.describe", Request::Describe, "List available subrequest types"),
     ("frontend.outline", Request::Outline, "List the build arguments of a spec"),
     ("frontend.targets", Request::Targets, "List all targets of a spec"),
@@ -43,6 +45,7 @@ const REQUESTS: [(&str, Request, &str); 6] = [
         "List the components of a spec, where they come from and what is pinned",
     ),
     ("frontend.explain", Request::Explain, "List the steps that each line of a spec causes"),
+    ("frontend.schema", Request::Schema, "The JSON Schema of specs, for editors"),
 ];
 
 /// The version of all answers.
@@ -70,6 +73,13 @@ pub(super) fn describe() -> BuildResult {
     answer(&json!(rows), &format!("NAME VERSION DESCRIPTION\n{text}"))
 }
 
+/// The JSON Schema of specs; needs no spec.
+pub(super) fn schema() -> BuildResult {
+    let schema = crate::spec::schema::schema();
+    let text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    answer(&schema, &format!("{text}\n"))
+}
+
 /// What a build of the spec can be told.
 pub(super) fn outline(spec: &Spec, target: &str, sources: &Sources) -> BuildResult {
     let own = spec.args.iter().map(|arg| {
@@ -83,7 +93,14 @@ pub(super) fn outline(spec: &Spec, target: &str, sources: &Sources) -> BuildResu
     let text = table(rows.iter().map(|row| {
         ["name", "value", "description"].map(|field| row[field].as_str().unwrap_or_default().to_owned())
     }));
-    let json = json!({"name": target, "description": spec.name.to_string(), "args": rows, "secrets": [], "ssh": [], "cache": [],
+    let secrets: Vec<Value> = spec
+        .all_secrets()
+        .into_iter()
+        .map(|secret| {
+            json!({"name": secret.id.to_string(), "required": !secret.optional, "location": location(secret.id.span)})
+        })
+        .collect();
+    let json = json!({"name": target, "description": spec.name.to_string(), "args": rows, "secrets": secrets, "ssh": [], "cache": [],
                       "sources": data(sources)});
     answer(&json, &format!("BUILD_ARG VALUE DESCRIPTION\n{text}"))
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::planner::{Planner, Provided, RUN_DIR, Script};
 use super::suites;
 use super::tests::add_test;
-use super::{Action, Config, Mount, Plan, Release, Run, RunResult, StepId, component_label};
+use super::{Action, Config, Mount, Plan, Release, Run, RunResult, SecretFile, StepId, component_label};
 use crate::components::{System, install_wheels};
 use crate::resolve::Node;
 use crate::spec::{Command, Span, Status};
@@ -19,6 +19,7 @@ const SEAL: Script = Script { name: "seal.sh", text: include_str!("../components
 pub fn plan(node: Node) -> Plan {
     let at = node.base.span;
     let mut planner = Planner::new(node.base.value, at);
+    planner.set_netrc(node.netrc);
     for component in &node.components {
         component.value.plan(component.span, &mut planner);
     }
@@ -163,6 +164,11 @@ fn add_command(
         mounts,
         caches: Vec::new(),
         scratch: Vec::new(),
+        secrets: command
+            .secrets
+            .iter()
+            .map(|secret| SecretFile::new(format!("/run/secrets/{}", secret.id), secret))
+            .collect(),
         network: command.network,
         gpu: false,
         privileged: false,

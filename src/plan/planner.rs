@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Action, Cache, Mount, Run, RunResult, Step, StepId, TextFile};
 use crate::components::WheelRequest;
 use crate::resolve::{BaseFacts, SourceArchive};
-use crate::spec::Span;
+use crate::spec::{Secret, Span};
 
 /// Where steps find their scripts and read-only inputs.
 pub const RUN_DIR: &str = "/run/edgenode";
@@ -144,6 +144,7 @@ pub struct Planner {
     excluded: Vec<String>,
     codecs: Vec<Codec>,
     chosen: Option<ChosenWheels>,
+    netrc: Option<Secret>,
     base: StepId,
     toolchain: Option<StepId>,
 }
@@ -168,6 +169,7 @@ impl Planner {
             excluded: Vec::new(),
             codecs: Vec::new(),
             chosen: None,
+            netrc: None,
             base: StepId(0),
             toolchain: None,
         }
@@ -278,6 +280,7 @@ impl Planner {
             mounts: vec![Mount { at, from: files, part: "/".to_owned() }],
             caches: Vec::new(),
             scratch: Vec::new(),
+            secrets: Vec::new(),
             network: false,
             gpu: false,
             privileged: false,
@@ -381,6 +384,16 @@ impl Planner {
     /// The Python packages that are not installed from wheels.
     pub fn excluded(&self) -> &[String] {
         &self.excluded
+    }
+
+    /// Says where steps find names and passwords for package indexes.
+    pub fn set_netrc(&mut self, netrc: Option<Secret>) {
+        self.netrc = netrc;
+    }
+
+    /// The secret with names and passwords for package indexes.
+    pub fn netrc(&self) -> Option<&Secret> {
+        self.netrc.as_ref()
     }
 
     /// Takes a wish for Python packages, all of which are resolved together in the end.

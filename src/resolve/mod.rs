@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use crate::components::{Component, CudaRelease, Declared, PythonHome, System};
 use crate::diagnostic::{Diagnostic, Problems};
 use crate::spec::{
-    At, Command, ImageSettings, Name, PlatformName, Repository, Spec, Status, Suite, TagSchema, Test,
+    At, Command, ImageSettings, Name, PlatformName, Repository, Secret, Spec, Status, Suite, TagSchema, Test,
     Version, list,
 };
 
@@ -45,6 +45,8 @@ pub struct Node {
     pub suites: Vec<At<Suite>>,
     /// Whether there is no image where a test fails.
     pub require_tests: bool,
+    /// Names and passwords for package indexes.
+    pub netrc: Option<Secret>,
     /// What the user should know though it stops nothing.
     pub warnings: Vec<Diagnostic>,
 }
@@ -100,6 +102,7 @@ pub fn resolve(spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node, Ve
         tests: spec.tests,
         suites: spec.suites,
         require_tests: spec.require_tests,
+        netrc: spec.secrets.netrc,
         warnings: problems.into_warnings(),
     })
 }

@@ -1,6 +1,6 @@
 //! `commands:` what no component does: programs that run in the assembled image and may change it.
 
-use super::{At, ContextPath, Fields, Name, Node, boolean, checked, items, text};
+use super::{At, ContextPath, Fields, Name, Node, Secret, boolean, checked, items, text};
 use crate::diagnostic::Problems;
 
 /// A program that changes the image.
@@ -14,6 +14,8 @@ pub struct Command {
     pub inputs: Vec<At<ContextPath>>,
     /// Whether it has a network.
     pub network: bool,
+    /// What it can read below `/run/secrets`.
+    pub secrets: Vec<Secret>,
 }
 
 impl Command {
@@ -40,12 +42,14 @@ impl Command {
             })
         });
         let network = fields.take("network").and_then(|node| boolean("`network`", node, problems));
+        let secrets = fields.take("secrets").map(|node| items("`secrets`", node, problems, Secret::decode));
         fields.finish(problems);
         Some(Self {
             name: name?,
             run: run?,
             inputs: inputs.unwrap_or_default(),
             network: network.is_some_and(|network| network.value),
+            secrets: secrets.unwrap_or_default(),
         })
     }
 }

@@ -301,6 +301,12 @@ impl Requirement {
         if text.chars().any(char::is_control) {
             return Err(help.to_owned());
         }
+        // The library panics on these.
+        let name = text.trim_start();
+        let end = name.find(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c));
+        if name[..end.unwrap_or(name.len())].ends_with(['-', '_', '.']) {
+            return Err(help.to_owned());
+        }
         match pep508_rs::Requirement::<pep508_rs::VerbatimUrl>::from_str(text) {
             Ok(requirement) if requirement.version_or_url.as_ref().is_some_and(is_url) => {
                 Err("requirements by address are not supported yet; name a released version".to_owned())
@@ -670,6 +676,6 @@ mod tests {
             &["numpy", "numpy>=2.1", "uvicorn[standard]==0.30.*", "a; python_version < '3.12'"],
             &["", "-r x", "--index-url x", "./a.whl", "a\nb", "a b", "$(id)"],
         );
-        check(Requirement::parse, &[], &["a @ https://example.org/a.whl"]);
+        check(Requirement::parse, &[], &["a @ https://example.org/a.whl", "0-+", "a- >1", "a.[x]"]);
     }
 }

@@ -7,6 +7,8 @@ mod extend;
 mod grammar;
 mod image;
 mod node;
+pub mod schema;
+mod secret;
 mod span;
 mod status;
 mod suite;
@@ -24,6 +26,7 @@ pub use grammar::{
 };
 pub use image::{Healthcheck, ImageSettings};
 pub use node::{MAX_BYTES, Node, Scalar, Value, parse as parse_yaml};
+pub use secret::{Secret, Secrets};
 pub use span::{At, Span};
 pub use status::Status;
 pub use suite::Suite;
@@ -64,6 +67,8 @@ pub struct Spec {
     pub commands: Vec<Command>,
     /// What must hold in the finished image.
     pub tests: Vec<Test>,
+    /// The secrets that its steps read.
+    pub secrets: Secrets,
     /// Which rules of the linter it does not keep.
     pub lint: LintSettings,
     /// Tests that come with the program.
@@ -73,6 +78,11 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// All secrets that steps read.
+    pub fn all_secrets(&self) -> Vec<&Secret> {
+        self.secrets.netrc.iter().chain(self.commands.iter().flat_map(|command| &command.secrets)).collect()
+    }
+
     /// The files of the build context that must be read before versions are chosen.
     pub fn reads(&self) -> Vec<At<ContextPath>> {
         self.components.iter().flat_map(|component| component.value.reads()).collect()
@@ -160,6 +170,7 @@ fn decode_spec(root: &Node, args: Vec<Arg>, problems: &mut Problems) -> Option<S
         Some(node) => items("`tests`", node, problems, Test::decode),
         None => Vec::new(),
     };
+    let secrets = fields.take("secrets").and_then(|node| Secrets::decode(node, problems));
     let lint = fields.take("lint").and_then(|node| LintSettings::decode(node, problems));
     let suites = match fields.take("suites") {
         Some(node) => items("`suites`", node, problems, Suite::decode),
@@ -183,6 +194,7 @@ fn decode_spec(root: &Node, args: Vec<Arg>, problems: &mut Problems) -> Option<S
         image,
         commands,
         tests,
+        secrets: secrets.unwrap_or_default(),
         lint: lint.unwrap_or_default(),
         suites,
         require_tests: require_tests.is_some_and(|required| required.value),

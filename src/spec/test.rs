@@ -443,7 +443,7 @@ fn list_of<T>(
 }
 
 /// Names of packages, versions, encoders: no blanks, not like an option.
-fn word(text: &str) -> Result<String, String> {
+pub(super) fn word(text: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
     if text.chars().all(fits) && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
         Ok(text.to_owned())
@@ -452,7 +452,7 @@ fn word(text: &str) -> Result<String, String> {
     }
 }
 
-fn module(text: &str) -> Result<String, String> {
+pub(super) fn module(text: &str) -> Result<String, String> {
     let part = |part: &str| {
         part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
@@ -464,14 +464,14 @@ fn module(text: &str) -> Result<String, String> {
     }
 }
 
-fn port(text: &str) -> Result<u16, String> {
+pub(super) fn port(text: &str) -> Result<u16, String> {
     match text.parse() {
         Ok(port @ 1..) => Ok(port),
         _ => Err("write a TCP port such as `8080`".to_owned()),
     }
 }
 
-fn owner(text: &str) -> Result<String, String> {
+pub(super) fn owner(text: &str) -> Result<String, String> {
     let (user, group) = text.split_once(':').unwrap_or((text, "root"));
     match (word(user), word(group)) {
         (Ok(_), Ok(_)) => Ok(text.to_owned()),
@@ -479,7 +479,7 @@ fn owner(text: &str) -> Result<String, String> {
     }
 }
 
-fn size(text: &str) -> Result<String, String> {
+pub(super) fn size(text: &str) -> Result<String, String> {
     let digits = text.strip_prefix(['<', '>']).unwrap_or(text);
     if (1..=15).contains(&digits.len()) && digits.chars().all(|c| c.is_ascii_digit()) {
         Ok(text.to_owned())

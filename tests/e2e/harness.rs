@@ -320,6 +320,8 @@ impl Outcome {
 pub(crate) struct Server {
     address: String,
     files: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+    /// What the header `Authorization` must be for paths that begin like this.
+    guarded: Arc<Mutex<Vec<(String, String)>>>,
 }
 
 impl Server {
@@ -327,21 +329,32 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("bound"));
         let files = Arc::new(Mutex::new(BTreeMap::<String, Vec<u8>>::new()));
-        let served = files.clone();
+        let guarded = Arc::new(Mutex::new(Vec::<(String, String)>::new()));
+        let (served, guards) = (files.clone(), guarded.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (Ok(mut stream), served) = (stream, served.clone()) else { continue };
+                let (Ok(mut stream), served, guards) = (stream, served.clone(), guards.clone()) else {
+                    continue;
+                };
                 std::thread::spawn(move || {
                     let mut lines = BufReader::new(stream.try_clone().expect("cloned")).lines();
                     let Some(Ok(request)) = lines.next() else { return };
-                    for line in lines.by_ref() {
-                        if line.is_ok_and(|line| line.is_empty()) {
-                            break;
-                        }
-                    }
+                    let head: Vec<String> =
+                        lines.by_ref().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
                     let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
                     let file = served.lock().expect("not poisoned").get(&path).cloned();
+                    let known = |line: &String, word: &str| {
+                        let (name, value) = line.split_once(": ").unwrap_or_default();
+                        name.eq_ignore_ascii_case("authorization") && value == word
+                    };
+                    let guards = guards.lock().expect("not poisoned").clone();
+                    let closed = guards.iter().any(|(start, word)| {
+                        path.starts_with(start) && !head.iter().any(|line| known(line, word))
+                    });
                     let (status, body) = match file {
+                        _ if closed => {
+                            ("401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"tests\"", Vec::new())
+                        }
                         Some(body) => ("200 OK", body),
                         None => ("404 Not Found", Vec::new()),
                     };
@@ -358,7 +371,17 @@ impl Server {
                 });
             }
         });
-        Self { address, files }
+        Self { address, files, guarded }
+    }
+
+    /// Where it listens, such as `http://127.0.0.1:8080`.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Asks for a header `Authorization` where paths begin like this.
+    pub(crate) fn guard(&self, start: &str, authorization: &str) {
+        self.guarded.lock().expect("not poisoned").push((start.to_owned(), authorization.to_owned()));
     }
 
     /// Serves a file; gives its address and its digest.

@@ -29,6 +29,7 @@ fn the_questions_are_listed() {
         "frontend.lint",
         "frontend.plan",
         "frontend.explain",
+        "frontend.schema",
     ];
     assert_eq!(names, expected);
 }
@@ -151,6 +152,13 @@ fn every_line_says_which_steps_it_causes() {
     }
     let rows = ask("explain")["explanations"][0]["rows"].as_array().expect("rows").len();
     assert!(rows >= 4, "{rows} places");
+}
+
+#[test]
+fn the_schema_is_that_of_the_file() {
+    let file = include_str!("../../specs/schema.json");
+    let file: Value = serde_json::from_str(file).expect("JSON");
+    assert_eq!(ask("schema"), file);
 }
 
 #[test]

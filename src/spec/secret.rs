@@ -1,0 +1,46 @@
+//! Secrets of the client that steps can read: files that are in no layer, no history and no provenance.
+
+use super::{At, Fields, Name, Node, Value, boolean, checked};
+use crate::diagnostic::Problems;
+
+/// The secrets that steps of the whole spec read.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets {
+    /// Names and passwords for package indexes, in the format of netrc(5).
+    pub netrc: Option<Secret>,
+}
+
+impl Secrets {
+    /// Reads `secrets:`.
+    pub fn decode(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let mut fields = Fields::open("`secrets`", node, problems)?;
+        let netrc = fields.take("netrc").and_then(|node| Secret::decode(node, problems));
+        fields.finish(problems);
+        Some(Self { netrc })
+    }
+}
+
+/// A secret that a step reads.
+#[derive(Clone, Debug)]
+pub struct Secret {
+    /// What it is called on the client's command line (`--secret id=…`).
+    pub id: At<Name>,
+    /// Whether the step can do without it.
+    pub optional: bool,
+}
+
+impl Secret {
+    /// Reads an id alone, or a mapping with `id` and `optional`.
+    pub fn decode(node: &Node, problems: &mut Problems) -> Option<Self> {
+        if !matches!(node.value, Value::Map(_)) {
+            let id = checked("the id of a secret", node, problems, Name::parse)?;
+            return Some(Self { id, optional: false });
+        }
+        let mut fields = Fields::open("a secret", node, problems)?;
+        let id = fields.require("id", "netrc", problems);
+        let id = id.and_then(|node| checked("the id of a secret", node, problems, Name::parse));
+        let optional = fields.take("optional").and_then(|node| boolean("`optional`", node, problems));
+        fields.finish(problems);
+        Some(Self { id: id?, optional: optional.is_some_and(|optional| optional.value) })
+    }
+}
