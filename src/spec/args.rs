@@ -15,7 +15,8 @@ use crate::suggest::nearest;
 /// A longer value is a mistake: files belong into the build context.
 const MAX_VALUE_BYTES: usize = 4096;
 /// Keys below which every text is kept as it is.
-const KEPT: [&str; 7] = ["args", "cmd", "entrypoint", "extends", "lint", "run", "stdout_contains"];
+const KEPT: [&str; 9] =
+    ["args", "arguments", "cmd", "entrypoint", "extends", "lint", "run", "stdin", "stdout_contains"];
 
 /// A parameter of a spec.
 #[derive(Clone, Debug)]

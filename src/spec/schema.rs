@@ -586,7 +586,7 @@ const TEST_FILES: Shape = Shape::List(
             EMPTY,
         ]),
     ]),
-    false,
+    true,
 );
 const FILES_OF: Field = optional("files", "What files there are.", TEST_FILES);
 const LIBRARIES_OF: Field = optional(

