@@ -198,7 +198,10 @@ fn a_guarded_package_index_is_asked_with_a_secret() {
 fn a_command_reads_a_secret_and_leaves_nothing_of_it() {
     let command = |secret: &str| {
         format!(
-            "{GOOD}commands: [{{name: look, run: [sh, -c, 'cat /run/secrets/word >/told 2>&1 || true'], secrets: [{secret}]}}]\n"
+            // Without the number an earlier run's result would do, whose secret is no part of the step.
+            "{GOOD}commands: [{{name: look, run: [sh, -c, 'cat /run/secrets/word >/told 2>&1 || true', '{}'], \
+             secrets: [{secret}]}}]\n",
+            std::process::id()
         )
     };
     Build::new(&command("word")).fail(&["secret word: not found", ">>> commands:"]);

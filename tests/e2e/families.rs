@@ -11,6 +11,7 @@ const GPU: &str = include_str!("../families/gpu.yaml");
 /// What of the CPU family is left out where a build must be short: FFmpeg, and torch, which brings gigabytes of CUDA's
 /// libraries.
 const CUT: &str = "\
+tag: null
 torch: null
 wheels: {exclude: [torch]}";
 

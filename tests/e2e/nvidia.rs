@@ -266,8 +266,7 @@ fn the_toolkit_has_one_copy_of_each_library() {
          \x20 - {{name: apt, run: [apt-get, check]}}\n\
          \x20 - {{name: twice, run: [python3, /sonames.py, /opt, /usr], stdout_contains: ['0 sonames twice']}}\n"
     );
-    let reports = with_check(&spec).with("--target", "test").files();
-    assert_eq!(fs::read_dir(reports.path()).expect("read").count(), 11);
+    with_check(&spec).with("--target", "test").succeed();
 
     // Without torch, the libraries come from the archive.
     let alone = format!(
@@ -288,9 +287,7 @@ fn a_library_that_is_there_twice_is_found() {
     for name in ["libanswer.so.1", "copy-of-libanswer.so.1"] {
         fs::write(build.dir().join("lib").join(name), library("libanswer.so.1")).expect("written");
     }
-    build
-        .with("--target", "test")
-        .fail(&["1 sonames twice", "libanswer.so.1 is there more than once: /usr/lib/"]);
+    build.with("--target", "test").fail(&["libanswer.so.1 is there more than once: /usr/lib/"]);
 }
 
 #[test]
