@@ -263,11 +263,6 @@ const fn optional(key: &'static str, about: &'static str, shape: Shape) -> Field
     Field { key, about, shape, required: false }
 }
 
-/// The same field where it must be there.
-const fn needed(field: Field) -> Field {
-    Field { required: true, ..field }
-}
-
 const RUN: Shape = Shape::List(&Shape::Text(TEXT), true);
 const PATHS: Shape = Shape::List(&Shape::Text(CONTEXT_PATH), false);
 const ADDRESS: Shape = Shape::Text(URL);
@@ -606,57 +601,58 @@ const DECODERS: Field =
 const PROGRAM: Field = required("run", "The program and its arguments; no shell reads them.", RUN);
 const SCRIPT: Field = required("script", "A script of the build context.", Shape::Text(CONTEXT_PATH));
 
+/// A test that runs something, named by this field.
+const fn of_program(program: Field) -> [Field; 19] {
+    [
+        TEST_NAME,
+        program,
+        INPUTS,
+        ARGUMENTS,
+        TEST_ENV,
+        STDIN,
+        TIMEOUT,
+        LISTENS,
+        NEEDS,
+        EXIT,
+        STDOUT,
+        STDERR,
+        STDOUT_CONTAINS,
+        FILES_OF,
+        LIBRARIES_OF,
+        IMPORTS,
+        VERSIONS,
+        ENCODERS,
+        DECODERS,
+    ]
+}
+
+/// A test of what is there, whose check of this number must be.
+const fn of_image(number: usize) -> [Field; 7] {
+    let mut fields = [TEST_NAME, FILES_OF, LIBRARIES_OF, IMPORTS, VERSIONS, ENCODERS, DECODERS];
+    fields[number].required = true;
+    fields
+}
+
+const OF_PROGRAM: &[Field] = &of_program(PROGRAM);
+const OF_SCRIPT: &[Field] = &of_program(SCRIPT);
+const OF_FILES: &[Field] = &of_image(1);
+const OF_LIBRARIES: &[Field] = &of_image(2);
+const OF_IMPORTS: &[Field] = &of_image(3);
+const OF_VERSIONS: &[Field] = &of_image(4);
+const OF_ENCODERS: &[Field] = &of_image(5);
+const OF_DECODERS: &[Field] = &of_image(6);
+
 /// A test of a program, of a script, or of what is there.
 const TESTS: Shape = Shape::List(
     &Shape::Any(&[
-        Shape::Fields(&[
-            TEST_NAME,
-            PROGRAM,
-            INPUTS,
-            ARGUMENTS,
-            TEST_ENV,
-            STDIN,
-            TIMEOUT,
-            LISTENS,
-            NEEDS,
-            EXIT,
-            STDOUT,
-            STDERR,
-            STDOUT_CONTAINS,
-            FILES_OF,
-            LIBRARIES_OF,
-            IMPORTS,
-            VERSIONS,
-            ENCODERS,
-            DECODERS,
-        ]),
-        Shape::Fields(&[
-            TEST_NAME,
-            SCRIPT,
-            INPUTS,
-            ARGUMENTS,
-            TEST_ENV,
-            STDIN,
-            TIMEOUT,
-            LISTENS,
-            NEEDS,
-            EXIT,
-            STDOUT,
-            STDERR,
-            STDOUT_CONTAINS,
-            FILES_OF,
-            LIBRARIES_OF,
-            IMPORTS,
-            VERSIONS,
-            ENCODERS,
-            DECODERS,
-        ]),
-        Shape::Fields(&[TEST_NAME, needed(FILES_OF), LIBRARIES_OF, IMPORTS, VERSIONS, ENCODERS, DECODERS]),
-        Shape::Fields(&[TEST_NAME, FILES_OF, needed(LIBRARIES_OF), IMPORTS, VERSIONS, ENCODERS, DECODERS]),
-        Shape::Fields(&[TEST_NAME, FILES_OF, LIBRARIES_OF, needed(IMPORTS), VERSIONS, ENCODERS, DECODERS]),
-        Shape::Fields(&[TEST_NAME, FILES_OF, LIBRARIES_OF, IMPORTS, needed(VERSIONS), ENCODERS, DECODERS]),
-        Shape::Fields(&[TEST_NAME, FILES_OF, LIBRARIES_OF, IMPORTS, VERSIONS, needed(ENCODERS), DECODERS]),
-        Shape::Fields(&[TEST_NAME, FILES_OF, LIBRARIES_OF, IMPORTS, VERSIONS, ENCODERS, needed(DECODERS)]),
+        Shape::Fields(OF_PROGRAM),
+        Shape::Fields(OF_SCRIPT),
+        Shape::Fields(OF_FILES),
+        Shape::Fields(OF_LIBRARIES),
+        Shape::Fields(OF_IMPORTS),
+        Shape::Fields(OF_VERSIONS),
+        Shape::Fields(OF_ENCODERS),
+        Shape::Fields(OF_DECODERS),
     ]),
     false,
 );
