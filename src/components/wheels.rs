@@ -16,7 +16,8 @@ use crate::plan::{
 };
 use crate::resolve::{Context, SourceArchive, pinned};
 use crate::spec::{
-    At, ContextPath, CpuLevel, Fields, Name, Node, Requirement, Span, Url, checked, items, normal_name, text,
+    At, ContextPath, CpuLevel, Fields, Name, Node, Requirement, Sha256, Span, Url, checked, items,
+    normal_name, text,
 };
 
 /// The component's entry in the registry.
@@ -252,22 +253,56 @@ fn read_file(path: &At<ContextPath>, context: &Context<'_>, problems: &mut Probl
         return Vec::new();
     };
     let mut requirements = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        // A `#` inside a word belongs to the word, as in pip.
-        let line = if line.starts_with('#') { "" } else { line.split(" #").next().unwrap_or_default() };
-        let line = line.trim();
-        if line.is_empty() {
-            continue;
-        }
-        match Requirement::parse(line) {
-            Ok(requirement) => requirements.push(requirement.to_string()),
+    for (number, line) in whole_lines(text) {
+        match requirement_of(&line) {
+            Ok(requirement) => requirements.push(requirement),
             Err(help) => {
-                let message = format!("`{path}`, line {}: this is not a Python requirement", number + 1);
+                let message = format!("`{path}`, line {number}: this is not a Python requirement");
                 problems.error_with_help(path.span, message, help);
             }
         }
     }
     requirements
+}
+
+/// The lines of a file of requirements with their numbers, without comments; one that ends with `\` goes on in the next.
+fn whole_lines(text: &str) -> Vec<(usize, String)> {
+    let mut lines: Vec<(usize, String)> = Vec::new();
+    let mut goes_on = false;
+    for (number, line) in text.lines().enumerate() {
+        // A `#` inside a word belongs to the word, as in pip.
+        let line = if line.starts_with('#') { "" } else { line.split(" #").next().unwrap_or_default() };
+        let (part, more) = match line.trim_end().strip_suffix('\\') {
+            Some(part) => (part, true),
+            None => (line, false),
+        };
+        match lines.last_mut().filter(|_| goes_on) {
+            Some((_, whole)) => whole.push_str(part),
+            None => lines.push((number + 1, part.to_owned())),
+        }
+        goes_on = more;
+    }
+    lines
+        .into_iter()
+        .map(|(number, line)| (number, line.trim().to_owned()))
+        .filter(|(_, l)| !l.is_empty())
+        .collect()
+}
+
+/// A requirement, and behind it the digests that its files may have, as pip writes them: `--hash=sha256:…`.
+fn requirement_of(line: &str) -> Result<String, String> {
+    let (words, digests): (Vec<_>, Vec<_>) =
+        line.split_whitespace().partition(|word| !word.starts_with("--hash="));
+    let requirement = Requirement::parse(&words.join(" "))?;
+    for digest in &digests {
+        let sha256 = digest.strip_prefix("--hash=sha256:").map(Sha256::parse);
+        if !matches!(sha256, Some(Ok(_))) {
+            return Err(format!(
+                "`{digest}` is no digest that is known here; write `--hash=sha256:` and 64 digits"
+            ));
+        }
+    }
+    Ok([&[requirement.as_str()], digests.as_slice()].concat().join(" "))
 }
 
 /// A component that is nothing but packages.
@@ -317,6 +352,7 @@ pub fn install_wheels(planner: &mut Planner) {
 
 /// The package and version of a requirement that names just one: `numpy==2.2.6`.
 fn pin(requirement: &str) -> Option<(String, String)> {
+    let requirement = requirement.split(" --hash=").next()?;
     let (name, version) = requirement.split_once("==")?;
     let fits = |c: char| c.is_ascii_alphanumeric() || ".+".contains(c);
     version.chars().all(fits).then(|| (normal_name(name), version.to_owned()))
@@ -417,4 +453,28 @@ fn choose(requests: &[WheelRequest], tools: &Tools, planner: &mut Planner) -> St
     run.env.push(("INPUTS".to_owned(), at.clone()));
     run.mounts.push(Mount { at, from: inputs, part: "/".to_owned() });
     planner.run("[wheels] find versions".to_owned(), span, run)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requirements_keep_their_digests() {
+        let sum = "a".repeat(64);
+        let text = format!(
+            "# all\nsix==1.17.0 \\\n    --hash=sha256:{sum}  # why\n\nnumpy>=2 ; python_version > '3'\n"
+        );
+        let lines = whole_lines(&text);
+        assert_eq!(lines.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [2, 5]);
+        assert_eq!(requirement_of(&lines[0].1), Ok(format!("six==1.17.0 --hash=sha256:{sum}")));
+        assert!(requirement_of(&lines[1].1).is_ok());
+        assert_eq!(
+            pin(&format!("six==1.17.0 --hash=sha256:{sum}")),
+            Some(("six".to_owned(), "1.17.0".to_owned()))
+        );
+        for wrong in ["six --hash=md5:aa", "six --hash=sha256:xyz", "--hash=sha256:", "six --index-url=x"] {
+            assert!(requirement_of(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -75,8 +75,7 @@ fn build(requirements: &str) -> Build {
     build
 }
 
-const REQUIREMENTS: &str =
-    "# what the application needs\npyyaml==6.0.3\nsix==1.17.0  # for old times' sake\n";
+const REQUIREMENTS: &str = "# what the application needs\npyyaml==6.0.3\nsix==1.17.0 \\\n    --hash=sha256:4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274  # for old times' sake\n";
 
 #[test]
 fn every_component_is_in_the_image() {
@@ -135,6 +134,12 @@ fn what_is_extended_must_be_there() {
     fs::write(build.dir().join("a.yaml"), "extends: b.yaml\n").expect("written");
     fs::write(build.dir().join("b.yaml"), "extends: a.yaml\n").expect("written");
     build.fail(&["the spec extends itself by way of `a.yaml`"]);
+}
+
+#[test]
+fn a_package_without_an_allowed_digest_is_refused() {
+    let wrong = REQUIREMENTS.replace("4721f391", "00000000");
+    build(&wrong).fail(&["the index has no file of six==1.17.0 with a digest that the requirements allow"]);
 }
 
 #[test]

@@ -14,6 +14,25 @@ work=$(mktemp -d)
     --excludes "$INPUTS/exclude.txt" --output-file "$work/chosen.txt" "$INPUTS/requirements.txt"
 
 awk -v out="$OUT" '
+    function normal(word) {
+        word = tolower(word)
+        sub(/[^a-z0-9._-].*/, "", word)
+        gsub(/[-_.]+/, "-", word)
+        return word
+    }
+    # Writes the package that was read: with the digests that the requirements allow, where they name any.
+    function finish(i, line) {
+        if (name == "") return
+        line = head
+        for (i = 1; i <= digests; i++) {
+            if (!(name in named) || (name, digest[i]) in allowed) line = line " \\\n    " digest[i]
+        }
+        if (line == head) {
+            print "edgenode: the index has no file of " head " with a digest that the requirements allow" >"/dev/stderr"
+            failed = 1
+        }
+        print line > file
+    }
     function fits(name, pattern) {
         if (pattern ~ /\*$/) {
             pattern = substr(pattern, 1, length(pattern) - 1)
@@ -21,7 +40,14 @@ awk -v out="$OUT" '
         }
         return name == pattern
     }
-    FNR == NR {
+    FILENAME == ARGV[1] {
+        for (i = 2; i <= NF; i++) if ($i ~ /^--hash=/) {
+            named[normal($1)]
+            allowed[normal($1), $i]
+        }
+        next
+    }
+    FILENAME == ARGV[2] {
         count++
         group[count] = $1
         pattern[count] = $2
@@ -30,14 +56,20 @@ awk -v out="$OUT" '
     }
     # A package begins a line; its digests follow on lines of their own.
     /^[A-Za-z0-9]/ {
-        name = tolower($1)
-        sub(/[=\[].*/, "", name)
-        gsub(/[-_.]+/, "-", name)
+        finish()
+        name = normal($1)
+        head = $0
+        sub(/ *\\$/, "", head)
+        digests = 0
         for (i = 1; i <= count && !fits(name, pattern[i]); i++);
         file = out "/" group[i] ".txt"
     }
-    { print > file }
-' "$INPUTS/groups.txt" "$work/chosen.txt"
+    $1 ~ /^--hash=/ { digest[++digests] = $1 }
+    END {
+        finish()
+        exit failed
+    }
+' "$INPUTS/requirements.txt" "$INPUTS/groups.txt" "$work/chosen.txt"
 grep -ho '^[A-Za-z0-9][^ ]*' "$work/chosen.txt" || true
 rm -rf "$work"
 touch -d @0 "$OUT"/*.txt
