@@ -68,7 +68,9 @@ fn fits(schema: &Value, root: &Value, document: &Value) -> bool {
             }
             Value::Object(entries) => {
                 let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-                required.into_iter().all(|key| entries.contains_key(key))
+                let least = schema["minProperties"].as_u64().unwrap_or_default();
+                entries.len() as u64 >= least
+                    && required.into_iter().all(|key| entries.contains_key(key))
                     && entries.iter().all(|(key, value)| {
                         let pattern = schema["propertyNames"]["pattern"].as_str();
                         pattern.is_none_or(|pattern| matches(pattern, key))
@@ -109,6 +111,7 @@ fn value(shape: &Shape, choices: &mut Choices<'_>) -> Value {
             _ => json!([value(item, choices)]),
         },
         Shape::Entries(key, item) => json!({key.examples[0]: value(item, choices)}),
+        Shape::Filled(mapping) => value(mapping, choices),
         Shape::Fields(table) => fields(table, choices),
         Shape::Any(shapes) => value(&shapes[choices.below(shapes.len())], choices),
     }
@@ -201,6 +204,7 @@ fn each_mapping(shape: &Shape, wrap: &Wrap<'_>, see: &mut dyn FnMut(&[Field], &W
         }
         Shape::List(item, _) => each_mapping(item, &|inner| wrap(json!([inner])), see),
         Shape::Entries(key, item) => each_mapping(item, &|inner| wrap(json!({key.examples[0]: inner})), see),
+        Shape::Filled(mapping) => each_mapping(mapping, wrap, see),
         Shape::Any(shapes) => shapes.iter().for_each(|one| each_mapping(one, wrap, see)),
         Shape::Text(_) | Shape::Switch | Shape::Words(_) => {}
     }
@@ -263,7 +267,7 @@ fn the_table_has_the_fields_that_the_loader_knows() {
 fn grammars(shape: &Shape, found: &mut Vec<&'static Grammar>) {
     match shape {
         Shape::Text(grammar) => found.push(grammar),
-        Shape::List(item, _) => grammars(item, found),
+        Shape::List(item, _) | Shape::Filled(item) => grammars(item, found),
         Shape::Entries(key, item) => {
             found.push(key);
             grammars(item, found);

@@ -217,15 +217,9 @@ impl CudaSpec {
         context: &Context<'_>,
         problems: &mut Problems,
     ) -> Option<Debs> {
-        let Some(archive) = nvidia::archive(self.repository.as_ref(), context.facts, self.version.span)
-        else {
-            problems.error_with_help(
-                self.version.span,
-                "NVIDIA has no archive of packages for the base image's distribution",
-                "take Ubuntu or Debian as the base, or name a `repository`",
-            );
-            return None;
-        };
+        let otherwise = "take Ubuntu or Debian as the base";
+        let (repository, span) = (self.repository.as_ref(), self.version.span);
+        let archive = nvidia::require_archive(repository, context.facts, span, otherwise, problems)?;
         let unread = PackageIndex::default();
         let index = context.index(&archive.index.value).unwrap_or(&unread);
         let mut names: Vec<At<String>> =

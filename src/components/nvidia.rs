@@ -1,6 +1,7 @@
 //! NVIDIA's archive of Debian packages, which CUDA's tools and TensorRT come from.
 
 use super::debs::Archive;
+use crate::diagnostic::Problems;
 use crate::resolve::BaseFacts;
 use crate::spec::{At, Span, Url};
 
@@ -50,6 +51,22 @@ pub(super) fn is_in_wheels(package: &str, major: u32) -> bool {
         Some(minor.parse::<u32>().is_ok() && IN_WHEELS.contains(&plain))
     };
     package == "libnccl2" || package == format!("libcudnn9-cuda-{major}") || of_release().unwrap_or(false)
+}
+
+/// The archive, or a report that there is none; `otherwise` is what the spec can say instead.
+pub(super) fn require_archive(
+    repository: Option<&At<Url>>,
+    facts: &BaseFacts,
+    span: Span,
+    otherwise: &str,
+    problems: &mut Problems,
+) -> Option<Archive> {
+    let found = archive(repository, facts, span);
+    if found.is_none() {
+        let message = "NVIDIA has no archive of packages for the base image's distribution";
+        problems.error_with_help(span, message, format!("{otherwise}, or name a `repository`"));
+    }
+    found
 }
 
 /// The directory of a target's files below the toolkit. Source: the packages of the toolkit.

@@ -182,14 +182,8 @@ impl TensorRtSpec {
         context: &Context<'_>,
         problems: &mut Problems,
     ) -> Option<Debs> {
-        let Some(archive) = nvidia::archive(repository, context.facts, self.version.span) else {
-            problems.error_with_help(
-                self.version.span,
-                "NVIDIA has no archive of packages for the base image's distribution",
-                "take `provider: wheels`, or name a `repository`",
-            );
-            return None;
-        };
+        let (otherwise, span) = ("take `provider: wheels`", self.version.span);
+        let archive = nvidia::require_archive(repository, context.facts, span, otherwise, problems)?;
         // One build serves all minor releases of a major one. Source: NVIDIA's support matrix.
         let build = format!("{}-1+cuda{cuda}.", release.tensorrt);
         let programs = Wanted {

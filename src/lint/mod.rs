@@ -174,7 +174,8 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn never_panics(fields in "(env: \\{A: \"[^\"\\\\\\p{C}]{0,20}\"\\}\n)?(cmd: \\[\"[^\"\\\\\\p{C}]{1,20}\"\\]\n)?") {
-            let _ = found(&fields);
+            // As it stands, `${…}` would ask for an argument, which the spec does not have.
+            let _ = found(&fields.replace("${", "$${"));
         }
     }
 }

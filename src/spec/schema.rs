@@ -41,6 +41,8 @@ pub enum Shape {
     List(&'static Self, bool),
     /// A mapping from free keys to such values.
     Entries(&'static Grammar, &'static Self),
+    /// A mapping of this shape that is not empty.
+    Filled(&'static Self),
     /// A mapping with these fields and no other.
     Fields(&'static [Field]),
     /// One of these.
@@ -593,6 +595,8 @@ const IMPORTS: Field =
     optional("imports", "Python modules that can be imported.", Shape::List(&Shape::Text(MODULE), true));
 const VERSIONS: Field =
     optional("versions", "Versions of Python packages.", Shape::Entries(WORD, &Shape::Text(WORD)));
+const SOME_VERSIONS: Field =
+    Field { shape: Shape::Filled(&Shape::Entries(WORD, &Shape::Text(WORD))), ..VERSIONS };
 const ENCODERS: Field =
     optional("encoders", "What FFmpeg can encode to.", Shape::List(&Shape::Text(WORD), true));
 const DECODERS: Field =
@@ -628,7 +632,8 @@ const fn of_program(program: Field) -> [Field; 19] {
 
 /// A test of what is there, whose check of this number must be.
 const fn of_image(number: usize) -> [Field; 7] {
-    let mut fields = [TEST_NAME, FILES_OF, LIBRARIES_OF, IMPORTS, VERSIONS, ENCODERS, DECODERS];
+    let versions = if number == 4 { SOME_VERSIONS } else { VERSIONS };
+    let mut fields = [TEST_NAME, FILES_OF, LIBRARIES_OF, IMPORTS, versions, ENCODERS, DECODERS];
     fields[number].required = true;
     fields
 }
@@ -863,6 +868,11 @@ fn shape(of: &Shape, whole: bool) -> Value {
                 value = json!({"anyOf": [value, {"type": "null"}]});
             }
             json!({"type": "object", "propertyNames": {"pattern": key.pattern}, "additionalProperties": value})
+        }
+        Shape::Filled(mapping) => {
+            let mut mapping = shape(mapping, whole);
+            mapping["minProperties"] = json!(1);
+            mapping
         }
         Shape::Fields(table) => fields(table, whole),
         Shape::Any(shapes) if whole => {
