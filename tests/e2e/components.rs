@@ -91,9 +91,8 @@ fn every_component_is_in_the_image() {
 
     // One package more, by a requirement that no build had before: its group, and what runs in the whole image.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a date").as_nanos();
-    let changed = build(&format!("{REQUIREMENTS}attrs==25.3.0,!=0.{now}\n")).succeed();
-    let executed = changed.executed();
-    assert!(executed.contains(&"[wheels] find versions"), "{executed:?}");
+    let executed = build(&format!("{REQUIREMENTS}attrs==25.3.0,!=0.{now}\n")).begun();
+    assert!(executed.contains("[wheels] find versions"), "{executed:?}");
     // An earlier run of this test may have left the others in the cache.
     let expected = [
         "[command] compile",
@@ -104,7 +103,7 @@ fn every_component_is_in_the_image() {
         "[wheels] find versions",
         "[wheels] install wheels",
     ];
-    assert!(executed.iter().all(|step| expected.contains(step)), "{executed:?}");
+    assert!(executed.iter().all(|step| expected.contains(&step.as_str())), "{executed:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Runs builds as a user does, with buildx, in the environment that `tests/env/up` started.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -92,6 +92,21 @@ pub(crate) struct Build {
     arguments: Vec<String>,
     env: Vec<(String, String)>,
     stdin: Option<PathBuf>,
+}
+
+/// Whether a step runs a program, such as `[ffmpeg 7.1.5] build`.
+fn is_program(step: &str) -> bool {
+    const PROGRAMS: [&str; 8] = [
+        "] build",
+        "] install",
+        "] find",
+        "] set up",
+        "[command] ",
+        "[image] check",
+        "[image] seal",
+        "[test] ",
+    ];
+    PROGRAMS.iter().any(|program| step.contains(program))
 }
 
 /// How a build ended.
@@ -198,6 +213,26 @@ impl Build {
         outcome
     }
 
+    /// Runs a build that must succeed, and gives the steps with a program that began after it did.
+    pub(crate) fn begun(self) -> BTreeSet<String> {
+        // Times in the progress are in this form too, whose order is that of its letters.
+        let now = Command::new("date").args(["-u", "+%FT%T.%N"]).output().expect("date starts").stdout;
+        let now = String::from_utf8(now).expect("a date");
+        let outcome = self.with("--progress", "rawjson").succeed();
+        let lines =
+            outcome.log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let mut steps = BTreeMap::new();
+        for line in lines {
+            for step in line["vertexes"].as_array().into_iter().flatten() {
+                let began = step["started"].as_str().is_some_and(|started| started >= now.trim());
+                let ran = began && step["completed"].is_string() && step["cached"] != true;
+                steps.insert(step["name"].as_str().unwrap_or_default().to_owned(), ran);
+            }
+        }
+        assert!(!steps.is_empty(), "no step is shown:\n{}", outcome.log);
+        steps.into_iter().filter(|(name, ran)| *ran && is_program(name)).map(|(name, _)| name).collect()
+    }
+
     /// Runs a build that must fail, and would push its image if it did not. All `words` must be in what the user sees.
     pub(crate) fn fail(self, words: &[&str]) -> Outcome {
         static NUMBER: Mutex<u32> = Mutex::new(0);
@@ -289,18 +324,9 @@ for m in archive:
 }
 
 impl Outcome {
-    /// Steps that ran a program, such as `[ffmpeg 7.1.5] build`. Internal ones and downloads are left out.
+    /// Steps that ran a program. Those that a build still running had begun before are among them, as BuildKit shows
+    /// them in every build that shares them: see [`Build::begun`].
     pub(crate) fn executed(&self) -> Vec<&str> {
-        const PROGRAMS: [&str; 8] = [
-            "] build",
-            "] install",
-            "] find",
-            "] set up",
-            "[command] ",
-            "[image] check",
-            "[image] seal",
-            "[test] ",
-        ];
         let mut names = BTreeMap::new();
         let mut executed = Vec::new();
         for line in self.log.lines() {
@@ -308,7 +334,7 @@ impl Outcome {
                 continue;
             };
             let name = *names.entry(number).or_insert(rest);
-            if rest.starts_with("DONE") && PROGRAMS.iter().any(|program| name.contains(program)) {
+            if rest.starts_with("DONE") && is_program(name) {
                 executed.push(name);
             }
         }
