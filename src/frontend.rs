@@ -1,13 +1,14 @@
 //! The build as BuildKit sees it: spec in, image out. The only async code of this package.
 
 mod args;
+mod locking;
 mod release;
 mod requests;
 mod sources;
 mod targets;
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use buildkit_frontend::{BuildContext, BuildResult, Error, Frontend, Gateway, Reference};
@@ -16,11 +17,13 @@ use futures_util::future::{try_join, try_join_all};
 use serde_json::Value;
 
 use self::args::MERGE_ARG;
+use self::locking::LockWish;
 use self::requests::Request;
 use self::sources::Sources;
 use self::targets::Kind;
 use crate::diagnostic::{self, Diagnostic};
 use crate::lint::{CHECK_ARG, CheckOptions, Finding, Severity, lint};
+use crate::lock::{LockUse, LockedArchive};
 use crate::lower::{self, Lowered, Target, lower};
 use crate::plan::{Plan, StepId, plan};
 use crate::report::Report;
@@ -57,7 +60,14 @@ impl Frontend for EdgeNode {
             _ => {}
         }
         let context = BuildContext::load(&gateway, LANGUAGE, MAX_BYTES).await?;
-        let (sources, root, problems) = Sources::load(&gateway, &context).await?;
+        let wish = LockWish::read(&gateway)?;
+        let (loaded, lock) = try_join(Sources::load(&gateway, &context), wish.read_lock(&context)).await?;
+        let (mut sources, root, problems) = loaded;
+        let lock = match (lock.map(|text| sources.add_lock(&text)), &wish) {
+            // One that cannot be read is made anew.
+            (Some(Err(_)), LockWish::Make(_)) => None,
+            (lock, _) => lock.transpose()?,
+        };
         if request.is_none() && gateway.options().target.as_deref() == Some("spec") {
             problems.check(Some(())).map_err(|found| sources.report(&found))?;
             return merged_spec(&gateway, &sources, &root).await;
@@ -80,16 +90,24 @@ impl Frontend for EdgeNode {
         let specs = platforms.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let several = platforms.len() > 1;
         let index = wants_index(&gateway, several)?;
-        let build = Build { gateway, context, sources: &sources, several, warned: Mutex::new(Vec::new()) };
+        let warned = Mutex::new(Vec::new());
+        let build = Build { gateway: gateway.clone(), context, sources: &sources, several, warned };
+        if let (LockWish::Make(update), None) = (&wish, request) {
+            return build.make_lock(&platforms, &root, read, lock.as_ref(), update).await;
+        }
+        build.check_lock(&wish, lock.as_ref(), &root, &specs[0]).await?;
+        let locks = platforms.iter().map(|platform| build.lock_of(lock.as_ref(), platform));
+        let locks = locks.collect::<Result<Vec<_>, _>>()?;
+        let all = platforms.iter().zip(specs).zip(locks);
         if let Some(request) = request {
-            let plans = platforms.iter().zip(specs).map(|(platform, spec)| build.plan(platform, spec));
+            let plans = all.map(|((platform, spec), lock)| build.plan(platform, spec, lock));
             return Ok(requests::about(request, &platforms, &try_join_all(plans).await?, &sources));
         }
         build.show(&findings).await;
         for unknown in args::unknown(&build.gateway, &spec) {
             sources.warn(&build.gateway, &unknown).await;
         }
-        let builds = platforms.iter().zip(specs).map(|(platform, spec)| build.run(platform, spec, target));
+        let builds = all.map(|((platform, spec), lock)| build.run(platform, spec, target, lock));
         result(try_join_all(builds).await?, index)
     }
 }
@@ -218,30 +236,60 @@ fn result(mut built: Vec<Built>, index: bool) -> Result<BuildResult, Error> {
 }
 
 impl Build<'_> {
-    async fn run(&self, platform: &Platform, spec: Spec, target: Kind) -> Result<Built, Error> {
-        let base = self.load_base(&spec, platform).await?;
-        let node = self.resolve(spec, &base).await?;
+    async fn run(
+        &self,
+        platform: &Platform,
+        spec: Spec,
+        target: Kind,
+        lock: LockUse,
+    ) -> Result<Built, Error> {
+        let base = self.load_base(&spec, platform, lock.base()).await?;
+        let node = self.resolve(spec, &base, lock).await?;
         for warning in &node.warnings {
             if self.is_new(warning) {
                 self.sources.warn(&self.gateway, warning).await;
             }
         }
-        let (at, plan) = (node.base.span, plan(node));
+        let at = node.base.span;
+        let plan = self.checked_plan(node)?;
         self.show_unused(&plan, at).await;
         self.build_target(&plan, &base, platform, target).await
     }
 
-    async fn resolve(&self, spec: Spec, base: &Base) -> Result<resolve::Node, Error> {
-        let files = self.read_files(&spec).await?;
-        let indexes = self.read_indexes(&spec, &base.facts).await?;
-        let inputs = Inputs { files, build_args: self.gateway.options().build_args.clone(), indexes };
+    async fn resolve(&self, spec: Spec, base: &Base, lock: LockUse) -> Result<resolve::Node, Error> {
+        let mut inputs = self.inputs(&spec, base, lock.archives()).await?;
+        inputs.lock = lock;
         resolve::resolve(spec, base.facts.clone(), &inputs).map_err(|found| self.sources.report(&found))
     }
 
+    /// What a spec is resolved with, read where it is. What is locked of archives stands in for their indexes.
+    async fn inputs(
+        &self,
+        spec: &Spec,
+        base: &Base,
+        locked: Option<&BTreeMap<String, LockedArchive>>,
+    ) -> Result<Inputs, Error> {
+        let files = self.read_files(spec).await?;
+        let indexes = match locked {
+            Some(archives) => {
+                archives.iter().map(|(address, debs)| (address.clone(), debs.index())).collect()
+            }
+            None => self.read_indexes(spec, &base.facts).await?,
+        };
+        let build_args = self.gateway.options().build_args.clone();
+        Ok(Inputs { files, build_args, indexes, lock: LockUse::None })
+    }
+
     /// What would be done, without doing it. Only the base image is looked at.
-    async fn plan(&self, platform: &Platform, spec: Spec) -> Result<Plan, Error> {
-        let base = self.load_base(&spec, platform).await?;
-        Ok(plan(self.resolve(spec, &base).await?))
+    async fn plan(&self, platform: &Platform, spec: Spec, lock: LockUse) -> Result<Plan, Error> {
+        let base = self.load_base(&spec, platform, lock.base()).await?;
+        self.checked_plan(self.resolve(spec, &base, lock).await?)
+    }
+
+    /// The plan of a node, for which the lock has everything.
+    fn checked_plan(&self, node: resolve::Node) -> Result<Plan, Error> {
+        let plan = plan(node);
+        if plan.problems.is_empty() { Ok(plan) } else { Err(self.sources.report(&plan.problems)) }
     }
 
     /// The results of steps that the client brings as named build contexts.
@@ -341,9 +389,10 @@ impl Build<'_> {
         Ok(indexes)
     }
 
-    async fn load_base(&self, spec: &Spec, platform: &Platform) -> Result<Base, Error> {
+    /// Reads the base image: the one that the lock has, or that of the spec.
+    async fn load_base(&self, spec: &Spec, platform: &Platform, locked: Option<&str>) -> Result<Base, Error> {
         let gateway = &self.gateway;
-        let reference = spec.base.value.as_str();
+        let reference = locked.unwrap_or(spec.base.value.as_str());
         let at = |error: Error| self.sources.locate(error, spec.base.span);
         let (output, reference, config) = match self.context.named("base", platform).await.map_err(at)? {
             Some(named) => {
@@ -377,13 +426,14 @@ impl Build<'_> {
         Ok(Base { output, facts, config })
     }
 
-    async fn build_target(
+    /// Lowers the plan for this builder. The steps of `fresh` run again in any case.
+    async fn lower(
         &self,
         plan: &Plan,
         base: &Base,
         platform: &Platform,
-        kind: Kind,
-    ) -> Result<Built, Error> {
+        fresh: BTreeSet<StepId>,
+    ) -> Result<Lowered, Error> {
         let options = self.gateway.options();
         let files = match plan.context_paths() {
             Some(paths) => self.context.files(&paths).await?,
@@ -400,8 +450,19 @@ impl Build<'_> {
             no_cache: &options.no_cache,
             replaced: self.replaced(plan, platform).await?,
             can_give_devices: self.gateway.caps().llb("exec.meta.cdi"),
+            fresh,
         };
-        let lowered = lower(plan, &target);
+        Ok(lower(plan, &target))
+    }
+
+    async fn build_target(
+        &self,
+        plan: &Plan,
+        base: &Base,
+        platform: &Platform,
+        kind: Kind,
+    ) -> Result<Built, Error> {
+        let lowered = self.lower(plan, base, platform, BTreeSet::new()).await?;
         let output = match kind {
             Kind::Image => {
                 if plan.require_tests {
@@ -417,7 +478,7 @@ impl Build<'_> {
                 let files = [("/graph.txt", plan.graph_text()), ("/graph.dot", plan.graph_dot())];
                 text_files("[graph] write", files)
             }
-            _ => component(plan, &lowered, options.target.as_deref().unwrap_or_default())?,
+            _ => component(plan, &lowered, self.gateway.options().target.as_deref().unwrap_or_default())?,
         };
         let reference = self.gateway.solve(&marshal(&output, self.sources)?).await?;
         Ok(Built { platform: platform.clone(), reference, config: None, names: None })

@@ -8,6 +8,7 @@ pub mod components;
 pub mod diagnostic;
 pub mod frontend;
 pub mod lint;
+pub mod lock;
 pub mod lower;
 pub mod plan;
 pub mod report;

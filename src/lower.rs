@@ -1,6 +1,6 @@
 //! `Plan` + platform + capabilities → LLB. Knows nothing of the spec language.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use buildkit_frontend::{NoCache, RunOptions};
 use buildkit_llb::{
@@ -37,6 +37,8 @@ pub struct Target<'a> {
     pub replaced: BTreeMap<StepId, Output>,
     /// Whether the builder can give steps its devices.
     pub can_give_devices: bool,
+    /// Steps that run again in any case.
+    pub fresh: BTreeSet<StepId>,
 }
 
 /// The outputs of a lowered plan.
@@ -59,7 +61,7 @@ pub fn lower(plan: &Plan, target: &Target<'_>) -> Lowered {
     for (number, step) in plan.steps.iter().enumerate() {
         let output = match target.replaced.get(&StepId(number)) {
             Some(output) => output.clone(),
-            None => lower_step(step, &lowered, target),
+            None => lower_with(step, &lowered, target, target.fresh.contains(&StepId(number))),
         };
         lowered.outputs.push(output);
     }
@@ -68,7 +70,11 @@ pub fn lower(plan: &Plan, target: &Target<'_>) -> Lowered {
 
 /// Lowers one step whose inputs are done.
 pub fn lower_step(step: &Step, done: &Lowered, target: &Target<'_>) -> Output {
-    let meta = meta(step, target);
+    lower_with(step, done, target, false)
+}
+
+fn lower_with(step: &Step, done: &Lowered, target: &Target<'_>, fresh: bool) -> Output {
+    let meta = meta(step, target, fresh);
     match &step.action {
         Action::Base => target.base.clone(),
         Action::Fetch { url, sha256, file_name } => {
@@ -91,17 +97,19 @@ pub fn lower_step(step: &Step, done: &Lowered, target: &Target<'_>) -> Output {
             let parts: Vec<_> = parts.iter().map(|part| done.output(*part)).collect();
             collect(&parts, meta)
         }
+        Action::Unresolved => Output::scratch(),
     }
 }
 
-fn meta(step: &Step, target: &Target<'_>) -> Meta {
+fn meta(step: &Step, target: &Target<'_>, fresh: bool) -> Meta {
     // Downloads and small files are the same for all platforms.
     let prefix = match step.action {
         Action::Run(_) | Action::Assemble { .. } => target.name_prefix.as_str(),
         _ => "",
     };
     // What a builder without a GPU skipped says nothing of a builder that has one.
-    let again = runs_again(step, target.no_cache) || matches!(&step.action, Action::Run(run) if run.gpu);
+    let again =
+        fresh || runs_again(step, target.no_cache) || matches!(&step.action, Action::Run(run) if run.gpu);
     let meta = Meta::named(&format!("{prefix}{}", step.name)).ignore_cache(again);
     if step.span == Span::default() { meta } else { meta.at(location(step.span)) }
 }

@@ -16,6 +16,8 @@ pub use tests::{PlannedCheck, PlannedTest, VERDICT};
 
 use std::collections::BTreeMap;
 
+use crate::diagnostic::Diagnostic;
+use crate::lock::{LockedArchive, LockedFile};
 use crate::spec::{At, ImageSettings, Repository, Secret, Span, TagSchema};
 
 /// A step of the plan, by its place in [`Plan::steps`].
@@ -41,6 +43,14 @@ pub struct Plan {
     pub config: Config,
     /// What its tag is made of.
     pub release: Release,
+    /// What must be resolved before the rest is known; nothing unless a lock is being made.
+    pub pending: Vec<Pending>,
+    /// The release archives and tools, by what they are called.
+    pub sources: BTreeMap<String, LockedFile>,
+    /// What was taken from archives of Debian packages, by the addresses of their indexes.
+    pub archives: BTreeMap<String, LockedArchive>,
+    /// What the lock should have and does not.
+    pub problems: Vec<Diagnostic>,
 }
 
 /// What an image's name and labels are made of.
@@ -54,6 +64,31 @@ pub struct Release {
     pub versions: BTreeMap<String, String>,
     /// Where the versions of Python packages are found.
     pub wheels: Option<ChosenWheels>,
+}
+
+/// Something that is resolved while a lock is being made.
+#[derive(Debug)]
+pub struct Pending {
+    /// What it is.
+    pub what: Unlocked,
+    /// The step that resolves it.
+    pub step: StepId,
+}
+
+/// What a lock does not have yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unlocked {
+    /// The packages of the distribution that a step installs.
+    Packages {
+        /// What the lock calls the step.
+        step: String,
+        /// What it asks for.
+        asked: Vec<String>,
+    },
+    /// The Python packages.
+    Wheels,
+    /// What a Python package is built with.
+    Requires(String),
 }
 
 /// The image's configuration, beside what the base image says.
@@ -140,6 +175,8 @@ pub enum Action {
     },
     /// Puts files from several results side by side into one tree.
     Collect(Vec<StepId>),
+    /// Stands for what is not known before something is resolved. Nothing that stands on it may run.
+    Unresolved,
 }
 
 /// A file or directory that is put somewhere else.
@@ -280,6 +317,16 @@ impl Plan {
             _ => None,
         });
         trees.chain(sources).collect()
+    }
+
+    /// What can be resolved now: nothing of it stands on anything unresolved.
+    pub fn ready(&self) -> Vec<&Pending> {
+        let mut blocked: Vec<bool> = Vec::with_capacity(self.steps.len());
+        for step in &self.steps {
+            let below = step.action.inputs().iter().any(|input| blocked[input.0]);
+            blocked.push(below || matches!(step.action, Action::Unresolved));
+        }
+        self.pending.iter().filter(|pending| !blocked[pending.step.0]).collect()
     }
 
     /// The paths of the build context that the steps read; `None` when they read none of it.

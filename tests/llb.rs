@@ -39,6 +39,7 @@ fn image(plan: &Plan, can_merge: bool) -> Output {
         run_options: buildkit_frontend::RunOptions::default(),
         cache_namespace: "",
         can_give_devices: true,
+        fresh: Default::default(),
         no_cache: &buildkit_frontend::NoCache::None,
         replaced: std::collections::BTreeMap::new(),
     };
@@ -124,6 +125,7 @@ fn without_merging_the_components_stay_the_same() {
                 run_options: buildkit_frontend::RunOptions::default(),
                 cache_namespace: "",
                 can_give_devices: true,
+                fresh: Default::default(),
                 no_cache: &buildkit_frontend::NoCache::None,
                 replaced: std::collections::BTreeMap::new(),
             },

@@ -86,6 +86,7 @@ fn inputs(spec: &Spec, facts: &BaseFacts) -> Inputs {
     let index = PackageIndex::parse(include_str!("data/packages"));
     Inputs {
         indexes: spec.indexes(facts).into_iter().map(|address| (address.value, index.clone())).collect(),
+        lock: Default::default(),
         build_args: [("EDGENODE_ARCHIVED".to_owned(), "true".to_owned())].into(),
         files: [
             ("good.txt".to_owned(), "six\n".to_owned()),
@@ -109,6 +110,7 @@ fn llb(node: Node, architecture: &str) -> String {
         run_options: buildkit_frontend::RunOptions::default(),
         cache_namespace: "",
         can_give_devices: true,
+        fresh: Default::default(),
         no_cache: &buildkit_frontend::NoCache::None,
         replaced: BTreeMap::new(),
     };

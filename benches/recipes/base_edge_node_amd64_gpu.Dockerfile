@@ -50,7 +50,7 @@ RUN if [ -f /etc/ssl/certs/ca-certificates.crt ]; then \
     && apt-get install -y --no-install-recommends docker.io docker-cli \
     # cuda-cudart-dev-12-8, cuda-nvcc-12-8 and libcublas-dev-12-8 are on NVIDIA's server alone. Of what they bring,
     # NVIDIA's wheels have the shared libraries; compiler, headers and static libraries are left out.
-    && export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
+    && export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt LD_LIBRARY_PATH=/opt/python/lib \
     && uv pip install --python /opt/python/bin/python3 --no-cache --no-compile --no-deps --target /tmp/cuda \
         nvidia-cuda-runtime-cu12==12.8.90 nvidia-cublas-cu12==12.8.4.1 \
     && mkdir -p "$CUDA_HOME/lib64" && mv /tmp/cuda/nvidia/*/lib/*.so.* "$CUDA_HOME/lib64/" && rm -rf /tmp/cuda \

@@ -167,7 +167,7 @@ impl Loaded {
             }
         }
         let build_args = BTreeMap::from([(ARCHIVED_ARG.to_owned(), "true".to_owned())]);
-        match resolve(spec, facts, &Inputs { files: texts, build_args, indexes }) {
+        match resolve(spec, facts, &Inputs { files: texts, build_args, indexes, ..Inputs::default() }) {
             Ok(node) => Ok(Some(plan(node))),
             Err(found) => Err(Wrong { files, found }.into()),
         }

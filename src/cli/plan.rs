@@ -1,6 +1,6 @@
 //! `edgenode plan`: the steps that a spec stands for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use buildkit_frontend::{NoCache, RunOptions};
@@ -52,6 +52,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
             can_give_devices: true,
             no_cache: &NoCache::None,
             replaced: BTreeMap::new(),
+            fresh: BTreeSet::new(),
         };
         let image = lower(&plan, &target).output(plan.image);
         // The text form numbers the files; there is no need for what is in them.

@@ -3,9 +3,10 @@
 //! scripts do not run; what they would do is up to the component.
 
 use crate::diagnostic::Problems;
+use crate::lock::{LockedArchive, LockedDeb, LockedFile};
 use crate::plan::{Mount, Planner, RUN_DIR, Script, StepId};
 use crate::resolve::{Context, DebPackage, PackageIndex, Selection};
-use crate::spec::{At, Span};
+use crate::spec::{At, Span, Url};
 use crate::suggest::nearest;
 
 const UNPACK: Script = Script { name: "debs-unpack.sh", text: include_str!("scripts/debs-unpack.sh") };
@@ -46,17 +47,39 @@ impl Archive {
             let help = "they are chosen when the image is built";
             problems.warning(self.index.span, format!("{} was not read", self.index), help);
             let selection = Selection::default();
-            return Some(Debs { archive: self.files.clone(), selection, drop: None, stand_in: None });
+            return Some(self.debs(selection, Vec::new()));
         };
         let found: Vec<_> = wanted.iter().map(|wanted| find(index, wanted, problems)).collect();
         let found: Vec<_> = found.into_iter().collect::<Option<_>>()?;
         match index.select(found, stands_in) {
             Ok(selection) => {
-                Some(Debs { archive: self.files.clone(), selection, drop: None, stand_in: None })
+                let urls = selection.packages.iter().map(|package| self.url(package, problems));
+                let urls = urls.collect::<Option<_>>()?;
+                Some(self.debs(selection, urls))
             }
             Err(message) => {
                 let help = "take another release; the archive's index is at fault or changing";
                 problems.error_with_help(self.index.span, message, help);
+                None
+            }
+        }
+    }
+}
+
+impl Archive {
+    fn debs(&self, selection: Selection, urls: Vec<Url>) -> Debs {
+        Debs { index: self.index.value.clone(), selection, urls, drop: None, stand_in: None }
+    }
+
+    /// Where a package is downloaded. A lock knows its whole address.
+    fn url(&self, package: &DebPackage, problems: &mut Problems) -> Option<Url> {
+        let whole = package.file.contains("://");
+        let text = if whole { package.file.clone() } else { format!("{}{}", self.files, package.file) };
+        match Url::parse(&text) {
+            Ok(url) => Some(url),
+            Err(_) => {
+                let message = format!("the archive's index has no address for `{}`", package.name);
+                problems.error_with_help(self.index.span, message, "the index is at fault");
                 None
             }
         }
@@ -74,10 +97,12 @@ pub(super) struct Wanted<'a> {
 /// Packages of an archive, chosen.
 #[derive(Debug)]
 pub(super) struct Debs {
-    /// What the addresses of its files begin with, with a slash at the end.
-    pub archive: String,
+    /// The address of the index that they are from.
+    pub index: String,
     /// The packages.
     pub selection: Selection,
+    /// Where each of them is downloaded.
+    pub urls: Vec<Url>,
     /// File names, as patterns, that are left out, and those of them that are kept.
     pub drop: Option<(&'static str, &'static str)>,
     /// A package that stands in for those the selection leaves out, and its version.
@@ -120,14 +145,28 @@ fn find<'i>(
     found
 }
 
+fn locked_file(package: &DebPackage, url: &Url, span: Span) -> LockedFile {
+    LockedFile { url: url.clone(), sha256: package.sha256.clone(), size: None, span }
+}
+
 impl Debs {
+    /// What a lock notes of them.
+    fn locked(&self, span: Span) -> LockedArchive {
+        let files = self.selection.packages.iter().zip(&self.urls).map(|(package, url)| {
+            let deb = LockedDeb { file: locked_file(package, url, span), depends: package.depends() };
+            ((package.name.clone(), package.version.clone()), deb)
+        });
+        LockedArchive { files: files.collect(), replaced: self.selection.replaced.iter().cloned().collect() }
+    }
+
     /// Adds the steps that fetch and unpack the packages.
     pub(super) fn plan(&self, label: &str, span: Span, planner: &mut Planner) -> Unpacked {
         let debs = format!("{RUN_DIR}/debs");
-        let files = self.selection.packages.iter().map(|package| {
-            let url = format!("{}{}", self.archive, package.file);
-            let name = package.file.rsplit('/').next().unwrap_or_default();
-            let from = planner.download(label, &url, package.sha256.as_str(), name, span);
+        planner.note_archive(&self.index, self.locked(span));
+        let files = self.selection.packages.iter().zip(&self.urls).map(|(package, url)| {
+            let file = locked_file(package, url, span);
+            let from = planner.download(label, &file);
+            let name = file.name();
             Mount { at: format!("{debs}/{name}"), from, part: format!("/{name}") }
         });
         let files: Vec<_> = files.collect();

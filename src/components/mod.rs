@@ -30,6 +30,7 @@ pub use wheels::{WheelRequest, install_wheels};
 use std::fmt::{self, Debug};
 
 use crate::diagnostic::Problems;
+use crate::lock::PlatformLock;
 use crate::plan::Planner;
 use crate::resolve::{BaseFacts, Context};
 use crate::spec::{At, ContextPath, Node, Requirement, Span, Version};
@@ -196,6 +197,9 @@ pub trait Declared: Debug + Send + Sync {
     fn reads(&self) -> Vec<At<ContextPath>> {
         Vec::new()
     }
+
+    /// Takes the versions that a lock has, where its own fields leave a choice.
+    fn keep(&mut self, _lock: &PlatformLock) {}
 
     /// Chooses versions and sources. Conflicts go to `problems`, and then it gives `None`.
     fn resolve(

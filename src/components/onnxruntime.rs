@@ -4,6 +4,7 @@ use super::wheels::{WheelRequest, Wheels, installer};
 use super::{Alternative, Component, Declared, Registration};
 use crate::catalog::{OnnxRuntimeReleases, between};
 use crate::diagnostic::Problems;
+use crate::lock::PlatformLock;
 use crate::resolve::Context;
 use crate::spec::{At, Fields, Node, Span, Value, Version, Wish, checked, text};
 use crate::suggest::nearest;
@@ -54,6 +55,11 @@ fn flavour(node: &Node, problems: &mut Problems) -> Option<At<&'static str>> {
 impl Declared for OnnxRuntimeSpec {
     fn key(&self) -> &'static str {
         REGISTRATION.key
+    }
+
+    fn keep(&mut self, lock: &PlatformLock) {
+        let package = self.package();
+        lock.keep(&mut self.version, &[package]);
     }
 
     fn alternatives(&self, context: &Context<'_>) -> Vec<Alternative> {

@@ -7,7 +7,7 @@
 use super::wheels::{Tools, installer};
 use super::{Component, Declared, Registration, cuda, torch};
 use crate::diagnostic::Problems;
-use crate::plan::{Action, Mount, Planner, Provided, RUN_DIR, Script, StepId, TextFile};
+use crate::plan::{Action, Planner, Provided, Script, StepId};
 use crate::resolve::{Context, SourceArchive, SourceFields};
 use crate::spec::{
     At, DebianPackage, EnvName, Fields, Name, Node, Requirement, Span, checked, entries, items, list,
@@ -273,13 +273,7 @@ impl Sdist {
 
     /// What it is built with, in a tree that is thrown away.
     fn requires(&self, label: &str, tools: &Tools, planner: &mut Planner) -> StepId {
-        let text = self.spec.requires.iter().map(|requirement| format!("{requirement}\n")).collect();
-        let file = TextFile { path: "/requirements.txt".to_owned(), mode: 0o644, text };
-        let from = planner.files(format!("[{label}] requirements"), vec![file]);
-        let mut run = tools.run(&REQUIRES, planner);
-        let at = format!("{RUN_DIR}/requirements");
-        run.env.push(("INPUTS".to_owned(), at.clone()));
-        run.mounts.push(Mount { at, from, part: "/".to_owned() });
-        planner.run(format!("[{label}] install build requirements"), self.spec.name.span, run)
+        let SdistSpec { name, requires, .. } = &self.spec;
+        tools.install_requirements(&name.value, label, requires, &REQUIRES, name.span, planner)
     }
 }

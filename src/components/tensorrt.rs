@@ -8,6 +8,7 @@ use super::wheels::{WheelRequest, Wheels, installer};
 use super::{Alternative, Component, Declared, PythonHome, Registration, nvidia, torch};
 use crate::catalog::TensorRtRelease;
 use crate::diagnostic::Problems;
+use crate::lock::PlatformLock;
 use crate::plan::{Planner, Provided, TextFile};
 use crate::resolve::{BaseFacts, Context};
 use crate::spec::{At, Fields, Node, Span, Url, Value, Version, Wish, checked, text};
@@ -81,6 +82,10 @@ fn provider(node: &Node, problems: &mut Problems) -> Option<&'static str> {
 impl Declared for TensorRtSpec {
     fn key(&self) -> &'static str {
         REGISTRATION.key
+    }
+
+    fn keep(&mut self, lock: &PlatformLock) {
+        lock.keep(&mut self.version, &["tensorrt-cu12-bindings", "tensorrt-cu13-bindings", "tensorrt"]);
     }
 
     fn version(&self) -> Option<&Version> {

@@ -4,6 +4,7 @@ use super::wheels::{WheelRequest, installer};
 use super::{Alternative, Component, CudaRelease, Declared, PythonHome, Registration, python};
 use crate::catalog::{TorchRelease, channel_cuda, compare};
 use crate::diagnostic::Problems;
+use crate::lock::PlatformLock;
 use crate::plan::{Planner, Vendor};
 use crate::resolve::Context;
 use crate::spec::{At, Fields, Node, Scalar, Span, Value, Version, Wish, boolean, checked, text};
@@ -79,6 +80,10 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
 impl Declared for TorchSpec {
     fn key(&self) -> &'static str {
         REGISTRATION.key
+    }
+
+    fn keep(&mut self, lock: &PlatformLock) {
+        lock.keep(&mut self.version, &["torch"]);
     }
 
     fn targets(&self) -> Vec<&'static str> {

@@ -4,6 +4,7 @@ use super::wheels::{WheelRequest, Wheels, installer};
 use super::{Alternative, Component, Declared, Registration};
 use crate::catalog::{TransformersReleases, between, compare};
 use crate::diagnostic::Problems;
+use crate::lock::PlatformLock;
 use crate::resolve::Context;
 use crate::spec::{At, Node, Span, Version, Wish, checked};
 
@@ -23,6 +24,10 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
 impl Declared for TransformersSpec {
     fn key(&self) -> &'static str {
         REGISTRATION.key
+    }
+
+    fn keep(&mut self, lock: &PlatformLock) {
+        lock.keep(&mut self.version, &["transformers"]);
     }
 
     fn alternatives(&self, context: &Context<'_>) -> Vec<Alternative> {

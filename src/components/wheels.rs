@@ -7,12 +7,15 @@
 //!
 //! `wheels:` is the rest: whatever packages the spec names.
 
+use std::collections::BTreeMap;
+
 use super::{Alternative, Component, Declared, Registration, python};
 use crate::catalog::compare;
 use crate::diagnostic::Problems;
+use crate::lock::{LockUse, LockedWheel, PlatformLock};
 use crate::plan::{
     Cache, ChosenWheels, Interpreter, Mount, Planner, Provided, RUN_DIR, Run, Script, SecretFile, StepId,
-    TextFile,
+    TextFile, Unlocked,
 };
 use crate::resolve::{Context, SourceArchive, pinned};
 use crate::spec::{
@@ -27,6 +30,8 @@ pub(super) const REGISTRATION: Registration = Registration { key: "wheels", deco
 const UV_VERSION: &str = "0.12.1";
 
 const CHOOSE: Script = Script { name: "wheels-choose.sh", text: include_str!("scripts/wheels-choose.sh") };
+const RESOLVE: Script = Script { name: "wheels-resolve.sh", text: include_str!("scripts/wheels-resolve.sh") };
+const LOCKED: Script = Script { name: "wheels-locked.sh", text: include_str!("scripts/wheels-locked.sh") };
 const INSTALL: Script = Script { name: "wheels-install.sh", text: include_str!("scripts/wheels-install.sh") };
 
 const SLIM: Script = Script { name: "wheels-slim.py", text: include_str!("scripts/wheels-slim.py") };
@@ -319,21 +324,26 @@ impl Component for Wheels {
 pub fn install_wheels(planner: &mut Planner) {
     let requests = planner.take_wheel_requests();
     let (Some(first), Some(interpreter)) = (requests.first(), planner.interpreter().cloned()) else { return };
-    let built_in = Some(interpreter.built_in);
     let tools = Tools {
         channel: requests.iter().find_map(|request| request.channel.clone()),
         indexes: requests.iter().flat_map(|request| request.indexes.clone()).collect(),
         ..Tools::new(interpreter, &first.installer, planner)
     };
+    match planner.lock().clone() {
+        LockUse::None => {}
+        LockUse::Making(PlatformLock { wheels: None, preferred, .. }) => {
+            return resolve_for_lock(&requests, &tools, &preferred, planner);
+        }
+        LockUse::Making(PlatformLock { wheels: Some(wheels), .. })
+        | LockUse::Fixed(PlatformLock { wheels: Some(wheels), .. }) => {
+            return install_locked(&requests, &tools, &wheels, planner);
+        }
+        LockUse::Fixed(_) => return planner.unlocked("wheels", first.span),
+    }
     let chosen = choose(&requests, &tools, planner);
-    let named = requests.iter().flat_map(|request| &request.requirements);
-    let mut named: Vec<_> = named.map(|requirement| normal_name(requirement)).collect();
-    named.sort();
-    named.dedup();
-    let groups = requests.iter().map(|request| request.group.to_owned()).collect();
     let pinned = requests.iter().flat_map(|request| &request.requirements);
     let pinned = pinned.filter_map(|requirement| pin(requirement)).collect();
-    planner.set_chosen(ChosenWheels { step: chosen, groups, named, pinned });
+    note_chosen(&requests, chosen, pinned, planner);
     for request in &requests {
         let list = format!("{RUN_DIR}/chosen.txt");
         let mut run = tools.run(&INSTALL, planner);
@@ -342,11 +352,91 @@ pub fn install_wheels(planner: &mut Planner) {
         run.mounts.push(Mount { at: list.clone(), from: chosen, part });
         run.env.push(("REQUIREMENTS".to_owned(), list));
         let tree = planner.run(format!("[{}] install wheels", request.group), request.span, run);
-        planner.provide(Provided {
-            built_in,
-            optional_libraries: true,
-            ..Provided::new(request.group, request.version.clone(), tree, request.span)
-        });
+        provide(request, tree, &tools, planner);
+    }
+}
+
+/// Takes note of where the lists of what was chosen are, for labels and tags.
+fn note_chosen(
+    requests: &[WheelRequest],
+    step: StepId,
+    pinned: BTreeMap<String, String>,
+    planner: &mut Planner,
+) {
+    let named = requests.iter().flat_map(|request| &request.requirements);
+    let mut named: Vec<_> = named.map(|requirement| normal_name(requirement)).collect();
+    named.sort();
+    named.dedup();
+    let groups = requests.iter().map(|request| request.group.to_owned()).collect();
+    planner.set_chosen(ChosenWheels { step, groups, named, pinned });
+}
+
+/// Hands over the tree of a group.
+fn provide(request: &WheelRequest, tree: StepId, tools: &Tools, planner: &mut Planner) {
+    planner.provide(Provided {
+        built_in: Some(tools.interpreter.built_in),
+        optional_libraries: true,
+        ..Provided::new(request.group, request.version.clone(), tree, request.span)
+    });
+}
+
+/// Resolves for a lock that is being made; what is installed is not known yet.
+fn resolve_for_lock(requests: &[WheelRequest], tools: &Tools, preferred: &[String], planner: &mut Planner) {
+    let span = requests.last().map(|request| request.span).unwrap_or_default();
+    let step = tools.resolve("wheels", Requirements::of(requests, planner), preferred, span, planner);
+    let tree = planner.pend(Unlocked::Wheels, step);
+    requests.iter().for_each(|request| provide(request, tree, tools, planner));
+}
+
+/// Installs what the lock names, offline, each group's packages into a tree of its own.
+fn install_locked(
+    requests: &[WheelRequest],
+    tools: &Tools,
+    wheels: &BTreeMap<String, LockedWheel>,
+    planner: &mut Planner,
+) {
+    report_unlocked(requests, wheels, planner);
+    let of = |group: &'static str| wheels.iter().filter(move |(name, _)| group_of(name, requests) == group);
+    let list = |request: &WheelRequest| {
+        let versions = of(request.group).map(|(name, wheel)| format!("{name}=={}", wheel.version));
+        lines(&format!("/{}.txt", request.group), versions.collect())
+    };
+    let lists = planner.files("[wheels] locked versions".to_owned(), requests.iter().map(list).collect());
+    let versions = wheels.iter().map(|(name, wheel)| (name.clone(), wheel.version.clone()));
+    note_chosen(requests, lists, versions.collect(), planner);
+    for request in requests {
+        let mut run = tools.install(request.group, of(request.group), planner);
+        tools.slim(&mut run, planner);
+        let tree = planner.run(format!("[{}] install wheels", request.group), request.span, run);
+        provide(request, tree, tools, planner);
+    }
+}
+
+/// The group that a package is installed in.
+fn group_of(package: &str, requests: &[WheelRequest]) -> &'static str {
+    let fits = |pattern: &&str| match pattern.strip_suffix('*') {
+        Some(begin) => package.starts_with(begin),
+        None => package == *pattern,
+    };
+    let named = requests.iter().find(|request| request.packages.iter().any(&fits));
+    let rest = requests.iter().find(|request| request.packages.is_empty());
+    named.or(rest).or(requests.first()).map_or("", |request| request.group)
+}
+
+/// Reports requirements that no package of the lock meets.
+fn report_unlocked(requests: &[WheelRequest], wheels: &BTreeMap<String, LockedWheel>, planner: &mut Planner) {
+    let excluded: Vec<_> = requests.iter().flat_map(|request| &request.exclude).cloned().collect();
+    let kept: Vec<_> = planner.kept().iter().flat_map(|vendor| vendor.packages.clone()).collect();
+    for request in requests {
+        // What a marker says is for uv to know.
+        let plain = request.requirements.iter().filter(|requirement| !requirement.contains(';'));
+        for requirement in plain.filter_map(|text| Requirement::parse(text).ok()) {
+            let name = requirement.package();
+            let met = wheels.get(&name).is_some_and(|wheel| requirement.admits(&wheel.version));
+            if !met && !excluded.contains(&name) && !kept.contains(&name) {
+                planner.unlocked(requirement.as_str(), request.span);
+            }
+        }
     }
 }
 
@@ -418,33 +508,145 @@ impl Tools {
             run.root = self.interpreter.built_in;
         }
     }
+
+    /// The same without network, cache, indexes and secrets.
+    fn run_offline(&self, script: &Script, planner: &mut Planner) -> Run {
+        const ONLINE: [&str; 4] = ["UV_CACHE_DIR", "UV_INDEX", "UV_TORCH_BACKEND", "NETRC"];
+        let mut run = self.run(script, planner);
+        run.env.retain(|(name, _)| !ONLINE.contains(&name.as_str()));
+        run.caches.clear();
+        run.secrets.clear();
+        run.network = false;
+        run
+    }
+
+    /// A step that finds the wheels that `requirements` take, for a lock that is being made. `label` says whose they
+    /// are. The versions of `preferred` are kept where they still fit.
+    fn resolve(
+        &self,
+        label: &str,
+        requirements: Requirements,
+        preferred: &[String],
+        span: Span,
+        planner: &mut Planner,
+    ) -> StepId {
+        let Requirements { requirements, exclude } = requirements;
+        let files = vec![
+            lines("/requirements.txt", requirements),
+            lines("/exclude.txt", exclude),
+            lines("/preferences.txt", preferred.to_vec()),
+        ];
+        let from = planner.files(format!("[{label}] requirements"), files);
+        let mut run = self.run(&RESOLVE, planner);
+        let at = format!("{RUN_DIR}/wheels");
+        run.env.push(("INPUTS".to_owned(), at.clone()));
+        run.mounts.push(Mount { at, from, part: "/".to_owned() });
+        planner.run(format!("[{label}] find versions"), span, run)
+    }
+
+    /// A run that installs these wheels offline.
+    fn install<'w>(
+        &self,
+        label: &str,
+        wheels: impl Iterator<Item = (&'w String, &'w LockedWheel)>,
+        planner: &mut Planner,
+    ) -> Run {
+        let at = format!("{RUN_DIR}/wheels");
+        let (mut list, mut mounts) = (Vec::new(), Vec::new());
+        for (name, wheel) in wheels {
+            list.push(format!("{name}=={} --hash=sha256:{}", wheel.version, wheel.file.sha256));
+            let from = planner.download(&format!("{name} {}", wheel.version), &wheel.file);
+            let file = wheel.file.name();
+            mounts.push(Mount { at: format!("{at}/{file}"), from, part: format!("/{file}") });
+        }
+        let list = planner.files(format!("[{label}] locked wheels"), vec![lines("/locked.txt", list)]);
+        let mut run = self.run_offline(&LOCKED, planner);
+        let list_at = format!("{RUN_DIR}/locked");
+        run.env.push(("REQUIREMENTS".to_owned(), format!("{list_at}/locked.txt")));
+        run.env.push(("WHEELS".to_owned(), at));
+        run.mounts.push(Mount { at: list_at, from: list, part: "/".to_owned() });
+        run.mounts.extend(mounts);
+        run
+    }
+
+    /// A tree of these requirements and what they depend on, for a step that is thrown away. `script` installs them
+    /// where there is no lock; `package` is what the lock calls them.
+    pub(super) fn install_requirements(
+        &self,
+        package: &str,
+        label: &str,
+        requirements: &[String],
+        script: &Script,
+        span: Span,
+        planner: &mut Planner,
+    ) -> StepId {
+        let locked = planner.lock().locked().and_then(|lock| lock.builds.get(package)).cloned();
+        let name = format!("[{label}] install build requirements");
+        match (locked, planner.lock()) {
+            (Some(wheels), _) => {
+                let run = self.install(label, wheels.iter(), planner);
+                return planner.run(name, span, run);
+            }
+            (None, LockUse::Making(_)) => {
+                let wanted = Requirements { requirements: requirements.to_vec(), exclude: Vec::new() };
+                let step = self.resolve(label, wanted, &[], span, planner);
+                return planner.pend(Unlocked::Requires(package.to_owned()), step);
+            }
+            (None, LockUse::Fixed(_)) => planner.unlocked(&format!("what `{package}` is built with"), span),
+            (None, LockUse::None) => {}
+        }
+        let file = lines("/requirements.txt", requirements.to_vec());
+        let from = planner.files(format!("[{label}] requirements"), vec![file]);
+        let mut run = self.run(script, planner);
+        let at = format!("{RUN_DIR}/requirements");
+        run.env.push(("INPUTS".to_owned(), at.clone()));
+        run.mounts.push(Mount { at, from, part: "/".to_owned() });
+        planner.run(name, span, run)
+    }
+}
+
+/// What is resolved together.
+struct Requirements {
+    /// As PEP 508 has it, sorted.
+    requirements: Vec<String>,
+    /// Packages that are left out, whoever asks for them, sorted.
+    exclude: Vec<String>,
+}
+
+impl Requirements {
+    fn of(requests: &[WheelRequest], planner: &Planner) -> Self {
+        let mut requirements: Vec<_> =
+            requests.iter().flat_map(|request| request.requirements.clone()).collect();
+        requirements.sort();
+        requirements.dedup();
+        let mut exclude: Vec<_> = requests.iter().flat_map(|request| request.exclude.clone()).collect();
+        exclude.extend(planner.kept().iter().flat_map(|vendor| vendor.packages.clone()));
+        exclude.extend(planner.excluded().iter().cloned());
+        exclude.sort();
+        exclude.dedup();
+        Self { requirements, exclude }
+    }
+}
+
+/// A text file of lines.
+fn lines(path: &str, lines: Vec<String>) -> TextFile {
+    let text = lines.iter().map(|line| format!("{line}\n")).collect();
+    TextFile { path: path.to_owned(), mode: 0o644, text }
 }
 
 /// Resolves all requirements together; the result is a list for each group, with versions and digests.
 fn choose(requests: &[WheelRequest], tools: &Tools, planner: &mut Planner) -> StepId {
-    let mut requirements: Vec<_> = requests.iter().flat_map(|request| request.requirements.clone()).collect();
-    requirements.sort();
-    requirements.dedup();
-    let mut exclude: Vec<_> = requests.iter().flat_map(|request| request.exclude.clone()).collect();
-    exclude.extend(planner.kept().iter().flat_map(|vendor| vendor.packages.clone()));
-    exclude.extend(planner.excluded().iter().cloned());
-    exclude.sort();
-    exclude.dedup();
+    let Requirements { requirements, exclude } = Requirements::of(requests, planner);
     let patterns = requests
         .iter()
         .flat_map(|request| request.packages.iter().map(|pattern| format!("{} {pattern}", request.group)));
     let rest = requests.iter().find(|request| request.packages.is_empty());
     // What no group takes belongs to the first, if the spec has no group for the rest.
     let rest = rest.or(requests.first()).map(|request| format!("{} *", request.group));
-    let file = |path: &str, lines: Vec<String>| TextFile {
-        path: path.to_owned(),
-        mode: 0o644,
-        text: lines.iter().map(|line| format!("{line}\n")).collect(),
-    };
     let inputs = vec![
-        file("/requirements.txt", requirements),
-        file("/exclude.txt", exclude),
-        file("/groups.txt", patterns.chain(rest).collect()),
+        lines("/requirements.txt", requirements),
+        lines("/exclude.txt", exclude),
+        lines("/groups.txt", patterns.chain(rest).collect()),
     ];
     let span = requests.last().map(|request| request.span).unwrap_or_default();
     let inputs = planner.files("[wheels] requirements".to_owned(), inputs);

@@ -11,6 +11,10 @@ use crate::spec::{Spec, Values, nearest_name};
 
 /// The build argument that forbids merging.
 pub(super) const MERGE_ARG: &str = "EDGENODE_MERGE";
+/// The build argument that asks for a fresh lock, or takes no notice of the lock.
+pub(super) const LOCKED_ARG: &str = "EDGENODE_LOCKED";
+/// The build argument that names what is updated.
+pub(super) const UPDATE_ARG: &str = "EDGENODE_UPDATE";
 
 /// A build argument that every spec understands.
 pub(super) struct BuildArg {
@@ -25,6 +29,16 @@ pub(super) struct BuildArg {
 /// The build arguments that every spec understands. One that is not here is warned of.
 pub(super) const BUILD_ARGS: &[BuildArg] = &[
     BuildArg { name: ARCHIVED_ARG, description: "`true` builds a spec that is archived", default: "false" },
+    BuildArg {
+        name: LOCKED_ARG,
+        description: "`1` refuses to build without a fresh lock, `0` takes no notice of it",
+        default: "",
+    },
+    BuildArg {
+        name: UPDATE_ARG,
+        description: "what `--target update` takes newer versions of, joined by commas; all if nothing is named",
+        default: "",
+    },
     BuildArg {
         name: MERGE_ARG,
         description: "`false` lays components by copying, for builders whose merging is at fault",

@@ -6,6 +6,7 @@ use buildkit_llb::{Definition, Range, SourceFile};
 use super::{LANGUAGE, read_text};
 use crate::diagnostic::{Diagnostic, Problems};
 use crate::lint::Finding;
+use crate::lock::{self, Lock};
 use crate::lower;
 use crate::spec::{At, ContextPath, MAX_BYTES, Node, Span, document, merge};
 
@@ -85,6 +86,16 @@ impl Sources {
             definition: Some(definition.to_pb()),
         });
         Ok(text)
+    }
+
+    /// Reads the text of the lock beside the spec, which becomes the last of the files.
+    pub(super) fn add_lock(&mut self, text: &str) -> Result<Lock, Error> {
+        let filename = lock::file_name(&self.files[0].filename);
+        let (language, data) = (LANGUAGE.to_owned(), text.as_bytes().to_vec());
+        self.files.push(SourceFile { filename, language, data, definition: None });
+        let mut problems = Problems::default();
+        let lock = Lock::parse(text, self.files.len() as u8 - 1, &mut problems);
+        problems.check(lock).map_err(|found| self.report(&found))
     }
 
     /// The names of the files.

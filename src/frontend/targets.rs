@@ -2,6 +2,7 @@
 
 use buildkit_frontend::Error;
 
+use super::locking::{LOCK_TARGET, UPDATE_TARGET};
 use crate::spec::{Spec, list};
 use crate::suggest::nearest;
 
@@ -28,6 +29,8 @@ pub(super) enum Kind {
     Report,
     /// The steps and what each needs.
     Graph,
+    /// What the spec was resolved to.
+    Lock,
     /// The tree of one component.
     Component,
     /// The name is kept for what is not there yet.
@@ -49,8 +52,8 @@ pub(super) const TARGETS: &[Target] = &[
         kind: Kind::Report,
     },
     Target { name: "graph", description: "The steps of the build as text and as a graph", kind: Kind::Graph },
-    Target { name: "lock", description: "What a build chose, exactly", kind: Kind::Reserved },
-    Target { name: "update", description: "The spec with newer releases", kind: Kind::Reserved },
+    Target { name: LOCK_TARGET, description: "The spec's lock: what it was resolved to", kind: Kind::Lock },
+    Target { name: UPDATE_TARGET, description: "The lock with newer versions", kind: Kind::Lock },
     Target { name: "bundle", description: "All that a build downloads", kind: Kind::Reserved },
     Target { name: "bake", description: "A bake file of all families", kind: Kind::Reserved },
     Target { name: "sbom", description: "A list of all parts, as SPDX", kind: Kind::Reserved },
@@ -106,7 +109,7 @@ mod tests {
         assert_eq!(words("python"), Ok(Kind::Component));
         assert_eq!(
             words("pyton"),
-            Err("there is no target `pyton`; there are `image`, `spec`, `test`, `report`, `graph`, `python`; did you mean `python`?"
+            Err("there is no target `pyton`; there are `image`, `spec`, `test`, `report`, `graph`, `lock`, `update`, `python`; did you mean `python`?"
                 .to_owned())
         );
         assert!(words("ffmpeg").is_err_and(|words| words.ends_with("name one of them")));

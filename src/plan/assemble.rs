@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::planner::{Planner, Provided, RUN_DIR, Script};
+use super::planner::{Collected, Planner, Provided, RUN_DIR, Script};
 use super::suites;
 use super::tests::add_test;
 use super::{Action, Config, Mount, Plan, Release, Run, RunResult, SecretFile, StepId, component_label};
@@ -18,7 +18,7 @@ const SEAL: Script = Script { name: "seal.sh", text: include_str!("../components
 /// Plans a node.
 pub fn plan(node: Node) -> Plan {
     let at = node.base.span;
-    let mut planner = Planner::new(node.base.value, at);
+    let mut planner = Planner::new(node.base.value, at, node.lock);
     planner.set_netrc(node.netrc);
     for component in &node.components {
         component.value.plan(component.span, &mut planner);
@@ -52,7 +52,8 @@ pub fn plan(node: Node) -> Plan {
         versions: versions(&planner),
         wheels: planner.chosen().cloned(),
     };
-    let (steps, components) = planner.into_parts();
+    let Collected { steps, provided: components, pending, sources, archives, problems } =
+        planner.into_collected();
     Plan {
         name: node.name.to_string(),
         steps,
@@ -62,6 +63,10 @@ pub fn plan(node: Node) -> Plan {
         require_tests: node.require_tests,
         config,
         release,
+        pending,
+        sources,
+        archives,
+        problems,
     }
 }
 

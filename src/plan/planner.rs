@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Action, Cache, Mount, Run, RunResult, Step, StepId, TextFile};
+use super::{Action, Cache, Mount, Pending, Run, RunResult, Step, StepId, TextFile, Unlocked};
 use crate::components::WheelRequest;
+use crate::diagnostic::{Diagnostic, Problems};
+use crate::lock::{LockUse, LockedArchive, LockedFile, LockedPackages};
 use crate::resolve::{BaseFacts, SourceArchive};
 use crate::spec::{Secret, Span};
 
@@ -147,17 +149,30 @@ pub struct Planner {
     netrc: Option<Secret>,
     base: StepId,
     toolchain: Option<StepId>,
+    lock: LockUse,
+    pending: Vec<Pending>,
+    sources: BTreeMap<String, LockedFile>,
+    archives: BTreeMap<String, LockedArchive>,
+    downloads: BTreeMap<(String, String), StepId>,
+    problems: Problems,
 }
+
+/// The time that compilers and packers are told where a lock promises the same bytes: the first that zip archives know.
+const EPOCH: &str = "315532800";
 
 /// Packages that every compile step has.
 const COMMON_TOOLS: [&str; 3] = ["build-essential", "pkg-config", "xz-utils"];
 
 const APT_INSTALL: Script =
     Script { name: "apt-install.sh", text: include_str!("../components/scripts/apt-install.sh") };
+const APT_RESOLVE: Script =
+    Script { name: "apt-resolve.sh", text: include_str!("../components/scripts/apt-resolve.sh") };
+const APT_LOCKED: Script =
+    Script { name: "apt-locked.sh", text: include_str!("../components/scripts/apt-locked.sh") };
 
 impl Planner {
     /// A plan that has nothing but the base image.
-    pub fn new(facts: BaseFacts, base: Span) -> Self {
+    pub fn new(facts: BaseFacts, base: Span, lock: LockUse) -> Self {
         let step = Step { name: format!("[base] {}", facts.reference), span: base, action: Action::Base };
         Self {
             facts,
@@ -172,6 +187,12 @@ impl Planner {
             netrc: None,
             base: StepId(0),
             toolchain: None,
+            lock,
+            pending: Vec::new(),
+            sources: BTreeMap::new(),
+            archives: BTreeMap::new(),
+            downloads: BTreeMap::new(),
+            problems: Problems::default(),
         }
     }
 
@@ -193,22 +214,71 @@ impl Planner {
 
     /// The fetched and unpacked sources of `label`.
     pub fn source(&mut self, label: &str, archive: &SourceArchive) -> StepId {
-        let file_name = archive.url.file_name().to_owned();
-        let fetched = self.fetch(label, archive);
+        let file = self.locked_source(label, archive);
+        let file_name = file.name();
+        let fetched = self.download(label, &file);
         let action = Action::Unpack { archive: fetched, file_name };
         self.step(format!("[{label}] unpack"), archive.span, action)
     }
 
     /// The fetched archive of `label`, as it is.
     pub fn fetch(&mut self, label: &str, archive: &SourceArchive) -> StepId {
-        let (url, sha256) = (archive.url.as_str(), archive.sha256.as_str());
-        self.download(label, url, sha256, archive.url.file_name(), archive.span)
+        let file = self.locked_source(label, archive);
+        self.download(label, &file)
     }
 
-    /// A fetched file.
-    pub fn download(&mut self, label: &str, url: &str, sha256: &str, file_name: &str, span: Span) -> StepId {
-        let (url, sha256, file_name) = (url.to_owned(), sha256.to_owned(), file_name.to_owned());
-        self.step(format!("[{label}] download {url}"), span, Action::Fetch { url, sha256, file_name })
+    /// The file of a release: that of the lock, where there is one.
+    fn locked_source(&mut self, label: &str, archive: &SourceArchive) -> LockedFile {
+        let SourceArchive { url, sha256, span, .. } = archive.clone();
+        let mut file = LockedFile { url, sha256, size: None, span };
+        if let LockUse::Fixed(lock) = &self.lock {
+            match lock.sources.get(label) {
+                Some(locked) => file = locked.clone(),
+                None => self.unlocked(label, archive.span),
+            }
+        }
+        self.sources.insert(label.to_owned(), file.clone());
+        file
+    }
+
+    /// Reports something that the lock should have.
+    pub fn unlocked(&mut self, what: &str, span: Span) {
+        let help = "make the lock anew with `--target lock`";
+        self.problems.error_with_help(span, format!("the lock has no entry for `{what}`"), help);
+    }
+
+    /// Downloads a file; the same file is the same step.
+    pub fn download(&mut self, label: &str, file: &LockedFile) -> StepId {
+        let key = (file.url.to_string(), file.sha256.to_string());
+        if let Some(step) = self.downloads.get(&key) {
+            return *step;
+        }
+        let action = Action::Fetch {
+            url: file.url.to_string(),
+            sha256: file.sha256.to_string(),
+            file_name: file.name(),
+        };
+        let step = self.step(format!("[{label}] download {}", file.url), file.span, action);
+        self.downloads.insert(key, step);
+        step
+    }
+
+    /// Takes note of what was taken from an archive, by the address of its index.
+    pub fn note_archive(&mut self, index: &str, taken: LockedArchive) {
+        self.archives.entry(index.to_owned()).or_default().add(taken);
+    }
+
+    /// How the build uses a lock.
+    pub fn lock(&self) -> &LockUse {
+        &self.lock
+    }
+
+    /// Takes note of something that must be resolved before the steps that stand on it are known. Gives what stands in
+    /// its place.
+    pub fn pend(&mut self, what: Unlocked, step: StepId) -> StepId {
+        let name = self.steps[step.0].name.clone();
+        self.pending.push(Pending { what, step });
+        self.step(name, Span::default(), Action::Unresolved)
     }
 
     /// The base image with compilers, and with the packages that one build needs besides.
@@ -247,6 +317,15 @@ impl Planner {
         for (owner, list) in lists {
             mounts.push(Mount { at: format!("{RUN_DIR}/needs/{owner}"), from: list, part: "/".into() });
         }
+        let key = lock_key(name);
+        let locked = self.lock.locked().and_then(|lock| lock.packages.get(&key)).cloned();
+        match (locked, &self.lock) {
+            (Some(locked), _) if locked.asked == packages => {
+                return self.apt_locked(name, root, &locked, mounts, span);
+            }
+            (_, LockUse::Fixed(_)) => self.unlocked(&format!("{key}: {}", packages.join(" ")), span),
+            _ => {}
+        }
         let distribution = self.facts.cache_key();
         let cache = |at: &str, what: &str| Cache {
             at: at.to_owned(),
@@ -254,11 +333,39 @@ impl Planner {
             locked: true,
         };
         let caches = vec![cache("/var/cache/apt", "archives"), cache("/var/lib/apt", "lists")];
-        let mut run = self.script(&APT_INSTALL, root, packages);
+        let making = matches!(self.lock, LockUse::Making(_));
+        let mut run = self.script(if making { &APT_RESOLVE } else { &APT_INSTALL }, root, packages.clone());
         run.mounts.extend(mounts);
         run.env.push(("LISTS".to_owned(), format!("{RUN_DIR}/needs")));
         run.caches = caches;
         run.network = true;
+        if making {
+            let step = self.run(format!("[{key}] find packages"), span, run);
+            return self.pend(Unlocked::Packages { step: key, asked: packages }, step);
+        }
+        run.result = RunResult::Root;
+        self.run(name.to_owned(), span, run)
+    }
+
+    /// Installs the packages that the lock names, offline.
+    fn apt_locked(
+        &mut self,
+        name: &str,
+        root: StepId,
+        locked: &LockedPackages,
+        needs: Vec<Mount>,
+        span: Span,
+    ) -> StepId {
+        let at = format!("{RUN_DIR}/archives");
+        let mut run = self.script(&APT_LOCKED, root, locked.asked.clone());
+        for (package, locked) in &locked.files {
+            let from = self.download(package, &locked.file);
+            let file = locked.file.name();
+            run.mounts.push(Mount { at: format!("{at}/{file}"), from, part: format!("/{file}") });
+        }
+        run.mounts.extend(needs);
+        run.env.extend([("ARCHIVES".to_owned(), at), ("LISTS".to_owned(), format!("{RUN_DIR}/needs"))]);
+        run.scratch = vec!["/var/cache/apt".to_owned(), "/var/lib/apt".to_owned()];
         run.result = RunResult::Root;
         self.run(name.to_owned(), span, run)
     }
@@ -299,6 +406,9 @@ impl Planner {
             ("BUILD".to_owned(), build),
             ("PREFIX".to_owned(), prefix.to_owned()),
         ]);
+        if !matches!(self.lock, LockUse::None) {
+            run.env.push(("SOURCE_DATE_EPOCH".to_owned(), EPOCH.to_owned()));
+        }
         run
     }
 
@@ -415,13 +525,36 @@ impl Planner {
         self.provided.push(provided);
     }
 
-    /// The collected steps and provisions.
-    pub fn into_parts(self) -> (Vec<Step>, Vec<Provided>) {
-        (self.steps, self.provided)
+    /// Everything that was collected.
+    pub(super) fn into_collected(self) -> Collected {
+        Collected {
+            steps: self.steps,
+            provided: self.provided,
+            pending: self.pending,
+            sources: self.sources,
+            archives: self.archives,
+            problems: self.problems.found().to_vec(),
+        }
     }
 
     /// All that was provided so far.
     pub fn all_provided(&self) -> &[Provided] {
         &self.provided
     }
+}
+
+/// What a planner has collected in the end.
+pub(super) struct Collected {
+    pub(super) steps: Vec<Step>,
+    pub(super) provided: Vec<Provided>,
+    pub(super) pending: Vec<Pending>,
+    pub(super) sources: BTreeMap<String, LockedFile>,
+    pub(super) archives: BTreeMap<String, LockedArchive>,
+    pub(super) problems: Vec<Diagnostic>,
+}
+
+/// What the lock calls a step that installs packages: `python` for `[python 3.13.5] install build packages`.
+fn lock_key(name: &str) -> String {
+    let label = name.trim_start_matches('[').split(']').next().unwrap_or_default();
+    label.split(' ').next().unwrap_or_default().to_owned()
 }

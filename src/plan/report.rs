@@ -9,7 +9,9 @@ impl Action {
     /// The steps whose results it needs, each once.
     pub fn inputs(&self) -> Vec<StepId> {
         let mut inputs = match self {
-            Self::Base | Self::Fetch { .. } | Self::Files(_) | Self::Context(_) => Vec::new(),
+            Self::Base | Self::Fetch { .. } | Self::Files(_) | Self::Context(_) | Self::Unresolved => {
+                Vec::new()
+            }
             Self::Unpack { archive, .. } => vec![*archive],
             Self::Place { from, .. } => vec![*from],
             Self::Run(run) => {
@@ -35,6 +37,7 @@ impl Action {
             Self::Run(run) if run.network => "run with a network",
             Self::Run(_) => "run",
             Self::Assemble { .. } => "merge",
+            Self::Unresolved => "wait",
         }
     }
 }

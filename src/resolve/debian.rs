@@ -3,6 +3,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::spec::{DebianPackage, Sha256};
 
@@ -13,7 +14,7 @@ pub struct DebPackage {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// Where it lies below the archive's address.
+    /// Where it lies: a path below the archive's address, or an address of its own.
     pub file: String,
     /// What its bytes hash to.
     pub sha256: Sha256,
@@ -47,13 +48,18 @@ pub struct Selection {
 }
 
 impl PackageIndex {
-    /// Reads the text of a `Packages` file. Entries without a file, digest or proper name are left out.
-    pub fn parse(text: &str) -> Self {
+    /// An index of these packages and no others.
+    pub fn of(packages: impl IntoIterator<Item = DebPackage>) -> Self {
         let mut index = Self::default();
-        for package in text.split("\n\n").filter_map(DebPackage::parse) {
+        for package in packages {
             index.packages.entry(package.name.clone()).or_default().push(package);
         }
         index
+    }
+
+    /// Reads the text of a `Packages` file. Entries without a file, digest or proper name are left out.
+    pub fn parse(text: &str) -> Self {
+        Self::of(text.split("\n\n").filter_map(DebPackage::parse))
     }
 
     /// The newest version of a package that `fits`.
@@ -132,6 +138,20 @@ fn distribution_package(alternatives: &[Relation], by: &str) -> Result<String, S
 }
 
 impl DebPackage {
+    /// A package that depends on `depends`, written like the field of that name.
+    pub fn new(name: &str, version: &str, file: &str, sha256: Sha256, depends: &str) -> Self {
+        let [name, version, file] = [name, version, file].map(str::to_owned);
+        Self { name, version, file, sha256, depends: parse_relations(depends) }
+    }
+
+    /// What it depends on, in the form that [`DebPackage::new`] reads.
+    pub fn depends(&self) -> String {
+        let groups = self.depends.iter();
+        let groups =
+            groups.map(|group| group.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | "));
+        groups.collect::<Vec<_>>().join(", ")
+    }
+
     fn parse(paragraph: &str) -> Option<Self> {
         let fields: BTreeMap<&str, &str> = paragraph
             .lines()
@@ -173,6 +193,15 @@ fn parse_relations(text: &str) -> Vec<Vec<Relation>> {
     };
     let one = |group: &str| group.split('|').map(relation).filter(|r| !r.name.is_empty()).collect::<Vec<_>>();
     text.split(',').map(one).filter(|group| !group.is_empty()).collect()
+}
+
+impl fmt::Display for Relation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.version {
+            Some((operator, version)) => write!(f, "{} ({operator} {version})", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
 }
 
 impl Relation {

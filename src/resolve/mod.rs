@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use crate::catalog::Catalog;
 use crate::components::{Component, CudaRelease, Declared, PythonHome, System};
 use crate::diagnostic::{Diagnostic, Problems, Severity};
+use crate::lock::LockUse;
 use crate::spec::{
     At, Command, ImageSettings, Name, PlatformName, Repository, Secret, Span, Spec, Status, Suite, TagSchema,
     Test, Version, list,
@@ -54,6 +55,8 @@ pub struct Node {
     pub require_tests: bool,
     /// Names and passwords for package indexes.
     pub netrc: Option<Secret>,
+    /// What was chosen before.
+    pub lock: LockUse,
     /// What the user should know though it stops nothing.
     pub warnings: Vec<Diagnostic>,
 }
@@ -67,17 +70,22 @@ pub struct Inputs {
     pub build_args: BTreeMap<String, String>,
     /// The indexes of the archives that the spec [takes packages from](Spec::indexes), by their addresses.
     pub indexes: BTreeMap<String, PackageIndex>,
+    /// What was chosen before.
+    pub lock: LockUse,
 }
 
 /// The build argument that lets an archived spec be built.
 pub const ARCHIVED_ARG: &str = "EDGENODE_ARCHIVED";
 
 /// Chooses versions and sources. All conflicts are reported at once.
-pub fn resolve(spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node, Vec<Diagnostic>> {
+pub fn resolve(mut spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node, Vec<Diagnostic>> {
     let mut problems = Problems::default();
     facts.check_supported(spec.base.span, &mut problems);
     check_platform(&spec.platforms, &facts, &mut problems);
     check_status(spec.status.as_ref(), inputs, &mut problems);
+    if let Some(lock) = inputs.lock.locked() {
+        spec.components.iter_mut().for_each(|component| component.value.keep(lock));
+    }
     let declared: Vec<_> = spec.components.iter().map(|c| At::new(c.value.as_ref(), c.span)).collect();
     let ours = Catalog::embedded();
     let site = site_catalog(&spec, &ours, inputs, &mut problems);
@@ -99,7 +107,7 @@ pub fn resolve(spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node, Ve
     let cuda = context.cuda_release();
     let video = declared.iter().any(|component| component.value.codes_video());
     let (fleet_env, fleet_labels) = (fleet.env(cuda.as_deref(), video), fleet.labels());
-    if !spec.base.value.has_digest() {
+    if !spec.base.value.has_digest() && inputs.lock.locked().is_none() {
         problems.warning(
             spec.base.span,
             format!("the base image `{}` is not pinned", spec.base),
@@ -123,6 +131,7 @@ pub fn resolve(spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node, Ve
         suites: spec.suites,
         require_tests: spec.require_tests,
         netrc: spec.secrets.netrc,
+        lock: inputs.lock.clone(),
         warnings: problems.into_warnings(),
     })
 }

@@ -179,6 +179,12 @@ impl ImagePath {
 }
 
 impl Sha256 {
+    /// The digest of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        use sha2::Digest;
+        Self(sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     /// Reads a digest with or without `sha256:` in front.
     pub fn parse(text: &str) -> Result<Self, String> {
         let digits = text.strip_prefix("sha256:").unwrap_or(text);
@@ -329,6 +335,17 @@ impl Requirement {
     /// The package's name in its normal form. Source: PEP 503.
     pub fn package(&self) -> String {
         self.parsed().map(|requirement| requirement.name.to_string()).unwrap_or_default()
+    }
+
+    /// Whether a version meets the requirement.
+    pub fn admits(&self, version: &str) -> bool {
+        match self.parsed().and_then(|requirement| requirement.version_or_url) {
+            Some(pep508_rs::VersionOrUrl::VersionSpecifier(specifiers)) => {
+                pep508_rs::pep440_rs::Version::from_str(version)
+                    .is_ok_and(|version| specifiers.contains(&version))
+            }
+            _ => true,
+        }
     }
 
     /// The oldest version that is admitted, where the requirement names one.

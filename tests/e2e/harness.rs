@@ -294,6 +294,20 @@ json.dump(read(read(json.loads(texts["index.json"])["manifests"][0])["config"]),
         serde_json::from_slice(&read.wait_with_output().expect("it ends").stdout).expect("a configuration")
     }
 
+    /// Runs a build and gives the digest of its image, with all times set to the same one.
+    pub(crate) fn digest(self) -> String {
+        let out = tempfile::tempdir().expect("a directory");
+        let tar = out.path().join("image.tar");
+        self.with("--provenance", "false")
+            .with("--build-arg", "SOURCE_DATE_EPOCH=1700000000")
+            .with("--output", &format!("type=oci,rewrite-timestamp=true,dest={}", tar.display()))
+            .succeed();
+        let index =
+            Command::new("tar").args(["-xOf"]).arg(&tar).arg("index.json").output().expect("tar starts");
+        let index: serde_json::Value = serde_json::from_slice(&index.stdout).expect("an index");
+        index["manifests"][0]["digest"].as_str().expect("a digest").to_owned()
+    }
+
     /// Runs a build, pushes its image and gives its name.
     pub(crate) fn push(self, name: &str) -> String {
         let image = format!("{}/{name}", setting("EDGENODE_REGISTRY"));

@@ -14,6 +14,7 @@ mod families;
 mod graph;
 mod harness;
 mod libraries;
+mod lock;
 mod media_node;
 mod nvidia;
 mod readme;

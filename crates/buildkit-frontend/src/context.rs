@@ -66,6 +66,8 @@ pub struct BuildContext {
     remote: Option<Output>,
     excludes: Vec<String>,
     inputs: BTreeMap<String, pb::Definition>,
+    /// Where the spec was found, unless that is a directory of the client.
+    spec_root: Option<Output>,
 }
 
 /// The spec's place.
@@ -105,7 +107,31 @@ impl BuildContext {
             Some(text) => ignore::patterns(&text),
             None => Vec::new(),
         };
-        Ok(Self { gateway: gateway.clone(), spec, remote: context, excludes, inputs })
+        let spec_root = (!place.local).then_some(place.root);
+        Ok(Self { gateway: gateway.clone(), spec, remote: context, excludes, inputs, spec_root })
+    }
+
+    /// Reads a file of the place that the spec is in, at most `limit` bytes and one; `None` where there is no such file.
+    /// `name` counts from where the spec's own name counts.
+    ///
+    /// # Errors
+    ///
+    /// A place that cannot be read.
+    pub async fn beside(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>, Error> {
+        let root = match &self.spec_root {
+            Some(root) => root.clone(),
+            None => {
+                let directory = self.gateway.options().get("dockerfilekey").unwrap_or(DOCKERFILE);
+                local(&self.gateway, directory)
+                    .follow_paths(&[name.to_owned()])
+                    .shared_key_hint(&format!("{directory}-{name}"))
+                    .differ_none()
+                    .meta(Meta::named(&format!("[internal] load {name}")))
+                    .output()
+            }
+        };
+        let reference = self.gateway.solve(&Definition::marshal(&root, &[])?).await?;
+        read_limited(&self.gateway, &reference, name, limit).await
     }
 
     /// The spec.

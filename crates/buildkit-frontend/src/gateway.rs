@@ -136,6 +136,17 @@ impl Gateway {
         }
     }
 
+    /// The number of bytes of a file. What the file depends on runs first.
+    pub async fn file_size(&self, from: &Reference, path: &str) -> Result<u64, Error> {
+        let request = frontend::StatFileRequest {
+            r#ref: from.id.clone(),
+            path: path.to_owned(),
+            ..frontend::StatFileRequest::default()
+        };
+        let stat = self.client.clone().stat_file(request).await?.into_inner().stat;
+        Ok(stat.and_then(|stat| u64::try_from(stat.size).ok()).unwrap_or_default())
+    }
+
     /// Asks the registry what a reference stands for. `log` is the line that progress shows.
     pub async fn resolve_image_config(
         &self,

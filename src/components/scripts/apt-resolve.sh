@@ -1,0 +1,62 @@
+#!/bin/sh
+# Writes to $OUT/packages what an installation of packages of the distribution would download into the root, which is /
+# here: those given as arguments, and those that the files $LISTS/*/packages name. One line for each file: name, version,
+# architecture, SHA-256, size, address. Nothing is installed.
+set -eu
+
+for list in "${LISTS:-/nonexistent}"/*/packages; do
+    [ -f "$list" ] || continue
+    while IFS= read -r package; do
+        set -- "$@" "$package"
+    done <"$list"
+done
+for package in "$@"; do
+    case $package in
+    -* | *[!a-zA-Z0-9.+:~=-]* | '')
+        echo "edgenode: '$package' is not the name of a package" >&2
+        exit 2
+        ;;
+    esac
+done
+: >"$OUT/packages"
+touch -d @0 "$OUT/packages"
+[ $# -gt 0 ] || exit 0
+
+mkdir -p /var/lib/apt/lists/partial
+work=$(mktemp -d)
+# What the cache holds already would not be listed.
+mkdir -p "$work/archives/partial"
+apt-get update -q -o Acquire::Retries=3 -o APT::Update::Error-Mode=any
+apt-get install -qq --print-uris --no-install-recommends -o "Dir::Cache::archives=$work/archives" -- "$@" >"$work/uris"
+# 'ADDRESS' NAME_VERSION_ARCHITECTURE.deb SIZE DIGEST, where a colon of the version is %3a. Other tools than apt-cache know
+# the SHA-256 of every archive.
+sed -n "s/^'\([^']*\)' \([^ ]*\)_\([^ ]*\)_\([^ ]*\)\.deb \([0-9]*\).*/\2 \3 \4 \5 \1/p" "$work/uris" |
+    sed 's/ \([0-9]*\)%3a/ \1:/' | sort >"$work/files"
+if [ "$(wc -l <"$work/uris")" -ne "$(wc -l <"$work/files")" ]; then
+    echo "edgenode: what apt-get lists cannot be read:" >&2
+    cat "$work/uris" >&2
+    exit 1
+fi
+[ -s "$work/files" ] || exit 0
+awk '{ print $1 ":" $3 "=" $2 }' "$work/files" | sed 's/:all=/=/' |
+    xargs apt-cache -o "Dir::Cache::archives=$work/archives" show >"$work/records"
+awk '
+    FNR == NR {
+        if ($1 == "Package:") package = $2
+        if ($1 == "Version:") version = $2
+        if ($1 == "Architecture:") architecture = $2
+        if ($1 == "SHA256:") sum[package " " version " " architecture] = $2
+        next
+    }
+    {
+        digest = sum[$1 " " $2 " " $3]
+        if (digest == "") {
+            print "edgenode: the index has no SHA-256 of " $1 " " $2 >"/dev/stderr"
+            exit 1
+        }
+        print $1, $2, $3, digest, $4, $5
+    }
+' "$work/records" "$work/files" >"$OUT/packages"
+rm -rf "$work"
+touch -d @0 "$OUT/packages"
+cat "$OUT/packages"

@@ -1,0 +1,814 @@
+//! The lock: what a spec was resolved to, in a file beside it.
+//!
+//! It is YAML that a program writes and a person reads: one line for each file that is downloaded, in the order of its
+//! name, so that a change of one package is a change of one line.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256 as Hasher};
+
+use crate::diagnostic::Problems;
+use crate::resolve::{DebPackage, PackageIndex};
+use crate::spec::{
+    At, Fields, Node, Sha256, Span, Spec, Url, Value, Version, Wish, entries, items, parse_yaml, text,
+};
+
+/// The form of the file.
+const FORM: &str = "1";
+
+/// What a spec was resolved to.
+#[derive(Clone, Debug, Default)]
+pub struct Lock {
+    /// The fields of the spec that it was resolved from, with a digest of each one's value.
+    pub inputs: BTreeMap<String, String>,
+    /// What it was resolved to, by platform.
+    pub platforms: BTreeMap<String, PlatformLock>,
+}
+
+/// What a spec was resolved to for one platform.
+#[derive(Clone, Debug, Default)]
+pub struct PlatformLock {
+    /// The base image with its digest.
+    pub base: String,
+    /// Release archives and tools, by what they are called: `ffmpeg 7.1.5`.
+    pub sources: BTreeMap<String, LockedFile>,
+    /// Packages of the distribution, by the step that installs them.
+    pub packages: BTreeMap<String, LockedPackages>,
+    /// Python packages by name; `None` before they are resolved.
+    pub wheels: Option<BTreeMap<String, LockedWheel>>,
+    /// What Python packages that are compiled are built with, by the package.
+    pub builds: BTreeMap<String, BTreeMap<String, LockedWheel>>,
+    /// What is taken from archives of Debian packages, by the addresses of their indexes.
+    pub archives: BTreeMap<String, LockedArchive>,
+    /// Versions of Python packages (`name==version`) to keep where they still fit, while the lock is being made.
+    pub preferred: Vec<String>,
+    /// Its place in the lock.
+    pub span: Span,
+}
+
+/// A file that is downloaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockedFile {
+    /// Where from.
+    pub url: Url,
+    /// What its bytes hash to.
+    pub sha256: Sha256,
+    /// How many bytes, where that is known.
+    pub size: Option<u64>,
+    /// Its place in the lock.
+    pub span: Span,
+}
+
+/// What one step installs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LockedPackages {
+    /// What was asked for.
+    pub asked: Vec<String>,
+    /// What is installed, by name and architecture.
+    pub files: BTreeMap<String, LockedPackage>,
+    /// Its place in the lock.
+    pub span: Span,
+}
+
+/// A package of the distribution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockedPackage {
+    /// Its version.
+    pub version: String,
+    /// Its file.
+    pub file: LockedFile,
+}
+
+/// A Python package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockedWheel {
+    /// Its version.
+    pub version: String,
+    /// Its wheel.
+    pub file: LockedFile,
+}
+
+/// What is taken from an archive of Debian packages that is not the distribution's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LockedArchive {
+    /// The packages, by name and version.
+    pub files: BTreeMap<(String, String), LockedDeb>,
+    /// Packages (name and version) that the archive has but something else stands in for.
+    pub replaced: BTreeSet<(String, String)>,
+}
+
+/// A package of such an archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockedDeb {
+    /// Its file.
+    pub file: LockedFile,
+    /// What it depends on, as its index has it.
+    pub depends: String,
+}
+
+impl LockedArchive {
+    /// Takes more of the same archive in.
+    pub fn add(&mut self, more: Self) {
+        self.files.extend(more.files);
+        self.replaced.extend(more.replaced);
+    }
+
+    /// An index that has nothing but what the lock has, so that the same is chosen from it again.
+    pub fn index(&self) -> PackageIndex {
+        let files = self.files.iter().map(|((name, version), deb)| {
+            DebPackage::new(name, version, deb.file.url.as_str(), deb.file.sha256.clone(), &deb.depends)
+        });
+        let replaced = self.replaced.iter().filter(|pair| !self.files.contains_key(*pair));
+        // Of these only name and version are ever asked.
+        let nothing = Sha256::of(b"");
+        let replaced =
+            replaced.map(|(name, version)| DebPackage::new(name, version, "", nothing.clone(), ""));
+        PackageIndex::of(files.chain(replaced))
+    }
+}
+
+/// How a build uses a lock.
+#[derive(Clone, Debug, Default)]
+pub enum LockUse {
+    /// There is none.
+    #[default]
+    None,
+    /// It is being made, and this is what it has so far.
+    Making(PlatformLock),
+    /// Everything comes from it.
+    Fixed(PlatformLock),
+}
+
+impl LockUse {
+    /// The base image that is locked.
+    pub fn base(&self) -> Option<&str> {
+        self.locked().map(|lock| lock.base.as_str())
+    }
+
+    /// What is taken from archives, if that is final.
+    pub fn archives(&self) -> Option<&BTreeMap<String, LockedArchive>> {
+        match self {
+            Self::Fixed(lock) => Some(&lock.archives),
+            Self::None | Self::Making(_) => None,
+        }
+    }
+
+    /// What is locked so far.
+    pub fn locked(&self) -> Option<&PlatformLock> {
+        match self {
+            Self::None => None,
+            Self::Making(lock) | Self::Fixed(lock) => Some(lock),
+        }
+    }
+}
+
+impl LockedFile {
+    /// The file's name as it is on disk: the end of the address without its escapes.
+    pub fn name(&self) -> String {
+        let mut name = Vec::new();
+        let mut bytes = self.url.file_name().bytes();
+        while let Some(byte) = bytes.next() {
+            let escaped = (byte == b'%').then(|| {
+                let digits = [bytes.next()?, bytes.next()?];
+                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()
+            });
+            name.push(escaped.flatten().unwrap_or(byte));
+        }
+        String::from_utf8_lossy(&name).replace('/', "_")
+    }
+}
+
+/// The name of the lock of a spec: `node.lock` for `node.yaml`.
+pub fn file_name(spec: &str) -> String {
+    let stem = spec.strip_suffix(".yaml").or_else(|| spec.strip_suffix(".yml")).unwrap_or(spec);
+    format!("{stem}.lock")
+}
+
+/// The fields that decide what is resolved, with a digest of each one's value. Fields of the image's configuration, files,
+/// commands and tests are not among them. `files` are the texts of the files that the spec reads, `args` the values that
+/// the client gave for the spec's arguments.
+pub fn inputs(
+    root: &Node,
+    files: &BTreeMap<String, String>,
+    args: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    const IGNORED: [&str; 23] = [
+        "cmd",
+        "commands",
+        "entrypoint",
+        "env",
+        "extends",
+        "files",
+        "healthcheck",
+        "labels",
+        "lint",
+        "name",
+        "platforms",
+        "ports",
+        "repository",
+        "require_tests",
+        "secrets",
+        "status",
+        "stop_signal",
+        "suites",
+        "tag",
+        "tests",
+        "user",
+        "volumes",
+        "workdir",
+    ];
+    let Value::Map(fields) = &root.value else { return BTreeMap::new() };
+    let mut inputs = BTreeMap::new();
+    for (key, value) in fields.iter().filter(|(key, _)| !IGNORED.contains(&key.value.as_str())) {
+        match &value.value {
+            Value::Map(parts) => {
+                let part = |(part, value): &(At<String>, Node)| {
+                    (format!("{}.{}", key.value, part.value), digest(&canonical(value)))
+                };
+                inputs.extend(
+                    parts.iter().filter(|(part, _)| key.value != "system" || part.value != "users").map(part),
+                );
+            }
+            _ => {
+                inputs.insert(key.value.clone(), digest(&canonical(value)));
+            }
+        }
+    }
+    inputs.extend(files.iter().map(|(path, text)| (format!("file {path}"), digest(text))));
+    inputs.extend(args.iter().map(|(name, value)| (format!("argument {name}"), digest(value))));
+    inputs
+}
+
+/// A value as text that is the same for the same value, wherever and however it is written.
+fn canonical(node: &Node) -> String {
+    match &node.value {
+        Value::Scalar(scalar) => format!("{:?}", scalar.text),
+        Value::List(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        Value::Map(fields) => {
+            let mut fields: Vec<_> =
+                fields.iter().map(|(key, value)| format!("{:?}:{}", key.value, canonical(value))).collect();
+            fields.sort();
+            format!("{{{}}}", fields.join(","))
+        }
+    }
+}
+
+/// Enough of a SHA-256 to tell one value of a field from another.
+fn digest(text: &str) -> String {
+    Hasher::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The place of a field of [`inputs`] in a spec.
+pub fn place(root: &Node, input: &str) -> Span {
+    let find = |node: &Node, name: &str| match &node.value {
+        Value::Map(fields) => {
+            fields.iter().find(|(key, _)| key.value == name).map(|(_, value)| value.clone())
+        }
+        _ => None,
+    };
+    let (field, part) = input.split_once('.').unwrap_or((input, ""));
+    match find(root, field) {
+        Some(node) => find(&node, part).map_or(node.span, |part| part.span),
+        None => root.span.first(),
+    }
+}
+
+/// The fields that are not what they were when the lock was made.
+pub fn moved(lock: &Lock, now: &BTreeMap<String, String>) -> Vec<String> {
+    let mut moved: Vec<_> = now
+        .iter()
+        .filter(|(key, value)| lock.inputs.get(*key) != Some(value))
+        .map(|(key, _)| key.clone())
+        .collect();
+    moved.extend(lock.inputs.keys().filter(|key| !now.contains_key(*key)).cloned());
+    moved.sort();
+    moved.dedup();
+    moved
+}
+
+/// The files of the build context whose texts count among the inputs.
+pub fn read_files<'f>(spec: &Spec, files: &'f BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let paths: Vec<_> = spec.reads().iter().map(ToString::to_string).collect();
+    let known =
+        |(path, text): (&'f String, &'f String)| paths.contains(path).then(|| (path.clone(), text.clone()));
+    files.iter().filter_map(known).collect()
+}
+
+impl Lock {
+    /// Reads a lock, which is the file with this number.
+    pub fn parse(text: &str, file: u8, problems: &mut Problems) -> Option<Self> {
+        let root = parse_yaml(text, file, problems)?;
+        let mut fields = Fields::open("the lock", &root, problems)?;
+        let form = fields.require("lock", FORM, problems).and_then(|node| word(node, problems));
+        if form.as_ref().is_some_and(|form| form.value != FORM) {
+            problems.error_with_help(
+                root.span.first(),
+                "the lock is of a form that is not known here",
+                "make it anew with `--target lock`",
+            );
+            return None;
+        }
+        let inputs = match fields.take("inputs") {
+            Some(node) => entries("`inputs`", node, problems, |key, node, problems| {
+                Some((key.value.clone(), word(node, problems)?.value))
+            }),
+            None => Vec::new(),
+        };
+        let platforms = match fields.require("platforms", "{}", problems) {
+            Some(node) => entries("`platforms`", node, problems, |key, node, problems| {
+                Some((key.value.clone(), PlatformLock::parse(node, problems)?))
+            }),
+            None => Vec::new(),
+        };
+        fields.finish(problems);
+        Some(Self { inputs: inputs.into_iter().collect(), platforms: platforms.into_iter().collect() })
+    }
+
+    /// The file's text.
+    pub fn to_text(&self) -> String {
+        let mut text = "# What the spec beside this file was resolved to. `docker buildx build --target lock` writes it, `--target update` \
+                        takes\n# newer versions in; do not change it by hand.\n"
+            .to_owned();
+        let _ = writeln!(text, "lock: {FORM}\ninputs:");
+        for (key, value) in &self.inputs {
+            let _ = writeln!(text, "  {}: {}", quoted(key), quoted(value));
+        }
+        text.push_str("platforms:\n");
+        for (name, platform) in &self.platforms {
+            let _ = writeln!(text, "  {}:", quoted(name));
+            platform.write(&mut text);
+        }
+        text
+    }
+}
+
+impl PlatformLock {
+    /// Leaves of what a field admits only the locked version of the first of these Python packages that the lock has.
+    pub fn keep(&self, wish: &mut At<Wish>, packages: &[&str]) {
+        let Some(wheels) = &self.wheels else { return };
+        let Some(wheel) = packages.iter().find_map(|package| wheels.get(*package)) else { return };
+        // The catalog knows releases; what stands behind a plus sign is the channel.
+        let release = wheel.version.split('+').next().unwrap_or_default();
+        if let (true, Ok(version)) = (wish.value.admits(release), Version::parse(release)) {
+            wish.value = Wish::Prefix(version);
+        }
+    }
+
+    fn parse(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let mut fields = Fields::open("a platform of the lock", node, problems)?;
+        let base =
+            fields.require("base", "debian:13@sha256:…", problems).and_then(|node| word(node, problems));
+        let sources = rows(&mut fields, "sources", problems, |row, problems| {
+            Some((cell(row, "name", problems)?, file(row, problems)?))
+        });
+        let packages = match fields.take("packages") {
+            Some(node) => entries("`packages`", node, problems, |key, node, problems| {
+                Some((key.value.clone(), LockedPackages::parse(node, problems)?))
+            }),
+            None => Vec::new(),
+        };
+        let wheels = rows(&mut fields, "wheels", problems, wheel);
+        let builds = match fields.take("builds") {
+            Some(node) => entries("`builds`", node, problems, |key, node, problems| {
+                Some((key.value.clone(), list(node, problems, wheel)?))
+            }),
+            None => Vec::new(),
+        };
+        let archives = match fields.take("archives") {
+            Some(node) => entries("`archives`", node, problems, |key, node, problems| {
+                Some((key.value.clone(), LockedArchive::parse(node, problems)?))
+            }),
+            None => Vec::new(),
+        };
+        fields.finish(problems);
+        Some(Self {
+            base: base?.value,
+            sources: sources.unwrap_or_default(),
+            packages: packages.into_iter().collect(),
+            builds: builds.into_iter().collect(),
+            archives: archives.into_iter().collect(),
+            wheels,
+            preferred: Vec::new(),
+            span: node.span,
+        })
+    }
+
+    fn write(&self, text: &mut String) {
+        let _ = writeln!(text, "    base: {}", quoted(&self.base));
+        if !self.sources.is_empty() {
+            let _ = writeln!(text, "    sources:\n      entries: {}\n      files:", self.sources.len());
+            for (name, file) in &self.sources {
+                let _ = writeln!(text, "        - {{name: {}, {}}}", quoted(name), file.cells());
+            }
+        }
+        if !self.packages.is_empty() {
+            text.push_str("    packages:\n");
+        }
+        for (step, packages) in &self.packages {
+            let asked: Vec<_> = packages.asked.iter().map(|name| quoted(name)).collect();
+            let _ = writeln!(text, "      {}:\n        asked: [{}]", quoted(step), asked.join(", "));
+            let _ = writeln!(
+                text,
+                "        entries: {}\n        files:{}",
+                packages.files.len(),
+                empty(packages.files.is_empty())
+            );
+            for (name, package) in &packages.files {
+                let (version, cells) = (quoted(&package.version), package.file.cells());
+                let _ = writeln!(text, "          - {{name: {}, version: {version}, {cells}}}", quoted(name));
+            }
+        }
+        if let Some(wheels) = &self.wheels {
+            text.push_str("    wheels:\n");
+            write_wheels(wheels, "      ", text);
+        }
+        if !self.builds.is_empty() {
+            text.push_str("    builds:\n");
+        }
+        for (package, wheels) in &self.builds {
+            let _ = writeln!(text, "      {}:", quoted(package));
+            write_wheels(wheels, "        ", text);
+        }
+        if !self.archives.is_empty() {
+            text.push_str("    archives:\n");
+        }
+        for (index, archive) in &self.archives {
+            let _ = writeln!(text, "      {}:", quoted(index));
+            archive.write(text);
+        }
+    }
+
+    /// Every file that is downloaded, with what it is called in messages.
+    pub fn files_mut(&mut self) -> Vec<(String, &mut LockedFile)> {
+        let mut all: Vec<_> = self.sources.iter_mut().map(|(name, file)| (name.clone(), file)).collect();
+        for packages in self.packages.values_mut() {
+            all.extend(
+                packages.files.iter_mut().map(|(name, p)| (format!("{name} {}", p.version), &mut p.file)),
+            );
+        }
+        let debs = self.archives.values_mut().flat_map(|archive| &mut archive.files);
+        all.extend(debs.map(|((name, version), deb)| (format!("{name} {version}"), &mut deb.file)));
+        let wheels = self.wheels.iter_mut().chain(self.builds.values_mut()).flatten();
+        all.extend(wheels.map(|(name, wheel)| (format!("{name} {}", wheel.version), &mut wheel.file)));
+        all
+    }
+}
+
+fn write_wheels(wheels: &BTreeMap<String, LockedWheel>, indent: &str, text: &mut String) {
+    let (count, empty) = (wheels.len(), empty(wheels.is_empty()));
+    let _ = writeln!(text, "{indent}entries: {count}\n{indent}files:{empty}");
+    for (name, wheel) in wheels {
+        let (version, cells) = (quoted(&wheel.version), wheel.file.cells());
+        let _ = writeln!(text, "{indent}  - {{name: {}, version: {version}, {cells}}}", quoted(name));
+    }
+}
+
+impl LockedArchive {
+    fn parse(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let mut fields = Fields::open("an archive of the lock", node, problems)?;
+        let replaced = match fields.take("replaced") {
+            Some(node) => items("`replaced`", node, problems, |node, problems| {
+                let word = word(node, problems)?;
+                word.value.split_once('=').map(|(name, version)| (name.to_owned(), version.to_owned()))
+            }),
+            None => Vec::new(),
+        };
+        let files = counted(&mut fields, node.span, problems, |row, problems| {
+            let name = cell(row, "name", problems);
+            let version = cell(row, "version", problems);
+            let depends = cell(row, "depends", &mut Problems::default()).unwrap_or_default();
+            let file = file(row, problems);
+            Some(((name?, version?), LockedDeb { file: file?, depends }))
+        });
+        fields.finish(problems);
+        Some(Self { files: files?, replaced: replaced.into_iter().collect() })
+    }
+
+    fn write(&self, text: &mut String) {
+        if !self.replaced.is_empty() {
+            let pairs = self.replaced.iter().map(|(name, version)| quoted(&format!("{name}={version}")));
+            let _ = writeln!(text, "        replaced: [{}]", pairs.collect::<Vec<_>>().join(", "));
+        }
+        let (count, empty) = (self.files.len(), empty(self.files.is_empty()));
+        let _ = writeln!(text, "        entries: {count}\n        files:{empty}");
+        for ((name, version), deb) in &self.files {
+            let depends = match deb.depends.as_str() {
+                "" => String::new(),
+                depends => format!("depends: {}, ", quoted(depends)),
+            };
+            let (name, version, cells) = (quoted(name), quoted(version), deb.file.cells());
+            let _ = writeln!(text, "          - {{name: {name}, version: {version}, {depends}{cells}}}");
+        }
+    }
+}
+
+fn empty(is_empty: bool) -> &'static str {
+    if is_empty { " []" } else { "" }
+}
+
+impl LockedFile {
+    fn cells(&self) -> String {
+        let size = self.size.map(|size| format!("size: {size}, ")).unwrap_or_default();
+        format!("sha256: {}, {size}url: {}", quoted(self.sha256.as_str()), quoted(self.url.as_str()))
+    }
+}
+
+impl LockedPackages {
+    fn parse(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let mut fields = Fields::open("a step of the lock", node, problems)?;
+        let asked = match fields.require("asked", "[curl]", problems) {
+            Some(node) => {
+                items("`asked`", node, problems, |node, problems| Some(word(node, problems)?.value))
+            }
+            None => Vec::new(),
+        };
+        let files = counted(&mut fields, node.span, problems, |row, problems| {
+            let (name, version) = (cell(row, "name", problems), cell(row, "version", problems));
+            let file = file(row, problems);
+            Some((name?, LockedPackage { version: version?, file: file? }))
+        });
+        fields.finish(problems);
+        Some(Self { asked, files: files?, span: node.span })
+    }
+
+    /// Reads what `apt-resolve.sh` writes.
+    pub fn from_resolution(asked: &[String], text: &str) -> Result<Self, String> {
+        let file = |line: &str| {
+            let [name, version, architecture, sha256, size, url] = words(line)?;
+            let package = LockedPackage { version: version.to_owned(), file: resolved(sha256, size, url)? };
+            Ok::<_, String>((format!("{name}:{architecture}"), package))
+        };
+        let files = text.lines().map(file).collect::<Result<_, _>>()?;
+        Ok(Self { asked: asked.to_vec(), files, span: Span::default() })
+    }
+}
+
+/// Reads what `wheels-resolve.sh` writes.
+pub fn wheels_from_resolution(text: &str) -> Result<BTreeMap<String, LockedWheel>, String> {
+    let wheel = |line: &str| {
+        let [name, version, sha256, size, url] = words(line)?;
+        Ok((name.to_owned(), LockedWheel { version: version.to_owned(), file: resolved(sha256, size, url)? }))
+    };
+    text.lines().map(wheel).collect()
+}
+
+fn words<const N: usize>(line: &str) -> Result<[&str; N], String> {
+    let words: Vec<_> = line.split(' ').collect();
+    words.try_into().map_err(|_| format!("this line of a resolution cannot be read: {line}"))
+}
+
+fn resolved(sha256: &str, size: &str, url: &str) -> Result<LockedFile, String> {
+    let url = Url::parse(url).map_err(|why| format!("`{url}`: {why}"))?;
+    let sha256 = Sha256::parse(sha256).map_err(|_| format!("the index has no SHA-256 of {url}"))?;
+    Ok(LockedFile { url, sha256, size: size.parse().ok(), span: Span::default() })
+}
+
+fn wheel(row: &Node, problems: &mut Problems) -> Option<(String, LockedWheel)> {
+    let (name, version) = (cell(row, "name", problems), cell(row, "version", problems));
+    let file = file(row, problems);
+    Some((name?, LockedWheel { version: version?, file: file? }))
+}
+
+/// A list with the number of its entries.
+fn rows<T>(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    problems: &mut Problems,
+    row: impl Fn(&Node, &mut Problems) -> Option<(String, T)>,
+) -> Option<BTreeMap<String, T>> {
+    list(fields.take(key)?, problems, row)
+}
+
+fn list<T>(
+    node: &Node,
+    problems: &mut Problems,
+    row: impl Fn(&Node, &mut Problems) -> Option<(String, T)>,
+) -> Option<BTreeMap<String, T>> {
+    let mut list = Fields::open("a list of the lock", node, problems)?;
+    let rows = counted(&mut list, node.span, problems, row);
+    list.finish(problems);
+    rows
+}
+
+/// The entries of a list, whose number must be the one that was written.
+fn counted<K: Ord, T>(
+    fields: &mut Fields<'_>,
+    span: Span,
+    problems: &mut Problems,
+    row: impl Fn(&Node, &mut Problems) -> Option<(K, T)>,
+) -> Option<BTreeMap<K, T>> {
+    let count = fields.require("entries", "1", problems).and_then(|node| word(node, problems));
+    let node = fields.require("files", "[]", problems)?;
+    let written = match &node.value {
+        Value::List(rows) => rows.len(),
+        _ => 0,
+    };
+    let rows: BTreeMap<_, _> = items("`files`", node, problems, row).into_iter().collect();
+    let count = count?.value;
+    if count.parse() != Ok(written) || written != rows.len() {
+        problems.error_with_help(
+            span.first(),
+            format!(
+                "this list of the lock has {} entries, and {} were written",
+                rows.len(),
+                count.escape_debug()
+            ),
+            "the lock was changed by hand; make it anew with `--target lock`",
+        );
+    }
+    Some(rows)
+}
+
+fn word(node: &Node, problems: &mut Problems) -> Option<At<String>> {
+    text("an entry of the lock", node, problems)
+}
+
+/// A cell of a row.
+fn cell(row: &Node, key: &'static str, problems: &mut Problems) -> Option<String> {
+    let mut fields = Fields::open("an entry of the lock", row, problems)?;
+    fields.require(key, "…", problems).and_then(|node| word(node, problems)).map(|word| word.value)
+}
+
+/// The cells of a row that are about its file.
+fn file(row: &Node, problems: &mut Problems) -> Option<LockedFile> {
+    let (url, sha256) = (cell(row, "url", problems)?, cell(row, "sha256", problems)?);
+    let name = cell(row, "name", &mut Problems::default()).unwrap_or_default();
+    let mut refuse = |message: String| {
+        problems.error_with_help(
+            row.span,
+            message,
+            "the lock was changed by hand; make it anew with `--target lock`",
+        );
+        None
+    };
+    let Ok(sha256) = Sha256::parse(&sha256) else {
+        return refuse(format!("the entry `{name}` of the lock has no SHA-256: `{}`", sha256.escape_debug()));
+    };
+    let Ok(url) = Url::parse(&url) else {
+        return refuse(format!("the entry `{name}` of the lock has no address: `{}`", url.escape_debug()));
+    };
+    let size = cell(row, "size", &mut Problems::default()).and_then(|size| size.parse().ok());
+    Some(LockedFile { url, sha256, size, span: row.span })
+}
+
+/// A text as YAML reads it back.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./+=~@%".contains(c);
+    let safe = text.chars().all(plain) && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/');
+    if safe { text.to_owned() } else { serde_json::Value::from(text).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn archive() -> LockedArchive {
+        let file = resolved(&"b".repeat(64), "5", "https://example.org/a_1_amd64.deb").expect("valid");
+        let deb = LockedDeb { file, depends: "libc6 (>= 2.27) | libc, b (= 2), curl".to_owned() };
+        LockedArchive {
+            files: [(("a".to_owned(), "1".to_owned()), deb)].into(),
+            replaced: [("b".to_owned(), "2".to_owned())].into(),
+        }
+    }
+
+    #[test]
+    fn the_same_is_chosen_from_what_is_locked_of_an_archive() {
+        let index = archive().index();
+        let wanted = vec![index.newest("a", |_| true).expect("there")];
+        let selection = index.select(wanted, |name| name == "b").expect("fits");
+        assert_eq!(selection.packages[0].depends(), archive().files.values().next().expect("one").depends);
+        assert_eq!(selection.distribution, ["curl", "libc6"]);
+        assert_eq!(selection.replaced, [("b".to_owned(), "2".to_owned())]);
+    }
+
+    fn locked() -> Lock {
+        let sum = "a".repeat(64);
+        let packages = format!(
+            "curl 8.14.1-2+deb13u1 amd64 {sum} 123 http://deb.debian.org/pool/curl_8%2b1.deb\n\
+             libx264-164 2:0.164-1 amd64 {sum} 7 http://deb.debian.org/pool/x264.deb\n"
+        );
+        let wheels = format!("numpy 2.2.6 {sum} - https://example.org/numpy-2.2.6%2Bcpu.whl\n");
+        let platform = PlatformLock {
+            base: format!("docker.io/library/debian:13@sha256:{sum}"),
+            sources: [(
+                "ffmpeg 7.1.5".to_owned(),
+                resolved(&sum, "5", "https://ffmpeg.org/f.tar.xz").expect("valid"),
+            )]
+            .into(),
+            packages: [(
+                "system".to_owned(),
+                LockedPackages::from_resolution(&["curl".to_owned()], &packages).expect("valid"),
+            )]
+            .into(),
+            builds: [("numpy".to_owned(), wheels_from_resolution(&wheels).expect("valid"))].into(),
+            archives: [("https://example.org/Packages".to_owned(), archive())].into(),
+            wheels: Some(wheels_from_resolution(&wheels).expect("valid")),
+            preferred: Vec::new(),
+            span: Span::default(),
+        };
+        Lock {
+            inputs: [("base".to_owned(), "0123".to_owned())].into(),
+            platforms: [("linux/amd64".to_owned(), platform)].into(),
+        }
+    }
+
+    fn problems(text: &str) -> String {
+        let mut problems = Problems::default();
+        Lock::parse(text, 1, &mut problems);
+        problems.found().iter().map(crate::diagnostic::Diagnostic::line).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_lock_reads_back_as_it_was_written() {
+        let text = locked().to_text();
+        let mut problems = Problems::default();
+        let again = Lock::parse(&text, 1, &mut problems).expect("read");
+        assert_eq!(problems.found(), []);
+        assert_eq!(again.to_text(), text);
+        let wheel = &again.platforms["linux/amd64"].wheels.as_ref().expect("wheels")["numpy"];
+        assert_eq!(wheel.file.name(), "numpy-2.2.6+cpu.whl");
+        assert_eq!(wheel.file.span.file, 1);
+    }
+
+    #[test]
+    fn a_new_version_of_a_package_changes_one_line() {
+        let before = locked();
+        let mut after = before.clone();
+        let platform = after.platforms.get_mut("linux/amd64").expect("there");
+        platform
+            .packages
+            .get_mut("system")
+            .expect("there")
+            .files
+            .get_mut("curl:amd64")
+            .expect("there")
+            .version = "9".to_owned();
+        let (before, after) = (before.to_text(), after.to_text());
+        assert_eq!(before.lines().zip(after.lines()).filter(|(a, b)| a != b).count(), 1);
+    }
+
+    #[test]
+    fn what_was_changed_by_hand_is_told() {
+        let text = locked().to_text();
+        let sum = "a".repeat(64);
+        let without = |line: &str| {
+            text.lines().filter(|l| !l.contains(line)).map(|l| format!("{l}\n")).collect::<String>()
+        };
+        let cases = [
+            (
+                text.replacen(&format!("sha256: {sum}, url"), "sha256: abc, url", 1),
+                "the entry `numpy` of the lock has no SHA-256: `abc`",
+            ),
+            (without("name: numpy"), "this list of the lock has 0 entries, and 1 were written"),
+            (without("name: \"curl"), "this list of the lock has 1 entries, and 2 were written"),
+            (
+                text.replace("https://ffmpeg.org/f.tar.xz", "ffmpeg.tar.xz"),
+                "the entry `ffmpeg 7.1.5` of the lock has no address",
+            ),
+            (text.replace("lock: 1", "lock: 2"), "the lock is of a form that is not known here"),
+            (without("asked"), "lacks the field `asked`"),
+            (text.replace("    wheels:", "    weels:"), "did you mean `wheels`?"),
+            ("[".to_owned(), "not valid YAML"),
+        ];
+        for (text, expected) in cases {
+            let found = problems(&text);
+            assert!(found.contains(expected), "{expected}: {found}\n{text}");
+        }
+    }
+
+    #[test]
+    fn resolutions_that_cannot_be_read_are_refused() {
+        assert!(
+            wheels_from_resolution("numpy 2.2.6 - - https://example.org/x.whl\n")
+                .is_err_and(|why| why.contains("no SHA-256"))
+        );
+        assert!(wheels_from_resolution("numpy 2.2.6\n").is_err());
+        assert!(LockedPackages::from_resolution(&[], "curl 1 amd64 x 1 file:///x.deb\n").is_err());
+    }
+
+    #[test]
+    fn the_field_that_moved_is_named() {
+        let read = |text: &str| parse_yaml(text, 0, &mut Problems::default()).expect("YAML");
+        let before = read(
+            "name: a\nbase: debian:13\nffmpeg: {version: 7.1, libraries: {aom: distribution}}\nenv: {A: b}\n",
+        );
+        let lock = Lock { inputs: inputs(&before, &BTreeMap::new(), &BTreeMap::new()), ..Lock::default() };
+        let moved_in = |text: &str| moved(&lock, &inputs(&read(text), &BTreeMap::new(), &BTreeMap::new()));
+        let same = "env: {A: c}\nffmpeg: {libraries: {aom: distribution}, version: '7.1'}\nname: b\nbase: debian:13\n";
+        assert_eq!(moved_in(same), [""; 0]);
+        let other = read(
+            "name: a\nbase: debian:12\nffmpeg: {version: 7.1.5, libraries: {aom: distribution}}\npython: {version: 3.13.5}\n",
+        );
+        let found = moved(&lock, &inputs(&other, &BTreeMap::new(), &BTreeMap::new()));
+        assert_eq!(found, ["base", "ffmpeg.version", "python.version"]);
+        assert_eq!(place(&other, "ffmpeg.version").start, (3, 19));
+    }
+
+    #[test]
+    fn the_lock_lies_beside_the_spec() {
+        assert_eq!(file_name("node.yaml"), "node.lock");
+        assert_eq!(file_name("specs/a.yml"), "specs/a.lock");
+        assert_eq!(file_name("Dockerfile"), "Dockerfile.lock");
+    }
+}

@@ -1,0 +1,253 @@
+//! Locks: making them, building by them, what is wrong with them, and the same image from another builder.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::harness::{Build, Daemon, Outcome, Server, setting, small_ffmpeg};
+
+/// A base image with the distribution's Python, and where a vendor would put torch for CUDA 12.
+fn base() -> String {
+    let python = Build::new("name: base\nbase: debian:13\nsystem: {packages: [python3]}\n")
+        .push("test/lock-python:13");
+    let torch = "/usr/lib/python3.13/site-packages/torch/version.py";
+    let dockerfile = format!("FROM {python}\nCOPY version.py {torch}\n");
+    let build = Build::raw(dockerfile.as_bytes());
+    fs::write(build.dir().join("version.py"), "__version__ = '2.9.1+cu128'\ncuda = '12.8'\n")
+        .expect("written");
+    build.push("test/lock-base:13")
+}
+
+/// A node with a package, wheels and a program that is compiled in a second, and was by no earlier run of the tests.
+fn spec(server: &Server, text: &str, rest: &str) -> String {
+    let (url, sha256) = server.put("/ffmpeg.tar.gz", small_ffmpeg(&format!("{text}-{}", std::process::id())));
+    format!(
+        "name: node\nbase: {}\nsystem:\n  packages: [tree]\npython: {{version: 3.13, vendor: /usr}}\nffmpeg:\n  version: 1.0.0\n  \
+         url: {url}\n  sha256: {sha256}\nwheels:\n  requirements: [six, pyyaml==6.0.3]\n{rest}",
+        base()
+    )
+}
+
+/// A daemon that has built nothing, as a builder of buildx.
+struct Fresh {
+    builder: String,
+    _daemon: Daemon,
+}
+
+impl Fresh {
+    fn start() -> Self {
+        let daemon = Daemon::start();
+        let address = daemon.address();
+        let directory = Path::new(&address).parent().and_then(Path::file_name).expect("a directory");
+        // Its name is made of letters and digits behind a dot.
+        let builder = format!("fresh{}", directory.display()).replace('.', "");
+        buildx(&["create", "--name", &builder, "--driver", "remote", &address]);
+        Self { builder, _daemon: daemon }
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        buildx(&["rm", "--force", &self.builder]);
+    }
+}
+
+fn buildx(arguments: &[&str]) {
+    let output = Command::new(setting("EDGENODE_BUILDX")).args(arguments).output().expect("buildx starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A build of a spec with a lock beside it.
+fn locked(spec: &str, lock: &str) -> Build {
+    let build = Build::new(spec);
+    fs::write(build.dir().join("node.lock"), lock).expect("written");
+    build
+}
+
+/// The lock of a spec, made where there is `old` beside it if that is not empty.
+fn lock(spec: &str, old: &str, target: &str) -> String {
+    let build = if old.is_empty() { Build::new(spec) } else { locked(spec, old) };
+    let files = build.with("--target", target).files();
+    fs::read_to_string(files.path().join("node.lock")).expect("a lock")
+}
+
+/// A lock that cannot be made: the words are in what the user sees, and no file is written.
+fn no_lock(spec: &str, words: &[&str]) -> Outcome {
+    let out = tempfile::tempdir().expect("a directory");
+    let output = format!("type=local,dest={}", out.path().display());
+    let outcome = Build::new(spec).with("--target", "lock").with("--output", &output).run();
+    assert!(!outcome.ok, "a lock was made:\n{}", outcome.log);
+    for word in words {
+        assert!(outcome.log.contains(word), "{word:?} is not in:\n{}", outcome.log);
+    }
+    assert!(!out.path().join("node.lock").exists(), "a part of a lock was written");
+    outcome
+}
+
+#[test]
+fn a_build_takes_everything_from_its_lock() {
+    let server = Server::start();
+    let spec = spec(&server, "locked", "");
+    Build::new(&spec)
+        .with("--build-arg", "EDGENODE_LOCKED=1")
+        .fail(&["EDGENODE_LOCKED asks for a lock, and there is no node.lock; make it with `--target lock"]);
+
+    let text = lock(&spec, "", "lock");
+    for part in [
+        "test/lock-base:13@sha256:",
+        "ffmpeg 1.0.0",
+        "tree:amd64",
+        "build-essential:amd64",
+        "name: six",
+        "version: 6.0.3",
+    ] {
+        assert!(text.contains(part), "{part} is not in:\n{text}");
+    }
+    assert_eq!(lock(&spec, &text, "lock"), text, "nothing moved, so the lock stays");
+
+    let build = locked(&spec, &text).with("--build-arg", "EDGENODE_LOCKED=1").succeed();
+    for step in ["find versions", "find packages", "apt-get update", "apt-install.sh", "wheels-choose.sh"] {
+        assert!(!build.log.contains(step), "{step} is in:\n{}", build.log);
+    }
+    let image = locked(&spec, &text).listing();
+    for file in ["usr/bin/tree", "usr/local/bin/ffmpeg", "usr/lib/python3.13/site-packages/six.py"] {
+        assert!(image.contains_key(file), "{file} is not in the image");
+    }
+    let left: Vec<_> = image
+        .keys()
+        .filter(|path| path.contains("run/edgenode") || path.ends_with("uv_cache.json"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+
+    // What is not resolved may change; what is may not.
+    assert_eq!(locked(&format!("{spec}env: {{A: b}}\n"), &text).succeed().executed(), [""; 0]);
+    let changed = spec.replace("[six, pyyaml==6.0.3]", "[six]").replace("[tree]", "[tree, bc]");
+    locked(&changed, &text).fail(&[
+        "2 problems in node.yaml",
+        "node.yaml:5:13: `system.packages` is not what node.lock was made for; make it anew with `--target lock",
+        "node.yaml:12:17: `wheels.requirements` is not what node.lock was made for",
+    ]);
+    locked(&changed, &text).with("--build-arg", "EDGENODE_LOCKED=0").succeed();
+    locked(&spec, &text)
+        .with("--build-arg", "EDGENODE_LOCKED=maybe")
+        .fail(&["EDGENODE_LOCKED is `1` or `0`"]);
+
+    the_same_image_again(&spec, &text);
+    what_was_changed_by_hand(&spec, &text);
+    what_an_update_changes(&spec, &text);
+}
+
+/// A builder that has never built anything gives the same bytes.
+fn the_same_image_again(spec: &str, text: &str) {
+    let fresh = Fresh::start();
+    assert_eq!(locked(spec, text).on(&fresh.builder).digest(), locked(spec, text).digest());
+}
+
+fn what_was_changed_by_hand(spec: &str, text: &str) {
+    let six = text.lines().find(|line| line.contains("name: six")).expect("six is there");
+    let sum = six.split("sha256: ").nth(1).and_then(|rest| rest.split(',').next()).expect("a digest");
+    locked(spec, &text.replace(sum, &"0".repeat(64))).fail(&["digest mismatch", "six", "node.lock:"]);
+    locked(spec, &text.replace(sum, "abc"))
+        .fail(&["the entry `six` of the lock has no SHA-256: `abc`", "node.lock:"]);
+    let without = |name: &str| {
+        let lines = text.lines().filter(|line| !line.contains(name));
+        lines.map(|line| format!("{line}\n")).collect::<String>()
+    };
+    locked(spec, &without("name: six")).fail(&["this list of the lock has 1 entries, and 2 were written"]);
+    let both = without("name: six").replace("wheels:\n      entries: 2", "wheels:\n      entries: 1");
+    locked(spec, &both).fail(&["the lock has no entry for `six`"]);
+    locked(
+        spec,
+        &without("name: \"ffmpeg 1.0.0\"")
+            .replace("sources:\n      entries: 2", "sources:\n      entries: 1"),
+    )
+    .fail(&["the lock has no entry for `ffmpeg 1.0.0`"]);
+    locked(spec, &text.replace("asked: [tree]", "asked: [bc]"))
+        .fail(&["the lock has no entry for `system: tree`"]);
+    locked(spec, &text.replace("linux/amd64", "linux/arm64"))
+        .fail(&["node.lock has nothing for linux/amd64, only for linux/arm64"]);
+    locked(spec, "lock: [").fail(&["node.lock:", "not valid YAML"]);
+}
+
+/// An older wheel stays until an update is asked for.
+fn what_an_update_changes(spec: &str, text: &str) {
+    let version = |text: &str| {
+        let line = text.lines().find(|line| line.contains("name: six")).expect("six is there");
+        line.split("version: ").nth(1).and_then(|rest| rest.split(',').next()).expect("a version").to_owned()
+    };
+    let old = lock(&spec.replace("[six,", "[six==1.16.0,"), "", "lock");
+    assert_eq!(version(&old), "1.16.0");
+    let kept = lock(spec, &old, "lock");
+    assert_eq!(version(&kept), "1.16.0", "what still fits is kept");
+    assert_eq!(version(&lock(spec, &kept, "update")), version(text));
+}
+
+/// TensorRT from an index of our own, of which the tests know what it says.
+fn tensorrt(server: &Server, wheel: &[u8], claimed: Option<&str>) -> String {
+    let name = "tensorrt_cu12_libs-10.13.3.9-py3-none-any.whl";
+    let (file, digest) = server.put(&format!("/{name}"), wheel.to_vec());
+    let page = format!("<a href='{file}#sha256={}'>{name}</a>", claimed.unwrap_or(&digest));
+    let (page, _) = server.put("/simple/tensorrt-cu12-libs/", page.into_bytes());
+    let index = page.trim_end_matches("tensorrt-cu12-libs/").to_owned();
+    format!(
+        "name: node\nbase: {}\npython: {{version: 3.13, vendor: /usr}}\ntorch: vendor\ntensorrt: {{version: 10.13.3.9, index: '{index}'}}\n",
+        base()
+    )
+}
+
+/// A wheel by the name of TensorRT's libraries that says `text`.
+fn wheel(text: &str) -> Vec<u8> {
+    let python = "
+import io, sys, zipfile
+info = 'tensorrt_cu12_libs-10.13.3.9.dist-info/'
+files = {'tensorrt_libs/__init__.py': '# ' + sys.argv[1],
+         info + 'METADATA': 'Metadata-Version: 2.1\\nName: tensorrt-cu12-libs\\nVersion: 10.13.3.9\\n',
+         info + 'WHEEL': 'Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n'}
+files[info + 'RECORD'] = ''.join(f'{name},,\\n' for name in [*files, info + 'RECORD'])
+out = io.BytesIO()
+with zipfile.ZipFile(out, 'w') as wheel:
+    for name, text in files.items():
+        wheel.writestr(zipfile.ZipInfo(name), text)
+sys.stdout.buffer.write(out.getvalue())
+";
+    let output = Command::new("python3").args(["-c", python, text]).output().expect("python3 starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+#[test]
+fn no_byte_is_taken_that_is_not_what_was_locked() {
+    let server = Server::start();
+    let text = format!("of process {}", std::process::id());
+    let lie = "1".repeat(64);
+    no_lock(
+        &tensorrt(&server, &wheel(&text), Some(&lie)),
+        &["no lock is written", "tensorrt-cu12-libs 10.13.3.9", "digest mismatch"],
+    );
+
+    let spec = tensorrt(&server, &wheel(&text), None);
+    let text = lock(&spec, "", "lock");
+    let files = locked(&spec, &text).with("--target", "tensorrt").files();
+    assert!(files.path().join("usr/lib/python3.13/site-packages/tensorrt_libs/__init__.py").is_file());
+    // The file behind the address is another one now; a fresh builder has not seen it before.
+    tensorrt(&server, &wheel("changed"), None);
+    let fresh = Fresh::start();
+    locked(&spec, &text).on(&fresh.builder).fail(&[
+        "digest mismatch",
+        "tensorrt-cu12-libs 10.13.3.9",
+        "node.lock:",
+    ]);
+    // An index that is gone leaves no part of a lock.
+    let gone = spec.replace("/simple/", "/nothing/");
+    no_lock(&gone, &["tensorrt-cu12-libs"]);
+}
+
+/// The example, with all that is compiled for it.
+#[cfg(feature = "e2e-full")]
+#[test]
+fn two_builders_give_the_same_example() {
+    let example = include_str!("../../examples/media-node/edgenode.yaml")
+        .trim_start_matches("# syntax=ratio1/edgenode:1\n");
+    let text = lock(example, "", "lock");
+    the_same_image_again(example, &text);
+}
