@@ -8,6 +8,7 @@ mod docker;
 mod ffmpeg;
 mod files;
 mod flash_attn;
+mod local_wheels;
 mod ngrok;
 mod nodejs;
 mod nvidia;
@@ -24,6 +25,7 @@ mod uv;
 mod wheels;
 
 pub(crate) use flash_attn::capability;
+pub use local_wheels::is_wheel_path;
 pub use system::System;
 pub use wheels::{WheelRequest, install_wheels};
 

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use super::local_wheels::{self, LOCAL_DIR, LocalWheel};
 use super::{Alternative, Component, Declared, Registration, python};
 use crate::catalog::compare;
 use crate::diagnostic::Problems;
@@ -92,6 +93,7 @@ struct WheelsSpec {
     files: Vec<At<ContextPath>>,
     exclude: Vec<At<Name>>,
     indexes: Vec<At<Url>>,
+    local: Vec<LocalWheel>,
     cpu_baseline: Option<CpuBaseline>,
 }
 
@@ -130,10 +132,11 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
         }),
         None => Vec::new(),
     };
+    let local = fields.take("local").map(|list| local_wheels::decode(list, problems)).unwrap_or_default();
     let cpu_baseline = fields.take("cpu_baseline").and_then(|node| baseline(node, problems));
     fields.finish(problems);
     requirements.sort_by(|a, b| a.value.cmp(&b.value));
-    Some(Box::new(WheelsSpec { requirements, files, exclude, indexes, cpu_baseline }))
+    Some(Box::new(WheelsSpec { requirements, files, exclude, indexes, local, cpu_baseline }))
 }
 
 fn baseline(node: &Node, problems: &mut Problems) -> Option<CpuBaseline> {
@@ -195,9 +198,11 @@ impl Declared for WheelsSpec {
             self.check_numpy(limit, problems);
             requirements.push(format!("numpy<{}", short(limit)));
         }
+        self.local.iter().for_each(|wheel| wheel.check(context, problems));
+        requirements.extend(self.local.iter().map(LocalWheel::requirement));
         requirements.sort();
         requirements.dedup();
-        Some(Box::new(Wheels(WheelRequest {
+        let wheels = Wheels(WheelRequest {
             group: REGISTRATION.key,
             version: format!("{} requirements", requirements.len()),
             requirements,
@@ -207,7 +212,11 @@ impl Declared for WheelsSpec {
             channel: None,
             installer: installer?,
             span,
-        })))
+        });
+        match self.local.as_slice() {
+            [] => Some(Box::new(wheels)),
+            local => Some(Box::new(WithLocal { wheels, local: local.to_vec() })),
+        }
     }
 }
 
@@ -317,6 +326,26 @@ pub(super) struct Wheels(pub WheelRequest);
 impl Component for Wheels {
     fn plan(&self, _: Span, planner: &mut Planner) {
         planner.request_wheels(self.0.clone());
+    }
+}
+
+/// The same with wheels of the build context.
+#[derive(Debug)]
+struct WithLocal {
+    wheels: Wheels,
+    local: Vec<LocalWheel>,
+}
+
+impl Component for WithLocal {
+    fn plan(&self, span: Span, planner: &mut Planner) {
+        let files = local_wheels::gather(&self.local, span, planner);
+        planner.set_local_wheels(files);
+        self.wheels.plan(span, planner);
+    }
+
+    fn finish(&self, _: Span, planner: &mut Planner) {
+        let Some(files) = planner.local_wheels() else { return };
+        self.local.iter().for_each(|wheel| wheel.plan(files, &self.wheels.0.installer, planner));
     }
 }
 
@@ -497,7 +526,7 @@ impl Tools {
     }
 
     /// Frees what is installed of what nothing loads, if the interpreter is slim.
-    fn slim(&self, run: &mut Run, planner: &mut Planner) {
+    pub(super) fn slim(&self, run: &mut Run, planner: &mut Planner) {
         if self.interpreter.slim {
             let at = format!("{RUN_DIR}/slim");
             let file = TextFile { path: format!("/{}", SLIM.name), mode: 0o644, text: SLIM.text.to_owned() };
@@ -510,7 +539,7 @@ impl Tools {
     }
 
     /// The same without network, cache, indexes and secrets.
-    fn run_offline(&self, script: &Script, planner: &mut Planner) -> Run {
+    pub(super) fn run_offline(&self, script: &Script, planner: &mut Planner) -> Run {
         const ONLINE: [&str; 4] = ["UV_CACHE_DIR", "UV_INDEX", "UV_TORCH_BACKEND", "NETRC"];
         let mut run = self.run(script, planner);
         run.env.retain(|(name, _)| !ONLINE.contains(&name.as_str()));
@@ -538,6 +567,7 @@ impl Tools {
         ];
         let from = planner.files(format!("[{label}] requirements"), files);
         let mut run = self.run(&RESOLVE, planner);
+        mount_local(&mut run, planner);
         let at = format!("{RUN_DIR}/wheels");
         run.env.push(("INPUTS".to_owned(), at.clone()));
         run.mounts.push(Mount { at, from, part: "/".to_owned() });
@@ -634,6 +664,12 @@ fn lines(path: &str, lines: Vec<String>) -> TextFile {
     TextFile { path: path.to_owned(), mode: 0o644, text }
 }
 
+/// Shows a resolution the wheels of the build context, whose dependencies it must know.
+fn mount_local(run: &mut Run, planner: &Planner) {
+    let mount = |from| Mount { at: LOCAL_DIR.to_owned(), from, part: "/".to_owned() };
+    run.mounts.extend(planner.local_wheels().map(mount));
+}
+
 /// Resolves all requirements together; the result is a list for each group, with versions and digests.
 fn choose(requests: &[WheelRequest], tools: &Tools, planner: &mut Planner) -> StepId {
     let Requirements { requirements, exclude } = Requirements::of(requests, planner);
@@ -651,6 +687,7 @@ fn choose(requests: &[WheelRequest], tools: &Tools, planner: &mut Planner) -> St
     let span = requests.last().map(|request| request.span).unwrap_or_default();
     let inputs = planner.files("[wheels] requirements".to_owned(), inputs);
     let mut run = tools.run(&CHOOSE, planner);
+    mount_local(&mut run, planner);
     let at = format!("{RUN_DIR}/wheels");
     run.env.push(("INPUTS".to_owned(), at.clone()));
     run.mounts.push(Mount { at, from: inputs, part: "/".to_owned() });

@@ -144,6 +144,7 @@ pub struct Planner {
     interpreter: Option<Interpreter>,
     vendor: Vec<Vendor>,
     excluded: Vec<String>,
+    local_wheels: Option<StepId>,
     codecs: Vec<Codec>,
     chosen: Option<ChosenWheels>,
     netrc: Option<Secret>,
@@ -182,6 +183,7 @@ impl Planner {
             interpreter: None,
             vendor: Vec::new(),
             excluded: Vec::new(),
+            local_wheels: None,
             codecs: Vec::new(),
             chosen: None,
             netrc: None,
@@ -433,6 +435,16 @@ impl Planner {
             have.extend(paths);
         }
         step
+    }
+
+    /// Says which step has the wheels of the build context.
+    pub fn set_local_wheels(&mut self, step: StepId) {
+        self.local_wheels = Some(step);
+    }
+
+    /// The step that has the wheels of the build context.
+    pub fn local_wheels(&self) -> Option<StepId> {
+        self.local_wheels
     }
 
     /// Adds a run as a step.

@@ -122,6 +122,14 @@ grammar!(
     ["app/config.yaml", "a"]
 );
 grammar!(
+    WHEEL_PATH,
+    false,
+    "^[^/*?\\[\\\\!][^*?\\[\\\\!]*\\.whl$",
+    None,
+    crate::components::is_wheel_path,
+    ["dist/app-1.0-py3-none-any.whl", "a-1.0.2-cp313-cp313-manylinux_2_28_x86_64.whl"]
+);
+grammar!(
     SHA256,
     true,
     "^(sha256:)?[0-9a-f]{64}$",
@@ -468,6 +476,7 @@ const WHEELS: Shape = Shape::Fields(&[
         "Package indexes that are asked before the public one.",
         Shape::List(&ADDRESS, false),
     ),
+    optional("local", "Wheels in the build context.", Shape::List(&Shape::Text(WHEEL_PATH), false)),
     optional(
         "cpu_baseline",
         "The oldest processor that packages must run on.",
@@ -799,7 +808,7 @@ fn fields(table: &[Field], whole: bool) -> Value {
     object
 }
 
-const GRAMMARS: [&Grammar; 34] = [
+const GRAMMARS: [&Grammar; 35] = [
     CAPABILITY,
     CONTEXT_PATH,
     DRIVERS,
@@ -832,6 +841,7 @@ const GRAMMARS: [&Grammar; 34] = [
     USER_ID,
     USER_NAME,
     VERSION,
+    WHEEL_PATH,
     WISH,
     WORD,
 ];

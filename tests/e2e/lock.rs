@@ -18,12 +18,15 @@ fn base() -> String {
     build.push("test/lock-base:13")
 }
 
+/// A wheel of the build context.
+const OWN: &str = "own-1.0-py3-none-any.whl";
+
 /// A node with a package, wheels and a program that is compiled in a second, and was by no earlier run of the tests.
 fn spec(server: &Server, text: &str, rest: &str) -> String {
     let (url, sha256) = server.put("/ffmpeg.tar.gz", small_ffmpeg(&format!("{text}-{}", std::process::id())));
     format!(
         "name: node\nbase: {}\nsystem:\n  packages: [tree]\npython: {{version: 3.13, vendor: /usr}}\nffmpeg:\n  version: 1.0.0\n  \
-         url: {url}\n  sha256: {sha256}\nwheels:\n  requirements: [six, pyyaml==6.0.3]\n{rest}",
+         url: {url}\n  sha256: {sha256}\nwheels:\n  requirements: [six, pyyaml==6.0.3]\n  local: [dist/{OWN}]\n{rest}",
         base()
     )
 }
@@ -59,14 +62,14 @@ fn buildx(arguments: &[&str]) {
 
 /// A build of a spec with a lock beside it.
 fn locked(spec: &str, lock: &str) -> Build {
-    let build = Build::new(spec);
+    let build = with_wheel(spec);
     fs::write(build.dir().join("node.lock"), lock).expect("written");
     build
 }
 
 /// The lock of a spec, made where there is `old` beside it if that is not empty.
 fn lock(spec: &str, old: &str, target: &str) -> String {
-    let build = if old.is_empty() { Build::new(spec) } else { locked(spec, old) };
+    let build = if old.is_empty() { with_wheel(spec) } else { locked(spec, old) };
     let files = build.with("--target", target).files();
     fs::read_to_string(files.path().join("node.lock")).expect("a lock")
 }
@@ -110,12 +113,23 @@ fn a_build_takes_everything_from_its_lock() {
         assert!(!build.log.contains(step), "{step} is in:\n{}", build.log);
     }
     let image = locked(&spec, &text).listing();
-    for file in ["usr/bin/tree", "usr/local/bin/ffmpeg", "usr/lib/python3.13/site-packages/six.py"] {
+    let site = "usr/lib/python3.13/site-packages";
+    for file in [
+        "usr/bin/tree",
+        "usr/local/bin/ffmpeg",
+        &format!("{site}/six.py"),
+        &format!("{site}/own/__init__.py"),
+        &format!("{site}/idna/__init__.py"),
+    ] {
         assert!(image.contains_key(file), "{file} is not in the image");
     }
     let left: Vec<_> = image
         .keys()
-        .filter(|path| path.contains("run/edgenode") || path.ends_with("uv_cache.json"))
+        .filter(|path| {
+            path.contains("run/edgenode")
+                || path.ends_with("uv_cache.json")
+                || path.ends_with("direct_url.json")
+        })
         .collect();
     assert!(left.is_empty(), "{left:?}");
 
@@ -127,7 +141,10 @@ fn a_build_takes_everything_from_its_lock() {
         "node.yaml:5:13: `system.packages` is not what node.lock was made for; make it anew with `--target lock",
         "node.yaml:12:17: `wheels.requirements` is not what node.lock was made for",
     ]);
-    locked(&changed, &text).with("--build-arg", "EDGENODE_LOCKED=0").succeed();
+    let unlocked = locked(&changed, &text).with("--build-arg", "EDGENODE_LOCKED=0").listing();
+    for file in [format!("{site}/own/__init__.py"), format!("{site}/idna/__init__.py")] {
+        assert!(unlocked.contains_key(&file), "{file} is not in the image");
+    }
     locked(&spec, &text)
         .with("--build-arg", "EDGENODE_LOCKED=maybe")
         .fail(&["EDGENODE_LOCKED is `1` or `0`"]);
@@ -153,8 +170,8 @@ fn what_was_changed_by_hand(spec: &str, text: &str) {
         let lines = text.lines().filter(|line| !line.contains(name));
         lines.map(|line| format!("{line}\n")).collect::<String>()
     };
-    locked(spec, &without("name: six")).fail(&["this list of the lock has 1 entries, and 2 were written"]);
-    let both = without("name: six").replace("wheels:\n      entries: 2", "wheels:\n      entries: 1");
+    locked(spec, &without("name: six")).fail(&["this list of the lock has 2 entries, and 3 were written"]);
+    let both = without("name: six").replace("wheels:\n      entries: 3", "wheels:\n      entries: 2");
     locked(spec, &both).fail(&["the lock has no entry for `six`"]);
     locked(
         spec,
@@ -195,13 +212,15 @@ fn tensorrt(server: &Server, wheel: &[u8], claimed: Option<&str>) -> String {
     )
 }
 
-/// A wheel by the name of TensorRT's libraries that says `text`.
-fn wheel(text: &str) -> Vec<u8> {
+/// A wheel with one module, `MODULE/__init__.py`, that says `text`.
+fn wheel(package: &str, version: &str, module: &str, requires: &str, text: &str) -> Vec<u8> {
     let python = "
 import io, sys, zipfile
-info = 'tensorrt_cu12_libs-10.13.3.9.dist-info/'
-files = {'tensorrt_libs/__init__.py': '# ' + sys.argv[1],
-         info + 'METADATA': 'Metadata-Version: 2.1\\nName: tensorrt-cu12-libs\\nVersion: 10.13.3.9\\n',
+package, version, module, requires, text = sys.argv[1:]
+info = f'{package}-{version}.dist-info/'
+metadata = f'Metadata-Version: 2.1\\nName: {package}\\nVersion: {version}\\n'
+files = {f'{module}/__init__.py': '# ' + text,
+         info + 'METADATA': metadata + (f'Requires-Dist: {requires}\\n' if requires else ''),
          info + 'WHEEL': 'Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n'}
 files[info + 'RECORD'] = ''.join(f'{name},,\\n' for name in [*files, info + 'RECORD'])
 out = io.BytesIO()
@@ -210,9 +229,26 @@ with zipfile.ZipFile(out, 'w') as wheel:
         wheel.writestr(zipfile.ZipInfo(name), text)
 sys.stdout.buffer.write(out.getvalue())
 ";
-    let output = Command::new("python3").args(["-c", python, text]).output().expect("python3 starts");
+    let output = Command::new("python3")
+        .args(["-c", python, package, version, module, requires, text])
+        .output()
+        .expect("python3 starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output.stdout
+}
+
+/// TensorRT's libraries, which say `text`.
+fn libraries(text: &str) -> Vec<u8> {
+    wheel("tensorrt_cu12_libs", "10.13.3.9", "tensorrt_libs", "", text)
+}
+
+/// A build beside the wheel that specs here have.
+fn with_wheel(spec: &str) -> Build {
+    let build = Build::new(spec);
+    fs::create_dir(build.dir().join("dist")).expect("made");
+    fs::write(build.dir().join("dist").join(OWN), wheel("own", "1.0", "own", "idna==3.10", "ours"))
+        .expect("written");
+    build
 }
 
 #[test]
@@ -221,16 +257,16 @@ fn no_byte_is_taken_that_is_not_what_was_locked() {
     let text = format!("of process {}", std::process::id());
     let lie = "1".repeat(64);
     no_lock(
-        &tensorrt(&server, &wheel(&text), Some(&lie)),
+        &tensorrt(&server, &libraries(&text), Some(&lie)),
         &["no lock is written", "tensorrt-cu12-libs 10.13.3.9", "digest mismatch"],
     );
 
-    let spec = tensorrt(&server, &wheel(&text), None);
+    let spec = tensorrt(&server, &libraries(&text), None);
     let text = lock(&spec, "", "lock");
     let files = locked(&spec, &text).with("--target", "tensorrt").files();
     assert!(files.path().join("usr/lib/python3.13/site-packages/tensorrt_libs/__init__.py").is_file());
     // The file behind the address is another one now; a fresh builder has not seen it before.
-    tensorrt(&server, &wheel("changed"), None);
+    tensorrt(&server, &libraries("changed"), None);
     let fresh = Fresh::start();
     locked(&spec, &text).on(&fresh.builder).fail(&[
         "digest mismatch",

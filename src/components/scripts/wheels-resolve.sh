@@ -23,6 +23,8 @@ awk '
         return substr(line, RSTART + length(key) + 4, RLENGTH - length(key) - 5)
     }
     $1 == "[[packages]]" { packages++ }
+    # Wheels of the build context are installed elsewhere.
+    $1 == "archive" { packages-- }
     $1 == "name" { name = cell($0, "name") }
     $1 == "version" { version = cell($0, "version") }
     $1 == "wheels" {
