@@ -34,6 +34,7 @@ fn to_llb(text: &str, platform: &Platform) -> Vec<u8> {
         run_options: buildkit_frontend::RunOptions::default(),
         cache_namespace: "",
         can_give_devices: true,
+        mirror: None,
         fresh: Default::default(),
         no_cache: &buildkit_frontend::NoCache::None,
         replaced: std::collections::BTreeMap::new(),

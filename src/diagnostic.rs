@@ -76,9 +76,9 @@ impl Problems {
     }
 
     /// Says what would work to every error that says nothing of it.
-    pub fn help(&mut self, help: &str) {
+    pub fn help(&mut self, help: impl Fn(&Diagnostic) -> String) {
         let without = |d: &&mut Diagnostic| d.severity == Severity::Error && d.help.is_none();
-        self.found.iter_mut().filter(without).for_each(|d| d.help = Some(help.to_owned()));
+        self.found.iter_mut().filter(without).for_each(|d| d.help = Some(help(d)));
     }
 
     /// Gives `value` if nothing stops the build, else all errors in the order of the text.

@@ -1,6 +1,7 @@
 //! The build as BuildKit sees it: spec in, image out. The only async code of this package.
 
 mod args;
+mod bundle;
 mod locking;
 mod release;
 mod requests;
@@ -25,6 +26,7 @@ use crate::diagnostic::{self, Diagnostic};
 use crate::lint::{CHECK_ARG, CheckOptions, Finding, Severity, lint};
 use crate::lock::{LockUse, LockedArchive};
 use crate::lower::{self, Lowered, Target, lower};
+use crate::mirror;
 use crate::plan::{Plan, StepId, plan};
 use crate::report::Report;
 use crate::resolve::{self, BaseFacts, Inputs, OsRelease, PackageIndex};
@@ -91,7 +93,10 @@ impl Frontend for EdgeNode {
         let several = platforms.len() > 1;
         let index = wants_index(&gateway, several)?;
         let warned = Mutex::new(Vec::new());
-        let build = Build { gateway: gateway.clone(), context, sources: &sources, several, warned };
+        let mirror = args::mirror(&gateway)?;
+        let explain = request == Some(Request::Explain);
+        let build =
+            Build { gateway: gateway.clone(), context, sources: &sources, several, explain, mirror, warned };
         if let (LockWish::Make(update), None) = (&wish, request) {
             return build.make_lock(&platforms, &root, read, lock.as_ref(), update).await;
         }
@@ -197,6 +202,10 @@ struct Build<'s> {
     sources: &'s Sources,
     /// Whether there are several, which progress tells apart.
     several: bool,
+    /// Whether decisions are explained.
+    explain: bool,
+    /// Where downloads come from instead of their own addresses.
+    mirror: Option<String>,
     /// Warnings that were shown for one of the platforms.
     warned: Mutex<Vec<Diagnostic>>,
 }
@@ -277,7 +286,7 @@ impl Build<'_> {
             None => self.read_indexes(spec, &base.facts).await?,
         };
         let build_args = self.gateway.options().build_args.clone();
-        Ok(Inputs { files, build_args, indexes, lock: LockUse::None })
+        Ok(Inputs { files, build_args, indexes, lock: LockUse::None, explain: self.explain })
     }
 
     /// What would be done, without doing it. Only the base image is looked at.
@@ -365,6 +374,14 @@ impl Build<'_> {
         Ok(texts)
     }
 
+    /// Where a download comes from: its address, or the mirror that the client names.
+    fn mirrored(&self, url: &str) -> String {
+        match &self.mirror {
+            Some(mirror) => mirror::address(mirror, url),
+            None => url.to_owned(),
+        }
+    }
+
     /// The package indexes that the spec chooses from. They change without their addresses changing, so they have no
     /// digest; what is taken from them has one.
     async fn read_indexes(
@@ -376,7 +393,8 @@ impl Build<'_> {
         for At { value: address, span } in spec.indexes(facts) {
             let at = |error: Error| self.sources.locate(error, span);
             let meta = Meta::named(&format!("[internal] load {address}")).at(lower::location(span));
-            let file = Source::http(&address).filename(INDEX_FILE).meta(meta).output();
+            let from = self.mirrored(&address);
+            let file = Source::http(&from).filename(INDEX_FILE).meta(meta).output();
             let root = self.gateway.solve(&marshal(&file, self.sources)?).await.map_err(at)?;
             let text = read_text(&self.gateway, &root, INDEX_FILE, MAX_INDEX_BYTES).await.map_err(at)?;
             let text = text.unwrap_or_default();
@@ -450,6 +468,7 @@ impl Build<'_> {
             no_cache: &options.no_cache,
             replaced: self.replaced(plan, platform).await?,
             can_give_devices: self.gateway.caps().llb("exec.meta.cdi"),
+            mirror: self.mirror.as_deref(),
             fresh,
         };
         Ok(lower(plan, &target))
@@ -474,6 +493,7 @@ impl Build<'_> {
                 let report = self.test(plan, &lowered, kind == Kind::Tests).await?;
                 tests::files(plan, &lowered, &report)
             }
+            Kind::Bundle => bundle::bundle(plan, &lowered)?,
             Kind::Graph => {
                 let files = [("/graph.txt", plan.graph_text()), ("/graph.dot", plan.graph_dot())];
                 text_files("[graph] write", files)

@@ -10,6 +10,7 @@ pub mod frontend;
 pub mod lint;
 pub mod lock;
 pub mod lower;
+pub mod mirror;
 pub mod plan;
 pub mod report;
 pub mod resolve;

@@ -9,6 +9,7 @@ use std::fmt::Write;
 use sha2::{Digest, Sha256 as Hasher};
 
 use crate::diagnostic::Problems;
+use crate::mirror;
 use crate::resolve::{DebPackage, PackageIndex};
 use crate::spec::{
     At, Fields, Node, Sha256, Span, Spec, Url, Value, Version, Wish, entries, items, parse_yaml, text,
@@ -166,16 +167,7 @@ impl LockUse {
 impl LockedFile {
     /// The file's name as it is on disk: the end of the address without its escapes.
     pub fn name(&self) -> String {
-        let mut name = Vec::new();
-        let mut bytes = self.url.file_name().bytes();
-        while let Some(byte) = bytes.next() {
-            let escaped = (byte == b'%').then(|| {
-                let digits = [bytes.next()?, bytes.next()?];
-                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()
-            });
-            name.push(escaped.flatten().unwrap_or(byte));
-        }
-        String::from_utf8_lossy(&name).replace('/', "_")
+        mirror::unescaped(self.url.file_name()).replace('/', "_")
     }
 }
 

@@ -8,6 +8,7 @@ use buildkit_llb::{
     Sharing, Source, merge,
 };
 
+use crate::mirror;
 use crate::plan::{Action, Part, Plan, Run, RunResult, Step, StepId, TextFile};
 use crate::spec::Span;
 
@@ -37,6 +38,8 @@ pub struct Target<'a> {
     pub replaced: BTreeMap<StepId, Output>,
     /// Whether the builder can give steps its devices.
     pub can_give_devices: bool,
+    /// The mirror that downloads come from.
+    pub mirror: Option<&'a str>,
     /// Steps that run again in any case.
     pub fresh: BTreeSet<StepId>,
 }
@@ -78,7 +81,8 @@ fn lower_with(step: &Step, done: &Lowered, target: &Target<'_>, fresh: bool) -> 
     match &step.action {
         Action::Base => target.base.clone(),
         Action::Fetch { url, sha256, file_name } => {
-            Source::http(url).checksum(&format!("sha256:{sha256}")).filename(file_name).meta(meta).output()
+            let url = target.mirror.map_or_else(|| url.clone(), |mirror| mirror::address(mirror, url));
+            Source::http(&url).checksum(&format!("sha256:{sha256}")).filename(file_name).meta(meta).output()
         }
         Action::Unpack { archive, file_name } => {
             let from = done.output(*archive);

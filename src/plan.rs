@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 
 use crate::diagnostic::Diagnostic;
 use crate::lock::{LockedArchive, LockedFile};
+use crate::resolve::Decision;
 use crate::spec::{At, ImageSettings, Repository, Secret, Span, TagSchema};
 
 /// A step of the plan, by its place in [`Plan::steps`].
@@ -43,6 +44,10 @@ pub struct Plan {
     pub config: Config,
     /// What its tag is made of.
     pub release: Release,
+    /// Why versions are what they are, where that was asked for.
+    pub decisions: Vec<Decision>,
+    /// Whether everything comes from a lock.
+    pub locked: bool,
     /// What must be resolved before the rest is known; nothing unless a lock is being made.
     pub pending: Vec<Pending>,
     /// The release archives and tools, by what they are called.

@@ -435,3 +435,35 @@ fn case_10_a_key_that_nobody_reads_is_refused() {
     let found = lines(&try_resolve(&root, "amd64", "Torch: []\n").expect_err("refused"));
     assert!(found.contains("the catalog has no field `Torch`; did you mean `torch`?"), "{found}");
 }
+
+#[test]
+fn the_smallest_set_of_fields_that_clash_is_named() {
+    // The driver and transformers have no part in it.
+    let text = format!(
+        "{PYTHON}target: {{gpus: [RTX 5090], driver: '>=590'}}\ntorch: {{version: 2.9.1, channel: cu126}}\n\
+         transformers: 4.57.1\n"
+    );
+    let found = refusal(&text);
+    assert!(found.contains("`target.gpus` (line 4) and `torch` (line 5) clash; what would work:"), "{found}");
+    let found = refusal(&text.replace(", driver: '>=590'", ", driver: '>=520'").replace("RTX 5090", "A100"));
+    assert!(found.contains("`target.driver` (line 4) and `torch` (line 5) clash"), "{found}");
+}
+
+#[test]
+fn decisions_are_explained_when_asked_for() {
+    let text = format!(
+        "{PYTHON}target: {{driver: '>=560', gpus: [RTX 3090]}}\ntorch: {{version: auto, channel: auto}}\n\
+         transformers: 4.57.1\n"
+    );
+    let facts = works(&text).base.value;
+    assert_eq!(works(&text).decisions, [], "nobody asked");
+    let node = resolve(spec(&yaml(&text, 0)), facts, &Inputs { explain: true, ..Inputs::default() });
+    let told: String = node.expect("it works").decisions.iter().map(|d| d.to_text("here")).collect();
+    for words in [
+        "  torch 2.14.1 (here)\n    the newest of `auto` that fits the rest\n    not 2.15.0: CUDA 13.2 came with the driver",
+        "the catalog's row: torch 2.14.1, python 3.10 3.14",
+        "  transformers 4.57.1 (here)\n    the spec names it\n",
+    ] {
+        assert!(told.contains(words), "{words} is not in:\n{told}");
+    }
+}

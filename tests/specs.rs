@@ -87,6 +87,7 @@ fn inputs(spec: &Spec, facts: &BaseFacts) -> Inputs {
     Inputs {
         indexes: spec.indexes(facts).into_iter().map(|address| (address.value, index.clone())).collect(),
         lock: Default::default(),
+        explain: false,
         build_args: [("EDGENODE_ARCHIVED".to_owned(), "true".to_owned())].into(),
         files: [
             ("good.txt".to_owned(), "six\n".to_owned()),
@@ -110,6 +111,7 @@ fn llb(node: Node, architecture: &str) -> String {
         run_options: buildkit_frontend::RunOptions::default(),
         cache_namespace: "",
         can_give_devices: true,
+        mirror: None,
         fresh: Default::default(),
         no_cache: &buildkit_frontend::NoCache::None,
         replaced: BTreeMap::new(),

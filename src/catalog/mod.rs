@@ -16,7 +16,7 @@ pub use torch::{TorchGpus, TorchRelease, channel_cuda};
 
 use self::rows::Row;
 use crate::diagnostic::Problems;
-use crate::spec::{Fields, Node, Sha256, Url, Value, parse_yaml};
+use crate::spec::{At, Fields, Node, Sha256, Url, Value, parse_yaml};
 
 /// What goes together with what: all rows of all subjects, each subject in the order of its versions.
 #[derive(Clone, Debug)]
@@ -56,18 +56,18 @@ impl Catalog {
 
     fn read(problems: &mut Problems) -> Self {
         Self {
-            torch: rows::read(include_str!("torch.yaml"), problems),
-            torch_gpus: rows::read(include_str!("torch_gpus.yaml"), problems),
-            cuda: rows::read(include_str!("cuda.yaml"), problems),
-            tensorrt: rows::read(include_str!("tensorrt.yaml"), problems),
-            onnxruntime: rows::read(include_str!("onnxruntime.yaml"), problems),
-            transformers: rows::read(include_str!("transformers.yaml"), problems),
-            numpy: rows::read(include_str!("numpy.yaml"), problems),
-            nvenc: rows::read(include_str!("nvenc.yaml"), problems),
-            gpus: rows::read(include_str!("gpus.yaml"), problems),
-            jetpack: rows::read(include_str!("jetpack.yaml"), problems),
-            distributions: rows::read(include_str!("distributions.yaml"), problems),
-            pythons: rows::read(include_str!("pythons.yaml"), problems),
+            torch: rows_of(problems),
+            torch_gpus: rows_of(problems),
+            cuda: rows_of(problems),
+            tensorrt: rows_of(problems),
+            onnxruntime: rows_of(problems),
+            transformers: rows_of(problems),
+            numpy: rows_of(problems),
+            nvenc: rows_of(problems),
+            gpus: rows_of(problems),
+            jetpack: rows_of(problems),
+            distributions: rows_of(problems),
+            pythons: rows_of(problems),
         }
     }
 
@@ -108,6 +108,57 @@ impl Catalog {
         let named = || self.gpus.iter().find(|row| row.is_called(gpu)).map(|row| row.capability);
         Capability::parse(gpu).or_else(named)
     }
+}
+
+/// A subject as data.
+#[derive(Debug)]
+pub struct Subject {
+    /// What a site's catalog calls it.
+    pub name: &'static str,
+    /// YAML: a row in a line, and above them what they are about.
+    pub data: &'static str,
+}
+
+const fn subject(name: &'static str, data: &'static str) -> Subject {
+    Subject { name, data }
+}
+
+/// All subjects.
+pub const SUBJECTS: [Subject; 13] = [
+    subject("cuda", include_str!("cuda.yaml")),
+    subject("distributions", include_str!("distributions.yaml")),
+    subject("gpus", include_str!("gpus.yaml")),
+    subject("jetpack", include_str!("jetpack.yaml")),
+    subject("numpy", include_str!("numpy.yaml")),
+    subject("nvenc", include_str!("nvenc.yaml")),
+    subject("onnxruntime", include_str!("onnxruntime.yaml")),
+    subject("pythons", include_str!("pythons.yaml")),
+    subject("sources", SOURCES),
+    subject("tensorrt", include_str!("tensorrt.yaml")),
+    subject("torch", include_str!("torch.yaml")),
+    subject("torch_gpus", include_str!("torch_gpus.yaml")),
+    subject("transformers", include_str!("transformers.yaml")),
+];
+
+impl Subject {
+    /// Its rows: the cells by name, in the order of the data.
+    pub fn rows(&self) -> Vec<Vec<(String, String)>> {
+        let cell = |(key, node): &(At<String>, Node)| match &node.value {
+            Value::Scalar(scalar) => Some((key.value.clone(), scalar.text.clone())),
+            _ => None,
+        };
+        let cells = |row: &Node| match &row.value {
+            Value::Map(cells) => cells.iter().filter_map(cell).collect(),
+            _ => Vec::new(),
+        };
+        rows(self.data).iter().map(cells).collect()
+    }
+}
+
+/// The rows of the subject that they are of.
+fn rows_of<R: Row>(problems: &mut Problems) -> Vec<R> {
+    let subject = SUBJECTS.iter().find(|subject| subject.name == R::SUBJECT);
+    subject.map(|subject| rows::read(subject.data, problems)).unwrap_or_default()
 }
 
 /// Takes the rows of one subject of a site's catalog.

@@ -167,7 +167,11 @@ impl Loaded {
             }
         }
         let build_args = BTreeMap::from([(ARCHIVED_ARG.to_owned(), "true".to_owned())]);
-        match resolve(spec, facts, &Inputs { files: texts, build_args, indexes, ..Inputs::default() }) {
+        match resolve(
+            spec,
+            facts,
+            &Inputs { files: texts, build_args, indexes, explain: true, ..Inputs::default() },
+        ) {
             Ok(node) => Ok(Some(plan(node))),
             Err(found) => Err(Wrong { files, found }.into()),
         }

@@ -1,8 +1,10 @@
 //! The command line: what is done with specs and images around a build. One file for each command.
 
 mod bake;
+mod catalog;
 mod completions;
 mod diff;
+mod explain;
 mod import;
 mod init;
 mod load;
@@ -46,6 +48,10 @@ enum Command {
     Bake(bake::Arguments),
     /// Show the steps that a spec stands for.
     Plan(plan::Arguments),
+    /// Show what is known of what goes together: versions, GPUs, drivers, with sources and dates.
+    Catalog(catalog::Arguments),
+    /// Say why components have the versions that they have.
+    Explain(explain::Arguments),
     /// Say in which versions two specs or images differ, and how many bytes are new.
     Diff(diff::Arguments),
     /// Write a first spec from a Dockerfile.
@@ -115,6 +121,8 @@ pub fn run() -> ExitCode {
         Command::Retag(arguments) => retag::run(&arguments),
         Command::Bake(arguments) => bake::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
+        Command::Catalog(arguments) => catalog::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Init(arguments) => init::run(&arguments),

@@ -52,6 +52,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
             can_give_devices: true,
             no_cache: &NoCache::None,
             replaced: BTreeMap::new(),
+            mirror: None,
             fresh: BTreeSet::new(),
         };
         let image = lower(&plan, &target).output(plan.image);

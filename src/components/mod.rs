@@ -35,7 +35,7 @@ use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::plan::Planner;
 use crate::resolve::{BaseFacts, Context};
-use crate::spec::{At, ContextPath, Node, Requirement, Span, Version};
+use crate::spec::{At, ContextPath, Node, Requirement, Span, Version, Wish};
 
 /// A component's entry in the language.
 #[derive(Debug)]
@@ -126,6 +126,8 @@ impl fmt::Display for CudaRelease {
 pub struct Alternative {
     /// The field and its value, as a spec would say it.
     pub change: String,
+    /// The release, where nothing else is different.
+    pub version: Option<String>,
     /// The component then.
     pub declared: Box<dyn Declared>,
 }
@@ -173,6 +175,11 @@ pub trait Declared: Debug + Send + Sync {
     /// Whether it codes video on GPUs.
     fn codes_video(&self) -> bool {
         false
+    }
+
+    /// What its field admits, and the release that is chosen of that, if it chooses among releases.
+    fn choice(&self, _context: &Context<'_>) -> Option<(At<Wish>, String)> {
+        None
     }
 
     /// What one of its fields could be instead, the nearest first. They are tried where the spec's own fields clash.

@@ -62,6 +62,11 @@ impl Declared for OnnxRuntimeSpec {
         lock.keep(&mut self.version, &[package]);
     }
 
+    fn choice(&self, context: &Context<'_>) -> Option<(At<Wish>, String)> {
+        let version = self.version(context, &mut Problems::default())?;
+        Some((self.version.clone(), version))
+    }
+
     fn alternatives(&self, context: &Context<'_>) -> Vec<Alternative> {
         let with = |row: &OnnxRuntimeReleases| {
             let version = Version::parse(&row.versions.1).ok()?;
@@ -69,8 +74,9 @@ impl Declared for OnnxRuntimeSpec {
                 "cpu" => format!("`onnxruntime: {version}`"),
                 _ => format!("`onnxruntime.version: {version}`"),
             };
+            let name = Some(version.to_string());
             let version = At::new(Wish::Prefix(version), self.version.span);
-            Some(Alternative { change, declared: Box::new(Self { version, ..self.clone() }) })
+            Some(Alternative { change, version: name, declared: Box::new(Self { version, ..self.clone() }) })
         };
         let mut rows: Vec<_> = rows(self.package(), context).collect();
         rows.reverse();

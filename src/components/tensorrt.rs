@@ -105,12 +105,18 @@ impl Declared for TensorRtSpec {
         }
     }
 
+    fn choice(&self, context: &Context<'_>) -> Option<(At<Wish>, String)> {
+        let release = self.release(context, &mut Problems::default())?;
+        Some((self.version.clone(), release.tensorrt))
+    }
+
     fn alternatives(&self, context: &Context<'_>) -> Vec<Alternative> {
         let with = |release: &TensorRtRelease| {
             let version = Version::parse(&release.tensorrt).ok()?;
             let change = format!("`tensorrt: {version}`");
+            let name = Some(version.to_string());
             let version = At::new(Wish::Prefix(version), self.version.span);
-            Some(Alternative { change, declared: Box::new(Self { version, ..self.clone() }) })
+            Some(Alternative { change, version: name, declared: Box::new(Self { version, ..self.clone() }) })
         };
         context.catalog.tensorrt.iter().rev().filter_map(with).collect()
     }

@@ -99,12 +99,17 @@ impl Declared for TorchSpec {
         Some(self.choose(context)?.0.torch)
     }
 
+    fn choice(&self, context: &Context<'_>) -> Option<(At<Wish>, String)> {
+        Some((self.version.clone(), self.choose(context)?.0.torch))
+    }
+
     /// Another channel of the release, another release of the channel, then another of both.
     fn alternatives(&self, context: &Context<'_>) -> Vec<Alternative> {
         let Some((chosen, channel)) = self.choose(context) else { return Vec::new() };
         let with = |version: Option<&str>, channel: Option<&str>| {
             let mut declared = self.clone();
             let mut change = Vec::new();
+            let alone = version.filter(|_| channel.is_none()).map(str::to_owned);
             if let Some(version) = version.and_then(|version| Version::parse(version).ok()) {
                 change.push(format!("`torch.version: {version}`"));
                 declared.version.value = Wish::Prefix(version);
@@ -113,7 +118,7 @@ impl Declared for TorchSpec {
                 change.push(format!("`torch.channel: {channel}`"));
                 declared.channel.value = channel.to_owned();
             }
-            Alternative { change: change.join(" with "), declared: Box::new(declared) }
+            Alternative { change: change.join(" with "), version: alone, declared: Box::new(declared) }
         };
         let mut others: Vec<_> = context.catalog.torch.iter().filter(|r| r.torch != chosen.torch).collect();
         others.reverse();

@@ -30,12 +30,18 @@ impl Declared for TransformersSpec {
         lock.keep(&mut self.version, &["transformers"]);
     }
 
+    fn choice(&self, context: &Context<'_>) -> Option<(At<Wish>, String)> {
+        let version = self.version(context, &mut Problems::default())?;
+        Some((self.version.clone(), version))
+    }
+
     fn alternatives(&self, context: &Context<'_>) -> Vec<Alternative> {
         let with = |row: &TransformersReleases| {
             let version = Version::parse(&row.versions.1).ok()?;
             let change = format!("`transformers: {version}`");
+            let name = Some(version.to_string());
             let version = At::new(Wish::Prefix(version), self.version.span);
-            Some(Alternative { change, declared: Box::new(Self { version }) })
+            Some(Alternative { change, version: name, declared: Box::new(Self { version }) })
         };
         context.catalog.transformers.iter().rev().filter_map(with).collect()
     }

@@ -173,12 +173,16 @@ impl Declared for WheelsSpec {
             for numpy in declared.requirements.iter_mut().filter(|r| r.value.package() == "numpy") {
                 numpy.value = requirement.clone();
             }
-            all.push(Alternative { change: format!("`{requirement}`"), declared: Box::new(declared) });
+            all.push(Alternative {
+                change: format!("`{requirement}`"),
+                version: None,
+                declared: Box::new(declared),
+            });
         }
         if self.cpu_baseline == Some(CpuBaseline::X86_64) {
             let declared = Self { cpu_baseline: Some(CpuBaseline::X86_64V2), ..self.clone() };
             let change = "`wheels.cpu_baseline: x86-64-v2`".to_owned();
-            all.push(Alternative { change, declared: Box::new(declared) });
+            all.push(Alternative { change, version: None, declared: Box::new(declared) });
         }
         all
     }

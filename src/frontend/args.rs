@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use buildkit_frontend::Gateway;
+use buildkit_frontend::{Error, Gateway};
 use buildkit_llb::Platform;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::resolve::ARCHIVED_ARG;
-use crate::spec::{Spec, Values, nearest_name};
+use crate::spec::{Spec, Url, Values, nearest_name};
 
 /// The build argument that forbids merging.
 pub(super) const MERGE_ARG: &str = "EDGENODE_MERGE";
+/// The build argument that names the mirror of downloads.
+pub(super) const MIRROR_ARG: &str = "EDGENODE_MIRROR";
 /// The build argument that asks for a fresh lock, or takes no notice of the lock.
 pub(super) const LOCKED_ARG: &str = "EDGENODE_LOCKED";
 /// The build argument that names what is updated.
@@ -44,7 +46,19 @@ pub(super) const BUILD_ARGS: &[BuildArg] = &[
         description: "`false` lays components by copying, for builders whose merging is at fault",
         default: "true",
     },
+    BuildArg {
+        name: MIRROR_ARG,
+        description: "the address of a server that has all downloads below the names of their hosts",
+        default: "",
+    },
 ];
+
+/// The mirror that the client names.
+pub(super) fn mirror(gateway: &Gateway) -> Result<Option<String>, Error> {
+    let mirror = gateway.options().build_args.get(MIRROR_ARG).filter(|mirror| !mirror.is_empty());
+    let parse = |text: &String| Url::parse(text).map(|url| url.to_string());
+    mirror.map(parse).transpose().map_err(|why| Error::user(format!("{MIRROR_ARG} is not an address: {why}")))
+}
 
 /// Names that BuildKit and its clients give a meaning to. Source: BuildKit's Dockerfile reference.
 const FOREIGN: [&str; 13] = [

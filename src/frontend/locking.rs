@@ -298,7 +298,7 @@ impl Build<'_> {
 
     /// Downloads a file by its digest and tells its size. The op is the one that a build has, which finds it cached.
     async fn size(&self, name: &str, file: &LockedFile) -> Result<u64, Error> {
-        let output = Source::http(file.url.as_str())
+        let output = Source::http(&self.mirrored(file.url.as_str()))
             .checksum(&format!("sha256:{}", file.sha256))
             .filename(&file.name())
             .meta(Meta::named(&format!("[lock] download {name} {}", file.url)))

@@ -199,9 +199,15 @@ fn components(plan: &Plan, _: &Sources) -> (Vec<Value>, String) {
     (rows, table(lines.into_iter()))
 }
 
-/// The places of the spec that cause steps, with the steps.
+/// Why versions are what they are, and the places of the spec that cause steps, with the steps.
 fn causes(plan: &Plan, sources: &Sources) -> (Vec<Value>, String) {
     let (mut rows, mut text) = (Vec::new(), String::new());
+    for decision in &plan.decisions {
+        let (component, version) = (decision.component, &decision.version);
+        rows.push(json!({"location": location(decision.span), "component": component, "version": version,
+                         "because": decision.because}));
+        text.push_str(&decision.to_text(&sources.place(decision.span)));
+    }
     for (span, steps) in plan.by_place() {
         let named: Vec<_> =
             steps.iter().map(|step| json!({"name": step.name, "does": step.action.verb()})).collect();

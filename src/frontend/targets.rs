@@ -31,6 +31,8 @@ pub(super) enum Kind {
     Graph,
     /// What the spec was resolved to.
     Lock,
+    /// What a build with a lock downloads.
+    Bundle,
     /// The tree of one component.
     Component,
     /// The name is kept for what is not there yet.
@@ -54,7 +56,7 @@ pub(super) const TARGETS: &[Target] = &[
     Target { name: "graph", description: "The steps of the build as text and as a graph", kind: Kind::Graph },
     Target { name: LOCK_TARGET, description: "The spec's lock: what it was resolved to", kind: Kind::Lock },
     Target { name: UPDATE_TARGET, description: "The lock with newer versions", kind: Kind::Lock },
-    Target { name: "bundle", description: "All that a build downloads", kind: Kind::Reserved },
+    Target { name: "bundle", description: "All that a build with a lock downloads", kind: Kind::Bundle },
     Target { name: "bake", description: "A bake file of all families", kind: Kind::Reserved },
     Target { name: "sbom", description: "A list of all parts, as SPDX", kind: Kind::Reserved },
 ];
@@ -109,7 +111,7 @@ mod tests {
         assert_eq!(words("python"), Ok(Kind::Component));
         assert_eq!(
             words("pyton"),
-            Err("there is no target `pyton`; there are `image`, `spec`, `test`, `report`, `graph`, `lock`, `update`, `python`; did you mean `python`?"
+            Err("there is no target `pyton`; there are `image`, `spec`, `test`, `report`, `graph`, `lock`, `update`, `bundle`, `python`; did you mean `python`?"
                 .to_owned())
         );
         assert!(words("ffmpeg").is_err_and(|words| words.ends_with("name one of them")));

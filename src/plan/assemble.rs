@@ -8,6 +8,7 @@ use super::suites;
 use super::tests::add_test;
 use super::{Action, Config, Mount, Plan, Release, Run, RunResult, SecretFile, StepId, component_label};
 use crate::components::{System, install_wheels};
+use crate::lock::LockUse;
 use crate::resolve::Node;
 use crate::spec::{Command, Span, Status};
 
@@ -18,6 +19,7 @@ const SEAL: Script = Script { name: "seal.sh", text: include_str!("../components
 /// Plans a node.
 pub fn plan(node: Node) -> Plan {
     let at = node.base.span;
+    let locked = matches!(node.lock, LockUse::Fixed(_));
     let mut planner = Planner::new(node.base.value, at, node.lock);
     planner.set_netrc(node.netrc);
     for component in &node.components {
@@ -63,6 +65,8 @@ pub fn plan(node: Node) -> Plan {
         require_tests: node.require_tests,
         config,
         release,
+        decisions: node.decisions,
+        locked,
         pending,
         sources,
         archives,

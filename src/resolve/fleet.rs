@@ -2,7 +2,7 @@
 
 use crate::catalog::{Capability, Catalog, CudaRelease, JetPackRelease, compare, numbers};
 use crate::diagnostic::Problems;
-use crate::spec::{At, CpuLevel, DriverRange, Target};
+use crate::spec::{At, CpuLevel, DriverRange, Span, Target};
 use crate::suggest::nearest;
 
 /// The nodes that the image must run on.
@@ -52,6 +52,24 @@ impl Fleet {
             Some(At::new(found?.clone(), l4t.span))
         });
         Self { driver: target.driver.clone(), gpus, cpu: target.cpu.clone(), board }
+    }
+
+    /// Its parts: where each is, and what it is called.
+    pub(super) fn parts(&self) -> Vec<(Span, &'static str)> {
+        let parts = self.driver.iter().map(|driver| (driver.span, "target.driver"));
+        let parts = parts.chain(self.gpus.iter().map(|gpu| (gpu.span, "target.gpus")));
+        let parts = parts.chain(self.cpu.iter().map(|cpu| (cpu.span, "target.cpu")));
+        parts.chain(self.board.iter().map(|board| (board.span, "target.l4t"))).collect()
+    }
+
+    /// The same fleet without the part at a place.
+    pub(super) fn without(&self, span: Span) -> Self {
+        Self {
+            driver: self.driver.clone().filter(|driver| driver.span != span),
+            gpus: self.gpus.iter().filter(|gpu| gpu.span != span).cloned().collect(),
+            cpu: self.cpu.clone().filter(|cpu| cpu.span != span),
+            board: self.board.clone().filter(|board| board.span != span),
+        }
     }
 
     /// Whether the nodes have NVIDIA's GPUs, as far as the spec says.

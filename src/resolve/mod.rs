@@ -2,11 +2,13 @@
 //! reported. No LLB.
 
 mod debian;
+mod explain;
 mod facts;
 mod fleet;
 mod source;
 
 pub use debian::{DebPackage, PackageIndex, Selection, compare_versions};
+pub use explain::Decision;
 pub use facts::{BaseFacts, OsRelease};
 pub use fleet::{Fleet, is_older};
 pub use source::{SourceArchive, SourceFields, pinned};
@@ -57,6 +59,8 @@ pub struct Node {
     pub netrc: Option<Secret>,
     /// What was chosen before.
     pub lock: LockUse,
+    /// Why versions are what they are, where that was asked for.
+    pub decisions: Vec<Decision>,
     /// What the user should know though it stops nothing.
     pub warnings: Vec<Diagnostic>,
 }
@@ -72,6 +76,8 @@ pub struct Inputs {
     pub indexes: BTreeMap<String, PackageIndex>,
     /// What was chosen before.
     pub lock: LockUse,
+    /// Whether decisions are explained, which takes trying others.
+    pub explain: bool,
 }
 
 /// The build argument that lets an archived spec be built.
@@ -96,7 +102,11 @@ pub fn resolve(mut spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node
     let mut found = Problems::default();
     let components = resolve_components(&context, &mut found);
     if found.has_errors() {
-        found.help(&ways_out(&context));
+        let ways = ways_out(&context);
+        found.help(|error| match explain::clash(error, &context) {
+            Some(clash) => format!("{clash}; {ways}"),
+            None => ways.clone(),
+        });
     }
     if site.is_some() {
         let ours = Context { catalog: &ours, ..context };
@@ -104,6 +114,7 @@ pub fn resolve(mut spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node
     }
     found.found().iter().cloned().for_each(|found| problems.add(found));
     warn_of_age(&context, spec.base.span, &mut problems);
+    let decisions = if inputs.explain { explain::decisions(&context) } else { Vec::new() };
     let cuda = context.cuda_release();
     let video = declared.iter().any(|component| component.value.codes_video());
     let (fleet_env, fleet_labels) = (fleet.env(cuda.as_deref(), video), fleet.labels());
@@ -132,6 +143,7 @@ pub fn resolve(mut spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node
         require_tests: spec.require_tests,
         netrc: spec.secrets.netrc,
         lock: inputs.lock.clone(),
+        decisions,
         warnings: problems.into_warnings(),
     })
 }

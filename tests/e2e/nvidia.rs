@@ -6,6 +6,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::harness::{Build, Server};
+use crate::lock::{lock, locked};
 
 /// A shared library whose file is named like its soname, as NVIDIA's are.
 fn library(soname: &str) -> Vec<u8> {
@@ -203,19 +204,17 @@ const BACKEND: &str = "from setuptools import build_meta\n\
     open('tiny.py', 'w').write(f\"settings = {config_settings!r}; word = {os.environ['WORD']!r}\\n\")\n    \
     return build_meta.build_wheel(directory, None, metadata_directory)\n";
 
-#[test]
-fn packages_are_built_from_their_archives() {
-    let server = Server::start();
-    let (archive, index) = (archive(&server), torch(&server));
+/// A node with packages that are built from their archives, `tiny` at this version.
+fn with_sdists(server: &Server, version: &str) -> String {
+    let (archive, index) = (archive(server), torch(server));
     let files = [("flash_attn-2.8.3/setup.py", FLASH_ATTN), ("flash_attn-2.8.3/native.c", NATIVE)];
     let (flash, flash_sum) = server.put("/flash_attn-2.8.3.tar.gz", crate::harness::archive(&files));
     let project = "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n\
                    [project]\nname = 'tiny'\nversion = '1.2.3'\n[tool.setuptools]\npy-modules = ['tiny']\n";
     let files = [("tiny-1.2.3/pyproject.toml", project), ("tiny-1.2.3/backend.py", BACKEND)];
     let (tiny, tiny_sum) = server.put("/tiny-1.2.3.tar.gz", crate::harness::archive(&files));
-    let spec = |version: &str| {
-        format!(
-            "name: node\nbase: debian:13\npython: {{version: 3.13.5}}\n\
+    format!(
+        "name: node\nbase: debian:13\npython: {{version: 3.13.5}}\n\
              torch: {{version: 2.9.1, channel: pypi, vision: false, audio: false}}\n\
              cuda: {{version: 12.8, compiler: apt, repository: '{archive}'}}\n\
              flash_attn: {{version: 2.8.3, url: '{flash}', sha256: {flash_sum}, jobs: 2, capabilities: [8.0, 9.0]}}\n\
@@ -229,12 +228,31 @@ fn packages_are_built_from_their_archives() {
              stdout_contains: [\"{{'setup-args': '-Dcpu-baseline=none'}} $(id)\"]}}\n\
              \x20 - {{name: listed, run: [python3, -m, pip, list], stdout_contains: [flash_attn, tiny]}}\n\
              \x20 - {{name: thrown-away, run: [sh, -c, '! python3 -c \"import ninja\" && ! command -v gcc']}}\n"
-        )
-    };
-    Build::new(&spec("1.2.3")).with("--target", "test").succeed();
+    )
+}
+
+#[test]
+fn packages_are_built_from_their_archives() {
+    let server = Server::start();
+    Build::new(&with_sdists(&server, "1.2.3")).with("--target", "test").succeed();
     // What the archive says it is decides.
-    Build::new(&spec("1.2.4"))
+    Build::new(&with_sdists(&server, "1.2.4"))
         .fail(&["No matching distribution found for tiny==1.2.4", "[tiny 1.2.4] build"]);
+}
+
+/// A lock has what archives give and what packages are built with: the same is built when the indexes are empty.
+#[cfg(feature = "e2e-full")]
+#[test]
+fn a_lock_has_what_packages_are_built_with() {
+    let server = Server::start();
+    let spec = with_sdists(&server, "1.2.3");
+    let text = lock(&spec, "", "lock");
+    let parts = ["cuda-nvcc-12-8", "replaced: [", "builds:", "name: setuptools", "tiny 1.2.3", "flash-attn"];
+    for part in parts {
+        assert!(text.contains(part), "{part} is not in:\n{text}");
+    }
+    server.put("/nvidia/Packages", Vec::new());
+    locked(&spec, &text).with("--target", "test").succeed();
 }
 
 #[test]
@@ -341,6 +359,18 @@ fn docker_and_the_container_toolkit_come_from_their_archives() {
          \x20 - {{name: whole, run: [sh, -c, 'dpkg --verify && apt-get check']}}\n"
     );
     Build::new(&spec).with("--target", "test").succeed();
+
+    // A lock has what was taken: the same is built when the archive has newer packages only.
+    let text = lock(&spec, "", "lock");
+    assert!(text.contains("name: docker-ce-cli, version: \"5:28.5.2-1~debian.13~trixie\""), "{text}");
+    server.put("/docker/dists/trixie/stable/binary-amd64/Packages", Vec::new());
+    Build::new(&spec).fail(&["the archive has no package `docker-ce`"]);
+    locked(&spec, &text).with("--target", "test").succeed();
+    // One that is missing is told at the line of who asks for it.
+    let without =
+        text.lines().filter(|line| !line.contains("name: docker-ce,")).map(|line| format!("{line}\n"));
+    let without = without.collect::<String>().replace("entries: 3\n", "entries: 2\n");
+    locked(&spec, &without).fail(&["the archive has no package `docker-ce`", "node.yaml:4:"]);
 }
 
 #[test]

@@ -41,7 +41,10 @@ fn the_targets_are_listed() {
         answer["targets"].as_array().expect("a list").iter().map(|t| t["name"].clone()).collect();
     assert_eq!(
         names,
-        ["image", "spec", "test", "report", "graph", "lock", "update", "python", "cuda", "torch", "wheels"]
+        [
+            "image", "spec", "test", "report", "graph", "lock", "update", "bundle", "python", "cuda",
+            "torch", "wheels"
+        ]
     );
     assert_eq!(answer["targets"][0]["default"], true);
     assert_eq!(answer["targets"][5]["location"]["ranges"][0]["start"]["line"], 4);
@@ -53,7 +56,10 @@ fn the_targets_are_listed() {
 fn the_arguments_are_listed() {
     let names: Vec<_> =
         ask("outline")["args"].as_array().expect("a list").iter().map(|a| a["name"].clone()).collect();
-    assert_eq!(names, ["EDGENODE_ARCHIVED", "EDGENODE_LOCKED", "EDGENODE_UPDATE", "EDGENODE_MERGE"]);
+    assert_eq!(
+        names,
+        ["EDGENODE_ARCHIVED", "EDGENODE_LOCKED", "EDGENODE_UPDATE", "EDGENODE_MERGE", "EDGENODE_MIRROR"]
+    );
 }
 
 #[test]

@@ -1,0 +1,27 @@
+//! What a lock names, as a tree that any server of files turns into a mirror.
+
+use buildkit_frontend::Error;
+use buildkit_llb::{Copy, File, Meta, Mkfile, Output};
+
+use super::locking::LOCK_TARGET;
+use crate::lower::Lowered;
+use crate::mirror;
+use crate::plan::{Action, Plan, StepId};
+
+/// All downloads of the plan, each below the name of its host, and the list of images that a registry must have.
+pub(super) fn bundle(plan: &Plan, lowered: &Lowered) -> Result<Output, Error> {
+    if !plan.locked {
+        return Err(Error::user(format!(
+            "a bundle has what a lock names, and there is no lock; make it with `--target {LOCK_TARGET} --output .`"
+        )));
+    }
+    let images = Mkfile::new("/images.txt", 0o644, format!("{}\n", plan.base()).into_bytes()).timestamp(0);
+    let mut op = File::on(&Output::scratch()).mkfile(images);
+    for (number, step) in plan.steps.iter().enumerate() {
+        if let Action::Fetch { url, file_name, .. } = &step.action {
+            let from = lowered.output(StepId(number));
+            op = op.copy(Copy::new(&from, format!("/{file_name}"), mirror::path(url)).create_dest_path());
+        }
+    }
+    Ok(op.meta(Meta::named("[bundle] gather downloads")).output())
+}

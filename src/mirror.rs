@@ -1,0 +1,67 @@
+//! Mirrors of downloads: a server that has each file below the name of the host that it comes from. What a bundle holds
+//! is laid out like that, so that any server of files can be one.
+
+/// Where a mirror has what is at `url`.
+pub fn address(mirror: &str, url: &str) -> String {
+    format!("{}/{}", mirror.trim_end_matches('/'), below(url))
+}
+
+/// Where the file of `url` lies in a bundle: the path that a server finds for the mirror's address.
+pub fn path(url: &str) -> String {
+    let parts: Vec<_> = below(url).split('/').map(segment).collect();
+    format!("/{}", parts.join("/"))
+}
+
+/// Host and path of an address, without what a server of files knows nothing of.
+fn below(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['?', '#']).next().unwrap_or_default()
+}
+
+/// A part of a path without its escapes, where that leaves it one part.
+fn segment(text: &str) -> String {
+    let plain = unescaped(text);
+    if plain.contains(['/', '\0']) || plain == ".." { text.to_owned() } else { plain }
+}
+
+/// A text without the escapes of addresses.
+pub fn unescaped(text: &str) -> String {
+    let mut plain = Vec::new();
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let mut ahead = bytes.clone();
+        let escaped = (byte == b'%').then(|| {
+            let digits = [ahead.next()?, ahead.next()?];
+            u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()
+        });
+        match escaped.flatten() {
+            Some(escaped) => {
+                plain.push(escaped);
+                bytes = ahead;
+            }
+            None => plain.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&plain).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_of_the_bundle_finds_what_the_mirror_is_asked_for() {
+        let url = "https://deb.debian.org/pool/c/curl_8.14.1-2%2bdeb13u1_amd64.deb?x=1#y";
+        assert_eq!(
+            address("http://site:8080/", url),
+            "http://site:8080/deb.debian.org/pool/c/curl_8.14.1-2%2bdeb13u1_amd64.deb"
+        );
+        assert_eq!(path(url), "/deb.debian.org/pool/c/curl_8.14.1-2+deb13u1_amd64.deb");
+    }
+
+    #[test]
+    fn no_file_leaves_its_host() {
+        assert_eq!(path("https://h/a%2fb/..%2f..%2fc/%2e%2e/d"), "/h/a%2fb/..%2f..%2fc/%2e%2e/d");
+        assert_eq!(path("https://h/100%/%zz/%4"), "/h/100%/%zz/%4");
+    }
+}
