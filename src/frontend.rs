@@ -13,9 +13,10 @@ use serde_json::Value;
 
 use self::requests::Request;
 use self::sources::Sources;
+use crate::components::LargeWheel;
 use crate::diagnostic::Diagnostic;
 use crate::lower::{self, Lowered, Target, lower};
-use crate::plan::{Action, Plan, Step, plan};
+use crate::plan::{Action, Plan, Step, StepId, plan};
 use crate::resolve::{BaseFacts, Inputs, OsRelease, resolve};
 use crate::spec::{Healthcheck, MAX_BYTES, Node, Spec, decode, to_text};
 use crate::suggest::nearest;
@@ -142,13 +143,40 @@ impl Build<'_> {
         let base = self.load_base(&spec, platform).await?;
         let files = self.read_files(&spec).await?;
         let inputs = Inputs { files, build_args: self.gateway.options().build_args.clone() };
-        let node = resolve(spec, base.facts.clone(), &inputs).map_err(|found| self.sources.report(&found))?;
+        let mut node =
+            resolve(spec, base.facts.clone(), &inputs).map_err(|found| self.sources.report(&found))?;
         for warning in &node.warnings {
             if self.is_new(warning) {
                 self.sources.warn(&self.gateway, warning).await;
             }
         }
-        self.build_target(&plan(node), &base, platform).await
+        let first = plan(&node);
+        let Some(resolution) = first.resolution.filter(|_| self.wants_wheels(&first)) else {
+            return self.build_target(&first, &base, platform).await;
+        };
+        node.large_wheels = self.large_wheels(&first, resolution, &base, platform).await?;
+        self.build_target(&plan(&node), &base, platform).await
+    }
+
+    /// Whether what is wanted has packages of Python in it; all that is no component by itself has.
+    fn wants_wheels(&self, plan: &Plan) -> bool {
+        let wanted = self.gateway.options().target.as_deref().unwrap_or_default();
+        plan.components.iter().find(|component| component.name == wanted).is_none_or(|c| c.is_wheels)
+    }
+
+    /// Runs the resolution of the Python requirements and reads which of their wheels are branches of their own.
+    async fn large_wheels(
+        &self,
+        plan: &Plan,
+        resolution: StepId,
+        base: &Base,
+        platform: &Platform,
+    ) -> Result<Vec<LargeWheel>, Error> {
+        let lowered = lower(plan, &self.target(plan, base, platform).await?);
+        let output = lowered.output(resolution);
+        let root = self.gateway.solve(&marshal(&output, self.sources)?).await?;
+        let list = read_text(&self.gateway, &root, LargeWheel::LIST, MAX_BYTES).await?;
+        Ok(LargeWheel::parse_list(&list.unwrap_or_default()))
     }
 
     /// Takes note of a warning; says whether no platform had it before. Texts that name what was read from a base image
@@ -212,19 +240,26 @@ impl Build<'_> {
             reference,
             architecture: platform.architecture.clone(),
             os_release: OsRelease::parse(&os_release),
+            layers: layers(&config),
             env: environment(&config),
             files,
         };
         Ok(Base { output, facts, config })
     }
 
-    async fn build_target(&self, plan: &Plan, base: &Base, platform: &Platform) -> Result<Built, Error> {
+    /// What a plan is lowered for.
+    async fn target<'t>(
+        &'t self,
+        plan: &Plan,
+        base: &Base,
+        platform: &'t Platform,
+    ) -> Result<Target<'t>, Error> {
         let options = self.gateway.options();
         let files = match plan.context_paths() {
             Some(paths) => self.context.files(&paths).await?,
             None => Output::scratch(),
         };
-        let target = Target {
+        Ok(Target {
             platform,
             name_prefix: if self.several { format!("{platform} ") } else { String::new() },
             base: base.output.clone(),
@@ -233,13 +268,18 @@ impl Build<'_> {
             run_options: options.run.clone(),
             cache_namespace: options.cache_mount_ns.as_deref().unwrap_or_default(),
             no_cache: options.no_cache == NoCache::All,
-        };
+        })
+    }
+
+    async fn build_target(&self, plan: &Plan, base: &Base, platform: &Platform) -> Result<Built, Error> {
+        let options = self.gateway.options();
+        let target = self.target(plan, base, platform).await?;
         let lowered = lower(plan, &target);
         let wanted = options.target.as_deref().unwrap_or_default();
         let (output, config) = match wanted {
             "" | "image" => (lowered.output(plan.image), Some(image_config(plan, base, options, platform))),
             "test" => (reports(plan, &lowered, &target), None),
-            name => (component(plan, &lowered, name)?, None),
+            name => (component(plan, &lowered, &target, name)?, None),
         };
         let reference = self.gateway.solve(&marshal(&output, self.sources)?).await?;
         Ok(Built { platform: platform.clone(), reference, config })
@@ -259,6 +299,11 @@ fn pin(reference: &str, digest: Option<&str>) -> String {
         Some(digest) if !digest.is_empty() && !reference.contains('@') => format!("{reference}@{digest}"),
         _ => reference.to_owned(),
     }
+}
+
+/// How many layers the image has whose configuration this is.
+fn layers(config: &Value) -> usize {
+    config.pointer("/rootfs/diff_ids").and_then(Value::as_array).map_or(0, Vec::len)
 }
 
 fn environment(config: &Value) -> Vec<(String, String)> {
@@ -288,12 +333,23 @@ fn reports(plan: &Plan, lowered: &Lowered, target: &Target<'_>) -> Output {
     lower::lower_step(&collect, lowered, target)
 }
 
-fn component(plan: &Plan, lowered: &Lowered, name: &str) -> Result<Output, Error> {
-    if let Some(component) = plan.components.iter().find(|component| component.name == name) {
-        return Ok(lowered.output(component.tree));
+fn component(plan: &Plan, lowered: &Lowered, target: &Target<'_>, name: &str) -> Result<Output, Error> {
+    let parts = plan.components.iter().filter(|c| c.name == name || c.part_of.as_deref() == Some(name));
+    match parts.map(|part| part.tree).collect::<Vec<_>>().as_slice() {
+        [] => {}
+        [tree] => return Ok(lowered.output(*tree)),
+        trees => {
+            let collect = Step {
+                name: format!("[{name}] collect"),
+                span: crate::spec::Span::default(),
+                action: Action::Collect(trees.to_vec()),
+            };
+            return Ok(lower::lower_step(&collect, lowered, target));
+        }
     }
     let mut names = vec!["image", SPEC_TARGET, "test"];
-    names.extend(plan.components.iter().map(|component| component.name.as_str()));
+    let whole = plan.components.iter().filter(|component| component.part_of.is_none());
+    names.extend(whole.map(|component| component.name.as_str()));
     let hint = match nearest(name, names.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "name one of them".to_owned(),

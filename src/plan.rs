@@ -22,6 +22,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What the components provide, in the order in which their trees are laid on the system.
     pub components: Vec<Provided>,
+    /// The step that resolves the Python requirements, if there are any.
+    pub resolution: Option<StepId>,
     /// The finished file system.
     pub image: StepId,
     /// One step for each test of the spec, whose result is a report.

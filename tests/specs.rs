@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use buildkit_llb::{Definition, Output, Platform, Source, SourceFile};
+use edgenode::components::LargeWheel;
 use edgenode::diagnostic::{Diagnostic, Problems};
 use edgenode::lower::{Target, lower};
 use edgenode::plan::plan;
@@ -43,6 +44,7 @@ fn facts(spec: &Spec, architecture: &str) -> BaseFacts {
         reference: format!("{}@sha256:{}", spec.base, "0".repeat(64)),
         architecture: architecture.to_owned(),
         os_release: OsRelease::parse(release),
+        layers: 1,
         env: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
         files: vendor_files(spec),
     }
@@ -87,7 +89,7 @@ fn inputs() -> Inputs {
 }
 
 fn llb(node: Node, architecture: &str) -> String {
-    let plan = plan(node);
+    let plan = plan(&node);
     let platform = Platform::parse(&format!("linux/{architecture}")).expect("a platform");
     let base = Source::image("base").platform(&platform).output();
     let context = Source::local("context").output();
@@ -161,6 +163,15 @@ fn what_cannot_work_is_refused_before_the_first_download() {
         ("onnxruntime: {version: 1.23.2, flavour: opnvino}\n", "did you mean `openvino`?"),
         ("wheels: {files: [gone.txt]}\n", "`gone.txt` is not in the build context"),
         ("wheels: {files: [bad.txt]}\n", "`bad.txt`, line 2: this is not a Python requirement"),
+        ("wheels: {groups: {torch: [six]}}\n", "a group of packages cannot be called `torch`; use letters"),
+        ("wheels: {groups: {wheels-a: [six]}}\n", "a group of packages cannot be called `wheels-a`"),
+        ("wheels: {groups: {a/b: [six]}}\n", "a group of packages cannot be called `a/b`"),
+        ("wheels: {groups: {a: []}}\n", "a group has at least one package"),
+        ("wheels: {groups: {a: ['*']}}\n", "write the name of a package, or its beginning and `*`"),
+        (
+            "wheels: {groups: {a: [Foo.Bar], b: [foo-bar]}}\n",
+            "`foo-bar` is in two groups; it is also at 4:23",
+        ),
         ("wheels: {cpu_baseline: x86}\n", "write `x86-64` or `x86-64-v2`"),
         (
             "nodejs: 19.0.0\n",
@@ -255,4 +266,32 @@ fn what_works_is_not_refused() {
     assert_eq!(refusal(fields, "amd64"), "");
     let vendor = "python: {version: 3.11, vendor: /opt/conda}\ntorch: vendor\ntensorrt: 10.14.1.48\n";
     assert_eq!(refusal(vendor, "amd64"), "");
+}
+
+/// What the steps that resolve and install wheels read of the plan.
+#[test]
+fn large_wheels_are_branches_within_the_limit_of_layers() {
+    let spec =
+        parse("name: n\nbase: debian:13\npython: {version: 3.13.5}\nwheels: {requirements: [scipy]}\n");
+    let spec = spec.expect("a spec");
+    let mut facts = facts(&spec, "amd64");
+    let most = |facts: &BaseFacts| {
+        let spec =
+            parse("name: n\nbase: debian:13\npython: {version: 3.13.5}\nwheels: {requirements: [scipy]}\n");
+        let node = resolve(spec.expect("a spec"), facts.clone(), &inputs()).expect("a node");
+        let plan = plan(&node);
+        let resolution = &plan.steps[plan.resolution.expect("a resolution").0];
+        let edgenode::plan::Action::Run(run) = &resolution.action else { panic!("{resolution:?}") };
+        run.env.iter().find(|(name, _)| name == "MOST_LARGE").map(|(_, value)| value.clone()).expect("set")
+    };
+    assert_eq!(most(&facts), "64");
+    facts.layers = 110;
+    assert_eq!(most(&facts), "9");
+    facts.layers = 200;
+    assert_eq!(most(&facts), "0");
+
+    let mut node = resolve(spec, facts, &inputs()).expect("a node");
+    node.large_wheels = LargeWheel::parse_list("wheels numpy\nwheels scipy\n");
+    let components: Vec<_> = plan(&node).components.into_iter().map(|component| component.name).collect();
+    assert_eq!(components, ["python", "wheels-numpy", "wheels-scipy", "wheels"]);
 }

@@ -18,7 +18,7 @@ mod uv;
 mod wheels;
 
 pub use system::System;
-pub use wheels::{WheelRequest, install_wheels};
+pub use wheels::{LargeWheel, WheelRequest, install_wheels};
 
 use std::fmt::Debug;
 

@@ -1,6 +1,6 @@
 //! `onnxruntime:` ONNX Runtime in one of its flavours. They share the name that programs import, so an image has one.
 
-use super::wheels::{WheelRequest, Wheels, installer};
+use super::wheels::{WheelRequest, Wheels, installer, patterns};
 use super::{Component, Declared, Registration};
 use crate::diagnostic::Problems;
 use crate::resolve::Context;
@@ -82,15 +82,10 @@ impl Declared for OnnxRuntimeSpec {
         let (wanted, others): (Vec<_>, Vec<_>) =
             FLAVOURS.iter().partition(|(flavour, _)| *flavour == self.flavour.value);
         Some(Box::new(Wheels(WheelRequest {
-            group: REGISTRATION.key,
-            version: self.version.value.to_string(),
             requirements: wanted.iter().map(|(_, package)| format!("{package}=={}", self.version)).collect(),
-            packages: &["onnxruntime*"],
+            packages: patterns(&["onnxruntime*"]),
             exclude: others.iter().map(|(_, package)| (*package).to_owned()).collect(),
-            index: None,
-            channel: None,
-            installer: installer?,
-            span,
+            ..WheelRequest::new(REGISTRATION.key, self.version.value.as_str(), installer?, span)
         })))
     }
 }

@@ -1,7 +1,7 @@
 //! `tensorrt:` TensorRT's libraries and Python bindings, from NVIDIA's wheels for the CUDA release that torch has.
 //! Libraries and bindings are of one release by construction.
 
-use super::wheels::{WheelRequest, Wheels, installer};
+use super::wheels::{WheelRequest, Wheels, installer, patterns};
 use super::{Component, Declared, PythonHome, Registration, torch};
 use crate::catalog::{TensorRtRelease, tensorrt_releases};
 use crate::diagnostic::Problems;
@@ -60,15 +60,10 @@ impl Declared for TensorRtSpec {
         let package = |part: &str| format!("tensorrt-cu{cuda}-{part}=={}", release.tensorrt);
         let index = self.index.as_ref().map_or(INDEX, |index| index.value.as_str());
         let wheels = Wheels(WheelRequest {
-            group: REGISTRATION.key,
-            version: release.tensorrt.clone(),
             requirements: vec![package("bindings"), package("libs")],
-            packages: &PACKAGES,
-            exclude: Vec::new(),
+            packages: patterns(&PACKAGES),
             index: Some(index.to_owned()),
-            channel: None,
-            installer: installer?,
-            span,
+            ..WheelRequest::new(REGISTRATION.key, &release.tensorrt, installer?, span)
         });
         Some(Box::new(TensorRt { wheels, python }))
     }

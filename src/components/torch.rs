@@ -1,6 +1,6 @@
 //! `torch:` PyTorch with torchvision and torchaudio, from the wheel channel of an accelerator.
 
-use super::wheels::{WheelRequest, installer};
+use super::wheels::{WheelRequest, installer, patterns};
 use super::{Component, Declared, PythonHome, Registration, python};
 use crate::catalog::{TorchRelease, torch_releases};
 use crate::diagnostic::Problems;
@@ -18,7 +18,8 @@ const INDEX_CHANNEL: &str = "pypi";
 /// What is installed in the component's group.
 const PACKAGES: [&str; 5] = ["pytorch-triton*", "torch", "torchaudio", "torchvision", "triton"];
 
-/// The group of NVIDIA's libraries. They are most of the bytes, and stay as they are from one release of torch to the next.
+/// The group of NVIDIA's libraries. They are most of the bytes, and each stays as it is while its release does: every one is a
+/// branch of its own.
 const CUDA_GROUP: &str = "cuda";
 const CUDA_PACKAGES: [&str; 14] = [
     "cuda-*",
@@ -114,22 +115,15 @@ impl Declared for TorchSpec {
         }
         let channel = Some(self.channel.value.clone()).filter(|channel| channel != INDEX_CHANNEL);
         let torch = WheelRequest {
-            group: REGISTRATION.key,
-            version: release.torch,
             requirements,
-            packages: &PACKAGES,
-            exclude: Vec::new(),
-            index: None,
+            packages: patterns(&PACKAGES),
             channel,
-            installer: installer?,
-            span,
+            ..WheelRequest::new(REGISTRATION.key, &release.torch, installer?, span)
         };
         let cuda = self.cuda(context).map(|major| WheelRequest {
-            group: CUDA_GROUP,
-            version: major.to_string(),
-            requirements: Vec::new(),
-            packages: &CUDA_PACKAGES,
-            ..torch.clone()
+            packages: patterns(&CUDA_PACKAGES),
+            branches_from: Some(0),
+            ..WheelRequest::new(CUDA_GROUP, &major.to_string(), torch.installer.clone(), span)
         });
         Some(Box::new(Torch { torch, cuda }))
     }

@@ -1,6 +1,6 @@
 //! `transformers:` Hugging Face's library of models, with what only it needs.
 
-use super::wheels::{WheelRequest, Wheels, installer};
+use super::wheels::{WheelRequest, Wheels, installer, patterns};
 use super::{Component, Declared, Registration};
 use crate::diagnostic::Problems;
 use crate::resolve::Context;
@@ -32,15 +32,9 @@ impl Declared for TransformersSpec {
     ) -> Option<Box<dyn Component>> {
         let installer = installer(REGISTRATION.key, context, span, problems)?;
         Some(Box::new(Wheels(WheelRequest {
-            group: REGISTRATION.key,
-            version: self.version.value.to_string(),
             requirements: vec![format!("transformers=={}", self.version)],
-            packages: &["hf-xet", "huggingface-hub", "safetensors", "tokenizers", "transformers"],
-            exclude: Vec::new(),
-            index: None,
-            channel: None,
-            installer,
-            span,
+            packages: patterns(&["hf-xet", "huggingface-hub", "safetensors", "tokenizers", "transformers"]),
+            ..WheelRequest::new(REGISTRATION.key, self.version.value.as_str(), installer, span)
         })))
     }
 }

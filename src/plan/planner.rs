@@ -26,6 +26,10 @@ pub struct Provided {
     pub name: String,
     /// Its version, as labels tell it.
     pub version: String,
+    /// The component whose large part it is, if it is one.
+    pub part_of: Option<String>,
+    /// Whether it is packages of Python, which are resolved before they are installed.
+    pub is_wheels: bool,
     /// Its files, as they lie in the image.
     pub tree: StepId,
     /// The root in which the tree was built, where the libraries it needs have an owner. None for what is known to
@@ -33,6 +37,8 @@ pub struct Provided {
     pub built_in: Option<StepId>,
     /// Whether it may lack libraries: wheels carry plug-ins whose libraries nobody has.
     pub optional_libraries: bool,
+    /// Whether the loader may find libraries of it, so that they belong into its index.
+    pub indexed: bool,
     /// Packages of the distribution that it needs.
     pub packages: Vec<String>,
     /// Directories for the front of `PATH`.
@@ -51,9 +57,12 @@ impl Provided {
         Self {
             name: name.to_owned(),
             version: version.into(),
+            part_of: None,
+            is_wheels: false,
             tree,
             built_in: None,
             optional_libraries: false,
+            indexed: true,
             packages: Vec::new(),
             path: Vec::new(),
             env: Vec::new(),
@@ -101,7 +110,10 @@ pub struct Planner {
 }
 
 /// Packages that every compile step has.
-const COMMON_TOOLS: [&str; 3] = ["build-essential", "pkg-config", "xz-utils"];
+const COMMON_TOOLS: [&str; 4] = ["build-essential", "ccache", "pkg-config", "xz-utils"];
+
+/// Where compile steps find programs: the compilers by way of the cache of compiled files, which its package puts there.
+const COMPILE_PATH: &str = "/usr/lib/ccache:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 const APT_INSTALL: Script =
     Script { name: "apt-install.sh", text: include_str!("../components/scripts/apt-install.sh") };
@@ -165,7 +177,7 @@ impl Planner {
                 let tools = COMMON_TOOLS.map(str::to_owned).to_vec();
                 // Shown at the base image's line: the distribution decides what these packages are.
                 let at = self.steps[base.0].span;
-                let step = self.apt("[toolchain] install compilers", base, tools, Vec::new(), at);
+                let step = self.apt("[toolchain] install compilers", base, tools, &[], at);
                 self.toolchain = Some(step);
                 step
             }
@@ -176,22 +188,26 @@ impl Planner {
         let mut packages: Vec<String> = packages.iter().map(|&p| p.to_owned()).collect();
         packages.sort();
         packages.dedup();
-        self.apt(&format!("[{label}] install build packages"), common, packages, Vec::new(), span)
+        self.apt(&format!("[{label}] install build packages"), common, packages, &[], span)
     }
 
-    /// Installs packages of the distribution on `root`: those named, and those in the files `packages` of `lists`.
+    /// Installs packages of the distribution on `root`: those named, and those found by `looks` at trees.
     pub fn apt(
         &mut self,
         name: &str,
         root: StepId,
         packages: Vec<String>,
-        lists: Vec<(String, StepId)>,
+        looks: &[(String, StepId)],
         span: Span,
     ) -> StepId {
-        let mut mounts = Vec::new();
-        for (owner, list) in lists {
-            mounts.push(Mount { at: format!("{RUN_DIR}/needs/{owner}"), from: list, part: "/".into() });
-        }
+        let mounts: Vec<_> = looks
+            .iter()
+            .map(|(owner, from)| Mount {
+                at: format!("{RUN_DIR}/needs/{owner}"),
+                from: *from,
+                part: "/needs".to_owned(),
+            })
+            .collect();
         let distribution = self.facts.cache_key();
         let cache = |at: &str, what: &str| Cache {
             at: at.to_owned(),
@@ -234,13 +250,19 @@ impl Planner {
     pub fn compile(&mut self, script: &Script, root: StepId, source: StepId, prefix: &str) -> Run {
         let mut run = self.script(script, root, Vec::new());
         let (at, build) = (format!("{RUN_DIR}/source"), format!("{RUN_DIR}-build"));
+        let cache = format!("{RUN_DIR}-ccache");
         run.mounts.push(Mount { at: at.clone(), from: source, part: "/".to_owned() });
         run.scratch.push(build.clone());
         run.env.extend([
             ("SOURCE".to_owned(), at),
             ("BUILD".to_owned(), build),
             ("PREFIX".to_owned(), prefix.to_owned()),
+            ("PATH".to_owned(), COMPILE_PATH.to_owned()),
+            ("CCACHE_DIR".to_owned(), cache.clone()),
         ]);
+        // What is compiled depends on the compiler, which is part of each entry's key, so that all builds can share it.
+        let id = format!("edgenode-ccache-{}", self.facts.cache_key());
+        run.caches.push(Cache { at: cache, id, locked: false });
         run
     }
 

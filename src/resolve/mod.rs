@@ -9,7 +9,7 @@ pub use source::{SourceArchive, SourceFields, pinned};
 
 use std::collections::BTreeMap;
 
-use crate::components::{Component, Declared, PythonHome, System};
+use crate::components::{Component, Declared, LargeWheel, PythonHome, System};
 use crate::diagnostic::{Diagnostic, Problems};
 use crate::spec::{At, Command, ImageSettings, Name, PlatformName, Spec, Status, Test, Version};
 
@@ -26,6 +26,8 @@ pub struct Node {
     pub system: System,
     /// The components in the order of the registry.
     pub components: Vec<At<Box<dyn Component>>>,
+    /// The wheels that are branches of their own; known once the Python requirements are resolved, empty before.
+    pub large_wheels: Vec<LargeWheel>,
     /// What the image's configuration says.
     pub image: ImageSettings,
     /// Programs that run in the assembled image and may change it, in their order.
@@ -77,6 +79,7 @@ pub fn resolve(spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node, Ve
         base: At::new(facts, spec.base.span),
         system: spec.system,
         components,
+        large_wheels: Vec::new(),
         image: spec.image,
         commands: spec.commands,
         tests: spec.tests,

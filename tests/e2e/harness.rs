@@ -98,8 +98,10 @@ impl Build {
         let mut command = Command::new("timeout");
         command.args([LIMIT_SECONDS, &setting("EDGENODE_BUILDX"), "build", "--progress", "plain"]);
         command.args(["--builder", &self.builder]).args(&self.arguments);
-        // Checkouts that share an environment have frontends of their own.
-        if let Ok(tag) = std::env::var("EDGENODE_FRONTEND_TAG") {
+        // Checkouts that share an environment have frontends of their own. Some files are for another frontend.
+        let text = fs::read(self.dir.path().join("node.yaml")).unwrap_or_default();
+        let ours = !text.starts_with(b"FROM ") && !text.starts_with(b"# syntax=examples/");
+        if let (true, Ok(tag)) = (ours, std::env::var("EDGENODE_FRONTEND_TAG")) {
             command.args(["--build-arg", &format!("BUILDKIT_SYNTAX=ratio1/edgenode:{tag}")]);
         }
         command.current_dir(self.inside.as_deref().unwrap_or(self.dir.path()));
@@ -186,7 +188,7 @@ for m in archive:
 impl Outcome {
     /// Steps that ran a program, such as `[ffmpeg 7.1.5] build`. Internal ones and downloads are left out.
     pub(crate) fn executed(&self) -> Vec<&str> {
-        const PROGRAMS: [&str; 8] = [
+        const PROGRAMS: [&str; 9] = [
             "] build",
             "] install",
             "] find",
@@ -195,6 +197,7 @@ impl Outcome {
             "[image] check",
             "[image] seal",
             "[test] ",
+            "] list",
         ];
         let mut names = BTreeMap::new();
         let mut executed = Vec::new();

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "helpers of tests")]
 
 mod bad_input;
+mod change_contract;
 mod components;
 mod contexts;
 mod crates;
@@ -13,3 +14,4 @@ mod harness;
 mod media_node;
 mod readme;
 mod requests;
+mod wheels;
