@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use buildkit_frontend::{BuildContext, BuildResult, Error, Frontend, Gateway, NoCache, Reference};
 use buildkit_llb::{Definition, File, Meta, Mkfile, Output, Platform, Source};
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 use serde_json::Value;
 
 use self::requests::Request;
@@ -125,6 +125,15 @@ struct Build<'s> {
     warned: Mutex<Vec<Diagnostic>>,
 }
 
+/// When a graph runs.
+#[derive(Clone, Copy, Debug)]
+enum Solve {
+    /// When its result is looked at, by the client at the latest.
+    Later,
+    /// Before the frontend ends.
+    Now,
+}
+
 /// What was built for one platform.
 struct Built {
     platform: Platform,
@@ -152,10 +161,28 @@ impl Build<'_> {
         }
         let first = plan(&node);
         let Some(resolution) = first.resolution.filter(|_| self.wants_wheels(&first)) else {
-            return self.build_target(&first, &base, platform).await;
+            return self.build_target(&first, &base, platform, Solve::Later).await;
         };
-        node.large_wheels = self.large_wheels(&first, resolution, &base, platform).await?;
-        self.build_target(&plan(&node), &base, platform).await
+        let whole = async {
+            node.large_wheels = self.large_wheels(&first, resolution, &base, platform).await?;
+            self.build_target(&plan(&node), &base, platform, Solve::Now).await
+        };
+        // The rest of the image does not wait for the resolution. Both end together: what nobody waits for is cancelled.
+        let (built, ()) = try_join(whole, self.run_independent(&first, &base, platform)).await?;
+        Ok(built)
+    }
+
+    /// Runs what does not depend on the Python requirements, if the whole image is wanted.
+    async fn run_independent(&self, plan: &Plan, base: &Base, platform: &Platform) -> Result<(), Error> {
+        let wanted = self.gateway.options().target.as_deref().unwrap_or_default();
+        if plan.independent.is_empty() || !matches!(wanted, "" | "image" | "test") {
+            return Ok(());
+        }
+        let target = self.target(plan, base, platform).await?;
+        let output =
+            collect("[internal] look at all components", &plan.independent, &lower(plan, &target), &target);
+        self.gateway.solve_now(&marshal(&output, self.sources)?).await?;
+        Ok(())
     }
 
     /// Whether what is wanted has packages of Python in it; all that is no component by itself has.
@@ -271,17 +298,27 @@ impl Build<'_> {
         })
     }
 
-    async fn build_target(&self, plan: &Plan, base: &Base, platform: &Platform) -> Result<Built, Error> {
+    async fn build_target(
+        &self,
+        plan: &Plan,
+        base: &Base,
+        platform: &Platform,
+        solve: Solve,
+    ) -> Result<Built, Error> {
         let options = self.gateway.options();
         let target = self.target(plan, base, platform).await?;
         let lowered = lower(plan, &target);
         let wanted = options.target.as_deref().unwrap_or_default();
         let (output, config) = match wanted {
             "" | "image" => (lowered.output(plan.image), Some(image_config(plan, base, options, platform))),
-            "test" => (reports(plan, &lowered, &target), None),
+            "test" => (collect("[test] collect reports", &plan.tests, &lowered, &target), None),
             name => (component(plan, &lowered, &target, name)?, None),
         };
-        let reference = self.gateway.solve(&marshal(&output, self.sources)?).await?;
+        let definition = marshal(&output, self.sources)?;
+        let reference = match solve {
+            Solve::Later => self.gateway.solve(&definition).await?,
+            Solve::Now => self.gateway.solve_now(&definition).await?,
+        };
         Ok(Built { platform: platform.clone(), reference, config })
     }
 }
@@ -323,12 +360,12 @@ fn merge_wanted(gateway: &Gateway) -> Result<bool, Error> {
     }
 }
 
-/// The reports of all tests side by side; nothing when there are no tests.
-fn reports(plan: &Plan, lowered: &Lowered, target: &Target<'_>) -> Output {
+/// The results of several steps side by side; nothing when there are none.
+fn collect(name: &str, steps: &[StepId], lowered: &Lowered, target: &Target<'_>) -> Output {
     let collect = Step {
-        name: "[test] collect reports".to_owned(),
+        name: name.to_owned(),
         span: crate::spec::Span::default(),
-        action: Action::Collect(plan.tests.clone()),
+        action: Action::Collect(steps.to_vec()),
     };
     lower::lower_step(&collect, lowered, target)
 }
@@ -338,14 +375,7 @@ fn component(plan: &Plan, lowered: &Lowered, target: &Target<'_>, name: &str) ->
     match parts.map(|part| part.tree).collect::<Vec<_>>().as_slice() {
         [] => {}
         [tree] => return Ok(lowered.output(*tree)),
-        trees => {
-            let collect = Step {
-                name: format!("[{name}] collect"),
-                span: crate::spec::Span::default(),
-                action: Action::Collect(trees.to_vec()),
-            };
-            return Ok(lower::lower_step(&collect, lowered, target));
-        }
+        trees => return Ok(collect(&format!("[{name}] collect"), trees, lowered, target)),
     }
     let mut names = vec!["image", SPEC_TARGET, "test"];
     let whole = plan.components.iter().filter(|component| component.part_of.is_none());

@@ -24,6 +24,8 @@ pub struct Plan {
     pub components: Vec<Provided>,
     /// The step that resolves the Python requirements, if there are any.
     pub resolution: Option<StepId>,
+    /// Steps that need nothing of the Python requirements, with all that they need: the looks at the other components.
+    pub independent: Vec<StepId>,
     /// The finished file system.
     pub image: StepId,
     /// One step for each test of the spec, whose result is a report.

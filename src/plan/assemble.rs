@@ -23,6 +23,8 @@ pub fn plan(node: &Node) -> Plan {
     let resolution = install_wheels(&mut planner, node);
     let looks = look(&mut planner);
     let system = node.system.plan(&looks, &mut planner);
+    let provided = planner.all_provided().iter().zip(&looks);
+    let independent = provided.filter(|(p, _)| !p.is_wheels).map(|(_, (_, look))| *look).collect();
     let config = Config {
         labels: labels(node.name.value.as_str(), node.status, &planner),
         path: planner.all_provided().iter().flat_map(|p| p.path.clone()).collect(),
@@ -34,7 +36,7 @@ pub fn plan(node: &Node) -> Plan {
     let image = assemble(&mut planner, system, fits, &node.commands, &config, at);
     let tests = node.tests.iter().map(|test| add_test(&mut planner, image, test, &config)).collect();
     let (steps, components) = planner.into_parts();
-    Plan { steps, components, resolution, image, tests, config }
+    Plan { steps, components, resolution, independent, image, tests, config }
 }
 
 /// What is seen in each component's tree: which packages own the libraries that its files need, and which files it has.

@@ -5,7 +5,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::harness::Build;
 
-const PYTHON: &str = "name: node\nbase: debian:13\npython: {version: 3.13.5}\n";
+/// A node with the distribution's Python, which is there in no time.
+fn node() -> String {
+    // Whom the base trusts stays trusted: the package of the authorities only keeps those that lie here.
+    let trusting = "FROM debian:13\nRUN install -D -t /usr/local/share/ca-certificates /etc/ssl/certs/ca-certificates.crt\n";
+    let base = Build::raw(trusting.as_bytes()).push("wheels/trusting");
+    format!("name: node\nbase: {base}\npython: {{version: 3.13, venv: /opt/venv}}\n")
+}
 
 /// A group of the spec; a wheel that is large (numpy), one that a component asks for, and the rest, with entry points
 /// everywhere.
@@ -14,7 +20,8 @@ const REQUIREMENTS: [&str; 5] =
 
 fn grouped() -> String {
     format!(
-        "{PYTHON}wheels:\n  requirements: [{}]\n  groups: {{logs: [Colored*, humanfriendly]}}\n",
+        "{}wheels:\n  requirements: [{}]\n  groups: {{logs: [Colored*, humanfriendly]}}\n",
+        node(),
         REQUIREMENTS.join(", ")
     )
 }
@@ -22,7 +29,8 @@ fn grouped() -> String {
 /// The files below the prefix of Python.
 fn python_files(build: Build) -> BTreeMap<String, String> {
     let mut files = build.listing();
-    files.retain(|path, _| path.starts_with("opt/python/"));
+    // uv's lock is not part of what it installs.
+    files.retain(|path, _| path.starts_with("opt/venv/") && path != "opt/venv/.lock");
     files
 }
 
@@ -33,18 +41,18 @@ fn groups_are_together_what_one_installation_is() {
     for group in ["[logs] install wheels", "[wheels-numpy] install wheels", "[wheels] install wheels"] {
         assert!(log.contains(group), "{group} is not in:\n{log}");
     }
-    let base = Build::new(&format!("{PYTHON}uv: 0.12.1\n")).push("wheels/python");
+    let base = Build::new(&format!("{}uv: 0.12.1\n", node())).push("wheels/python");
     let list = REQUIREMENTS.map(|requirement| format!("'{requirement}'")).join(" ");
     let one = format!(
         "FROM {base}\nRUN SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt uv pip install --no-cache \
-         --python /opt/python/bin/python3 --only-binary :all: {list}\n"
+         --python /opt/venv/bin/python3 --only-binary :all: {list}\n"
     );
     let (groups, one) = (python_files(groups), python_files(Build::raw(one.as_bytes())));
     let records = groups.keys().filter(|path| path.ends_with(".dist-info/RECORD")).count();
     // pip, and the requirements with coloredlogs's own.
     assert_eq!(records, 7, "{:?}", groups.keys());
     for program in ["f2py", "coloredlogs", "humanfriendly", "tqdm", "normalizer"] {
-        assert!(groups.contains_key(&format!("opt/python/bin/{program}")), "{program} is not there");
+        assert!(groups.contains_key(&format!("opt/venv/bin/{program}")), "{program} is not there");
     }
     let only = |a: &BTreeMap<String, String>, b: &BTreeMap<String, String>| {
         a.iter()
@@ -68,7 +76,7 @@ fn a_bumped_requirement_downloads_its_wheel_only() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos().to_string();
     // A namespace of its own is a cache that nothing has filled.
     let build = |requirements: &str| {
-        let spec = format!("{PYTHON}wheels: {{requirements: [{requirements}]}}\n");
+        let spec = format!("{}wheels: {{requirements: [{requirements}]}}\n", node());
         Build::new(&spec).with("--build-arg", &format!("BUILDKIT_CACHE_MOUNT_NS={now}")).succeed().log
     };
     let prepared = |log: &str| {

@@ -75,6 +75,15 @@ impl Gateway {
     /// Hands a graph to the daemon, with the caches that the client wants to be read. Nothing runs before the result is
     /// looked at or returned.
     pub async fn solve(&self, definition: &Definition) -> Result<Reference, Error> {
+        self.request_solve(definition, false).await
+    }
+
+    /// Like [`Gateway::solve`], but everything has run when it answers. What several calls need runs once.
+    pub async fn solve_now(&self, definition: &Definition) -> Result<Reference, Error> {
+        self.request_solve(definition, true).await
+    }
+
+    async fn request_solve(&self, definition: &Definition, evaluate: bool) -> Result<Reference, Error> {
         let cache_imports = self.options.cache_imports.iter().map(|import| frontend::CacheOptionsEntry {
             r#type: import.kind.clone(),
             attrs: import.attributes.clone().into_iter().collect(),
@@ -84,6 +93,7 @@ impl Gateway {
             allow_result_return: true,
             allow_result_array_ref: true,
             cache_imports: cache_imports.collect(),
+            evaluate,
             ..frontend::SolveRequest::default()
         };
         let response = self.client.clone().solve(request).await?.into_inner();

@@ -7,43 +7,55 @@
 #                   digest, the others `-`.
 set -eu
 
-# "soname file" for each entry of each ELF file.
+# Lines `SONAME FILE` for what ELF files need. One file alone readelf would not name, hence another one.
 entries() {
-    find "$1" -type f -size +63c \( -perm -100 -o -name '*.so*' \) | while IFS= read -r file; do
-        readelf -d "$file" 2>/dev/null | sed -n 's/.*(NEEDED).*\[\(.*\)\]$/\1/p' | sed "s|\$| $file|"
-    done
+    find "$1" -type f -size +63c \( -perm -100 -o -name '*.so*' \) -exec readelf -d /bin/sh {} + 2>/dev/null | awk '
+        /^File: / { file = substr($0, 7) }
+        /\(NEEDED\)/ && file != "/bin/sh" {
+            sub(/.*\[/, "")
+            sub(/\]$/, "")
+            print $0, file
+        }'
 }
 
-# The package that owns a library. The index may name it below /lib, dpkg below /usr/lib, or the other way round.
-owner() {
-    real=$(realpath "$1")
-    for path in "$1" "$real" "/usr$1" "/usr$real" "${1#/usr}" "${real#/usr}"; do
-        # Diversions are listed among the owners: one is a place, not a package.
-        found=$(dpkg-query -S "$path" 2>/dev/null | sed -n '/^diversion by /d; s/[:,].*//p' | head -n 1)
-        if [ -n "$found" ]; then
-            echo "$found"
-            return
-        fi
-    done
-    return 1
-}
-
+# Finds all owners at once: each question to dpkg reads its whole database.
 find_packages() {
-    find "$1" \( -type f -o -type l \) -name '*.so*' | sed 's|.*/||' | sort -u >"$work/own"
+    find "$1" \( -type f -o -type l \) -name '*.so*' | sed 's|.*/||' >"$work/own"
     entries "$1" | sort -u -k1,1 >"$work/needed"
     ldconfig -p >"$work/index"
-    while read -r soname file; do
-        if grep -Fxq -- "$soname" "$work/own"; then
-            continue
-        fi
-        path=$(awk -v soname="$soname" '$1 == soname { print $NF; exit }' "$work/index")
-        if [ -n "$path" ] && package=$(owner "$path"); then
-            echo "$package" >>"$work/packages"
-        else
-            echo "edgenode: no package has $soname, which $file needs" >&2
-            [ "$LIBRARIES" = optional ] || exit 1
-        fi
-    done <"$work/needed"
+    # Lines `PATH SONAME FILE`, with `-` for a path that the index does not have.
+    awk '
+        FILENAME == ARGV[1] { own[$0]; next }
+        FILENAME == ARGV[2] { if (!($1 in path)) path[$1] = $NF; next }
+        !($1 in own) { print (($1 in path) ? path[$1] : "-"), $0 }
+    ' "$work/own" "$work/index" "$work/needed" >"$work/wanted"
+    # The index may name a library below /lib, dpkg below /usr/lib, or the other way round.
+    cut -d' ' -f1 "$work/wanted" | grep -v '^-$' | sort -u >"$work/paths" || true
+    xargs -r realpath -m <"$work/paths" >"$work/real"
+    paste -d' ' "$work/paths" "$work/real" | awk '
+        {
+            for (i = 1; i <= 2; i++) print $1, $i
+            for (i = 1; i <= 2; i++) print $1, "/usr" $i
+            for (i = 1; i <= 2; i++) if ($i ~ /^\/usr\//) print $1, substr($i, 5)
+        }
+    ' >"$work/places"
+    cut -d' ' -f2 "$work/places" | sort -u | xargs -r dpkg-query -S >"$work/owners" 2>/dev/null || true
+    awk -v missing="$work/missing" '
+        # Diversions are listed among the owners: one is a place, not a package.
+        FILENAME == ARGV[1] && /^diversion by / { next }
+        FILENAME == ARGV[1] {
+            package = $0
+            sub(/[:,].*/, "", package)
+            owner[$NF] = package
+            next
+        }
+        FILENAME == ARGV[2] { if (!($1 in found) && $2 in owner) found[$1] = owner[$2]; next }
+        $1 in found { print found[$1]; next }
+        { print "edgenode: no package has " $2 ", which " substr($0, length($1 $2) + 3) " needs" >missing }
+    ' "$work/owners" "$work/places" "$work/wanted" | sort -u >"$OUT/needs/packages"
+    [ -f "$work/missing" ] || return 0
+    cat "$work/missing" >&2
+    [ "$LIBRARIES" = optional ] || exit 1
 }
 
 list_files() (
@@ -55,9 +67,8 @@ list_files() (
 
 work=$(mktemp -d)
 mkdir "$OUT/needs" "$OUT/has"
-: >"$work/packages"
+: >"$OUT/needs/packages"
 [ "$LIBRARIES" = none ] || find_packages "$1"
-sort -u "$work/packages" >"$OUT/needs/packages"
 list_files "$1" | LC_ALL=C sort >"$OUT/has/files"
 find "$OUT" -exec touch -d @0 {} +
 rm -rf "$work"
