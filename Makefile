@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .ONESHELL:
 SCRIPTS := $(shell git ls-files '*.sh' .ci/run 'tests/env/*' examples/demo | grep -v '\.tsv$$')
 
-.PHONY: demo help test lint unit e2e e2e-cut bench bench-cold vectors up down
+.PHONY: demo help test lint unit e2e e2e-cut bench bench-cold bench-replay vectors up down
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ bench: ## Builds with nothing to do, against their peers
 
 bench-cold: ## The first build of the example, against one chain of steps (half an hour)
 	tests/env/run benches/run cold
+
+bench-replay: ## The owners' edits one after another, against Dockerfiles (hours; EDITS, VARIANTS, FFMPEG and TORCH choose)
+	tests/env/run benches/replay/run target/replay.json
+	benches/replay/plot target/replay.json >target/replay.svg
 
 vectors: ## Make the graphs of the Go client anew
 	cd crates/buildkit-llb/tests/go
