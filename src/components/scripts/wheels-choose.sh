@@ -2,7 +2,8 @@
 # Resolves the requirements of $INPUTS/requirements.txt with $UV for the interpreter $PYTHON, without the packages of
 # $INPUTS/exclude.txt. $INPUTS/groups.txt has lines `GROUP PATTERN BYTES`; the first pattern that fits a package's name
 # decides. Writes to $OUT a list lists/GROUP/rest for each group. A package whose wheel has at least BYTES (not `never`)
-# has a list lists/GROUP/PACKAGE.txt instead, if it is one of the $MOST_LARGE largest: these are in $OUT/large.
+# has a list lists/GROUP/PACKAGE.txt instead, if it is one of the $MOST_LARGE largest: these are in $OUT/large. What a
+# whole group has is in GROUP.txt.
 set -eu
 
 # The base image's own trust store counts, where it has one; else uv brings the usual authorities.
@@ -58,14 +59,17 @@ awk '$4 != "never" && $2 >= $4 + 0 { print $2, $3, $1 }' "$work/chosen" | sort -
 cut -d' ' -f1 "$INPUTS/groups.txt" | sort -u | while IFS= read -r group; do
     mkdir -p "$OUT/lists/$group"
     : >"$OUT/lists/$group/rest"
+    : >"$OUT/$group.txt"
 done
 awk -v out="$OUT" '
     BEGIN { while ((getline line <(out "/large")) > 0) large[line] }
     {
-        list = out "/lists/" $3 "/" (($3 " " $1) in large ? $1 ".txt" : "rest")
+        group = $3
+        list = out "/lists/" group "/" (($3 " " $1) in large ? $1 ".txt" : "rest")
         print $5
         sub(/^[^ ]+ [^ ]+ [^ ]+ [^ ]+ /, "")
         print >list
+        print >(out "/" group ".txt")
     }
 ' "$work/chosen"
 rm -rf "$work"
