@@ -168,7 +168,7 @@ impl Loaded {
         }
         let build_args = BTreeMap::from([(ARCHIVED_ARG.to_owned(), "true".to_owned())]);
         match resolve(spec, facts, &Inputs { files: texts, build_args, indexes }) {
-            Ok(node) => Ok(Some(plan(node))),
+            Ok(node) => Ok(Some(plan(&node))),
             Err(found) => Err(Wrong { files, found }.into()),
         }
     }

@@ -2,22 +2,26 @@
 //!
 //! All requirements of a spec, whichever component they belong to, are resolved together, so that they fit together.
 //! What came out is then installed group by group: one group for each component that asks for packages of its own, one
-//! for the rest. A group's step reads only its own part of the resolution, so that a new requirement of one group leaves
-//! the others cached.
+//! for each that the spec names, one for the rest. A group's step reads only its own part of the resolution, so that a
+//! new requirement of one group leaves the others cached.
 //!
-//! `wheels:` is the rest: whatever packages the spec names.
+//! Large wheels of the rest are branches of their own, and those of medium size one together, so that a small package more
+//! does not lay them anew. Which ones are large is known when the resolution has run: the frontend reads that back, and
+//! plans again.
+//!
+//! `wheels:` is the rest, whatever packages the spec names, and the groups that it parts them into.
 
-use super::{Alternative, Component, Declared, Registration, python};
+use super::{Alternative, Component, Declared, REGISTRY, Registration, python};
 use crate::catalog::compare;
 use crate::diagnostic::Problems;
 use crate::plan::{
     Cache, ChosenWheels, Interpreter, Mount, Planner, Provided, RUN_DIR, Run, Script, SecretFile, StepId,
     TextFile,
 };
-use crate::resolve::{Context, SourceArchive, pinned};
+use crate::resolve::{Context, Node as ResolvedNode, SourceArchive, pinned};
 use crate::spec::{
-    At, ContextPath, CpuLevel, Fields, Name, Node, Requirement, Sha256, Span, Url, checked, items,
-    normal_name, text,
+    At, ContextPath, CpuLevel, Fields, Name, Node, PackagePattern, Requirement, Sha256, Span, Url, checked,
+    entries, items, normal_name, text,
 };
 
 /// The component's entry in the registry.
@@ -31,18 +35,64 @@ const INSTALL: Script = Script { name: "wheels-install.sh", text: include_str!("
 
 const SLIM: Script = Script { name: "wheels-slim.py", text: include_str!("scripts/wheels-slim.py") };
 
+/// From how many bytes on wheels are parted from the rest of their group; those whose size the index does not tell have
+/// none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parting {
+    /// Wheels from this size on lie in a branch beside the rest.
+    apart: u64,
+    /// Wheels from this size on have a branch each.
+    alone: u64,
+}
+
+impl Parting {
+    /// Every wheel has a branch, whatever its size.
+    pub const EACH: Self = Self { apart: 0, alone: 0 };
+    /// Of the 125 packages of the CPU family's rest, 97 are below 1 MB and have 16 MB together, which is what one of them
+    /// more lays anew; 20 of medium size have 89 MB; 8 have 227 MB. Source: sizes on the index, 2026-11-24.
+    const BY_SIZE: Self = Self { apart: 1_000_000, alone: 10_000_000 };
+}
+
+/// There are no more wheels with a branch each than this, so that the list of them does not change with the rest of the
+/// spec.
+const MOST_ALONE: usize = 64;
+/// An image cannot have more layers: overlayfs takes no more in one mount with Docker. Source: docker's layer store.
+const MAX_LAYERS: usize = 127;
+
+/// Packages that are a branch of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WheelBranch {
+    /// The group that they are parted from.
+    pub group: String,
+    /// What the branch is called: the group and the package, or the group and `.medium`.
+    pub name: String,
+}
+
+impl WheelBranch {
+    /// The file in the resolution's result that lists them.
+    pub const LIST: &str = "/branches";
+
+    /// Reads that file: one `GROUP NAME` in a line.
+    pub fn parse_list(text: &str) -> Vec<Self> {
+        let pairs = text.lines().filter_map(|line| line.split_once(' '));
+        pairs.map(|(group, name)| Self { group: group.to_owned(), name: name.to_owned() }).collect()
+    }
+}
+
 /// What a component wants to have installed.
 #[derive(Clone, Debug)]
 pub struct WheelRequest {
-    /// The component.
-    pub group: &'static str,
+    /// The component, or the group of the spec.
+    pub group: String,
     /// Its version, as labels tell it.
     pub version: String,
     /// What it asks for (PEP 508).
     pub requirements: Vec<String>,
     /// The packages that are installed in its group, in the normal form of their names; `*` at the end stands for any
     /// rest. No pattern at all is the group of all that no other group takes.
-    pub packages: &'static [&'static str],
+    pub packages: Vec<String>,
+    /// Which wheels are parted from the rest of the group; none, if it is not said.
+    pub parting: Option<Parting>,
     /// Packages that must not be in the image, whoever asks for them.
     pub exclude: Vec<String>,
     /// Package indexes that are asked before the public one, in this order.
@@ -53,6 +103,29 @@ pub struct WheelRequest {
     pub installer: SourceArchive,
     /// Its place in the spec.
     pub span: Span,
+}
+
+impl WheelRequest {
+    /// A group that asks for nothing yet.
+    pub fn new(group: &str, version: &str, installer: SourceArchive, span: Span) -> Self {
+        Self {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            requirements: Vec::new(),
+            packages: Vec::new(),
+            parting: None,
+            exclude: Vec::new(),
+            indexes: Vec::new(),
+            channel: None,
+            installer,
+            span,
+        }
+    }
+}
+
+/// Patterns of packages as requests have them.
+pub(super) fn patterns(patterns: &[&str]) -> Vec<String> {
+    patterns.iter().map(|&pattern| pattern.to_owned()).collect()
 }
 
 /// The installer for the platform, where the spec has a Python for it to install into.
@@ -87,7 +160,63 @@ struct WheelsSpec {
     files: Vec<At<ContextPath>>,
     exclude: Vec<At<Name>>,
     indexes: Vec<At<Url>>,
+    groups: Vec<Group>,
     cpu_baseline: Option<CpuBaseline>,
+}
+
+/// Packages that the spec keeps together.
+#[derive(Clone, Debug)]
+struct Group {
+    name: At<Name>,
+    packages: Vec<At<PackagePattern>>,
+}
+
+/// Reads `groups`: names, each with the packages that belong to it.
+fn groups(node: &Node, problems: &mut Problems) -> Vec<Group> {
+    entries("`groups`", node, problems, |key, node, problems| {
+        let name = Name::parse(&key.value);
+        if name.is_err() || RESERVED.contains(&key.value.as_str()) || is_component(&key.value) {
+            problems.error_with_help(
+                key.span,
+                format!("a group of packages cannot be called `{}`", key.value.escape_debug()),
+                "use letters, digits, `.`, `_` and `-`, and none of the names of components and targets",
+            );
+        }
+        let packages = items("a group", node, problems, |node, problems| {
+            checked("a package", node, problems, PackagePattern::parse)
+        });
+        if packages.is_empty() {
+            problems.error_with_help(
+                node.span,
+                "a group has at least one package",
+                "for example `[shapely]`",
+            );
+        }
+        Some(Group { name: At::new(name.ok()?, key.span), packages })
+    })
+}
+
+/// Reports packages that are in two groups.
+fn check_groups(groups: &[Group], problems: &mut Problems) {
+    let all: Vec<_> = groups.iter().flat_map(|group| &group.packages).collect();
+    for (place, package) in all.iter().enumerate() {
+        if let Some(first) = all[..place].iter().find(|first| first.value == package.value) {
+            let message = format!("`{package}` is in two groups");
+            problems.error_with_help(package.span, message, format!("it is also at {}", first.span));
+        }
+    }
+}
+
+/// Names of targets that are no components.
+const RESERVED: [&str; 12] = [
+    "bake", "base", "bundle", "graph", "image", "lock", "report", "sbom", "spec", "system", "test", "update",
+];
+
+fn is_component(name: &str) -> bool {
+    // Branches that are parted from a component begin with its name.
+    REGISTRY.iter().any(|entry| {
+        name.strip_prefix(entry.key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
+    })
 }
 
 /// The oldest processor that the packages must run on.
@@ -125,10 +254,11 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
         }),
         None => Vec::new(),
     };
+    let groups = fields.take("groups").map(|node| groups(node, problems)).unwrap_or_default();
     let cpu_baseline = fields.take("cpu_baseline").and_then(|node| baseline(node, problems));
     fields.finish(problems);
     requirements.sort_by(|a, b| a.value.cmp(&b.value));
-    Some(Box::new(WheelsSpec { requirements, files, exclude, indexes, cpu_baseline }))
+    Some(Box::new(WheelsSpec { requirements, files, exclude, indexes, groups, cpu_baseline }))
 }
 
 fn baseline(node: &Node, problems: &mut Problems) -> Option<CpuBaseline> {
@@ -182,6 +312,7 @@ impl Declared for WheelsSpec {
         problems: &mut Problems,
     ) -> Option<Box<dyn Component>> {
         let installer = installer(REGISTRATION.key, context, span, problems);
+        check_groups(&self.groups, problems);
         let mut requirements: Vec<_> = self.requirements.iter().map(|r| r.value.to_string()).collect();
         for path in &self.files {
             requirements.extend(read_file(path, context, problems));
@@ -192,17 +323,30 @@ impl Declared for WheelsSpec {
         }
         requirements.sort();
         requirements.dedup();
-        Some(Box::new(Wheels(WheelRequest {
-            group: REGISTRATION.key,
-            version: format!("{} requirements", requirements.len()),
+        let installer = installer?;
+        let version = format!("{} requirements", requirements.len());
+        let rest = WheelRequest {
             requirements,
-            packages: &[],
+            parting: Some(Parting::BY_SIZE),
             exclude: self.exclude.iter().map(ToString::to_string).collect(),
             indexes: self.indexes.iter().map(ToString::to_string).collect(),
-            channel: None,
-            installer: installer?,
-            span,
-        })))
+            ..WheelRequest::new(REGISTRATION.key, &version, installer.clone(), span)
+        };
+        let groups = self.groups.iter().map(|group| WheelRequest {
+            packages: group.packages.iter().map(ToString::to_string).collect(),
+            ..WheelRequest::new(group.name.value.as_str(), "group", installer.clone(), group.name.span)
+        });
+        Some(Box::new(AllWheels(groups.chain([rest]).collect())))
+    }
+}
+
+/// The groups of the spec and the rest.
+#[derive(Debug)]
+struct AllWheels(Vec<WheelRequest>);
+
+impl Component for AllWheels {
+    fn plan(&self, _: Span, planner: &mut Planner) {
+        self.0.iter().for_each(|request| planner.request_wheels(request.clone()));
     }
 }
 
@@ -316,38 +460,43 @@ impl Component for Wheels {
 }
 
 /// Installs what the components asked for.
-pub fn install_wheels(planner: &mut Planner) {
+pub fn install_wheels(planner: &mut Planner, node: &ResolvedNode) {
     let requests = planner.take_wheel_requests();
     let (Some(first), Some(interpreter)) = (requests.first(), planner.interpreter().cloned()) else { return };
-    let built_in = Some(interpreter.built_in);
     let tools = Tools {
         channel: requests.iter().find_map(|request| request.channel.clone()),
         indexes: requests.iter().flat_map(|request| request.indexes.clone()).collect(),
         ..Tools::new(interpreter, &first.installer, planner)
     };
-    let chosen = choose(&requests, &tools, planner);
-    let named = requests.iter().flat_map(|request| &request.requirements);
-    let mut named: Vec<_> = named.map(|requirement| normal_name(requirement)).collect();
+    let chosen = choose(&requests, most_alone(&requests, node), &tools, planner);
+    planner.set_chosen(chosen_of(&requests, chosen));
+    for request in &requests {
+        for branch in node.wheel_branches.iter().filter(|branch| branch.group == request.group) {
+            let tree = tools.install(&branch.name, chosen, request.span, planner);
+            planner.provide(Provided { part_of: Some(request.group.clone()), ..tree });
+        }
+        let tree = tools.install(&request.group, chosen, request.span, planner);
+        planner.provide(Provided { version: request.version.clone(), ..tree });
+    }
+}
+
+/// Where the frontend finds what was chosen, and what is known of it before.
+fn chosen_of(requests: &[WheelRequest], step: StepId) -> ChosenWheels {
+    let requirements = || requests.iter().flat_map(|request| &request.requirements);
+    let mut named: Vec<_> = requirements().map(|requirement| normal_name(requirement)).collect();
     named.sort();
     named.dedup();
-    let groups = requests.iter().map(|request| request.group.to_owned()).collect();
-    let pinned = requests.iter().flat_map(|request| &request.requirements);
-    let pinned = pinned.filter_map(|requirement| pin(requirement)).collect();
-    planner.set_chosen(ChosenWheels { step: chosen, groups, named, pinned });
-    for request in &requests {
-        let list = format!("{RUN_DIR}/chosen.txt");
-        let mut run = tools.run(&INSTALL, planner);
-        tools.slim(&mut run, planner);
-        let part = format!("/{}.txt", request.group);
-        run.mounts.push(Mount { at: list.clone(), from: chosen, part });
-        run.env.push(("REQUIREMENTS".to_owned(), list));
-        let tree = planner.run(format!("[{}] install wheels", request.group), request.span, run);
-        planner.provide(Provided {
-            built_in,
-            optional_libraries: true,
-            ..Provided::new(request.group, request.version.clone(), tree, request.span)
-        });
-    }
+    let groups = requests.iter().map(|request| request.group.clone()).collect();
+    let pinned = requirements().filter_map(|requirement| pin(requirement)).collect();
+    ChosenWheels { step, groups, named, pinned }
+}
+
+/// How many wheels may have a branch each, with all the layers that the image has besides.
+fn most_alone(requests: &[WheelRequest], node: &ResolvedNode) -> usize {
+    // Some components have a second tree, groups one of what is parted; the system has two layers and its indexes one.
+    let others =
+        node.base.value.layers + 2 * node.components.len() + 2 * requests.len() + node.commands.len() + 3;
+    MAX_LAYERS.saturating_sub(others).min(MOST_ALONE)
 }
 
 /// The package and version of a requirement that names just one: `numpy==2.2.6`.
@@ -375,6 +524,23 @@ impl Tools {
         Self { interpreter, uv, folder, channel: None, indexes: Vec::new() }
     }
 
+    /// Installs the packages of the branch's list in the result of `chosen`.
+    fn install(&self, branch: &str, chosen: StepId, span: Span, planner: &mut Planner) -> Provided {
+        let list = format!("{RUN_DIR}/chosen.txt");
+        let mut run = self.run(&INSTALL, planner);
+        self.slim(&mut run, planner);
+        run.mounts.push(Mount { at: list.clone(), from: chosen, part: format!("/lists/{branch}") });
+        run.env.push(("REQUIREMENTS".to_owned(), list));
+        let tree = planner.run(format!("[{branch}] install wheels"), span, run);
+        Provided {
+            built_in: Some(self.interpreter.built_in),
+            optional_libraries: true,
+            // Below any other prefix the loader does not look.
+            indexed: matches!(self.interpreter.prefix.as_str(), "/usr" | "/usr/local"),
+            ..Provided::new(branch, "", tree, span)
+        }
+    }
+
     /// A run of a script that installs with uv.
     pub(super) fn run(&self, script: &Script, planner: &mut Planner) -> Run {
         let mut run = planner.script(script, self.interpreter.root, Vec::new());
@@ -396,7 +562,9 @@ impl Tools {
         if let Some(channel) = &self.channel {
             run.env.push(("UV_TORCH_BACKEND".to_owned(), channel.clone()));
         }
-        run.caches.push(Cache { at: cache, id: "edgenode-uv".to_owned(), locked: false });
+        // The files in it are named as wheels are, by Python and platform, so that releases of Python can share them.
+        let id = format!("edgenode-uv-{}", planner.facts().architecture);
+        run.caches.push(Cache { at: cache, id, locked: false });
         if let Some(netrc) = planner.netrc() {
             let at = format!("{RUN_DIR}-secrets/netrc");
             run.env.push(("NETRC".to_owned(), at.clone()));
@@ -420,8 +588,9 @@ impl Tools {
     }
 }
 
-/// Resolves all requirements together; the result is a list for each group, with versions and digests.
-fn choose(requests: &[WheelRequest], tools: &Tools, planner: &mut Planner) -> StepId {
+/// Resolves all requirements together. The result is a list for each branch, with versions and digests, and the list of
+/// those that are parted from their groups. No more than `most` have just one wheel.
+fn choose(requests: &[WheelRequest], most: usize, tools: &Tools, planner: &mut Planner) -> StepId {
     let mut requirements: Vec<_> = requests.iter().flat_map(|request| request.requirements.clone()).collect();
     requirements.sort();
     requirements.dedup();
@@ -430,12 +599,16 @@ fn choose(requests: &[WheelRequest], tools: &Tools, planner: &mut Planner) -> St
     exclude.extend(planner.excluded().iter().cloned());
     exclude.sort();
     exclude.dedup();
+    let line = |request: &WheelRequest, pattern: &str| {
+        let sizes = request.parting.map_or("never never".to_owned(), |p| format!("{} {}", p.apart, p.alone));
+        format!("{} {pattern} {sizes}", request.group)
+    };
     let patterns = requests
         .iter()
-        .flat_map(|request| request.packages.iter().map(|pattern| format!("{} {pattern}", request.group)));
+        .flat_map(|request| request.packages.iter().map(move |pattern| line(request, pattern)));
     let rest = requests.iter().find(|request| request.packages.is_empty());
     // What no group takes belongs to the first, if the spec has no group for the rest.
-    let rest = rest.or(requests.first()).map(|request| format!("{} *", request.group));
+    let rest = rest.or(requests.first()).map(|request| line(request, "*"));
     let file = |path: &str, lines: Vec<String>| TextFile {
         path: path.to_owned(),
         mode: 0o644,
@@ -451,6 +624,7 @@ fn choose(requests: &[WheelRequest], tools: &Tools, planner: &mut Planner) -> St
     let mut run = tools.run(&CHOOSE, planner);
     let at = format!("{RUN_DIR}/wheels");
     run.env.push(("INPUTS".to_owned(), at.clone()));
+    run.env.push(("MOST_ALONE".to_owned(), most.to_string()));
     run.mounts.push(Mount { at, from: inputs, part: "/".to_owned() });
     planner.run("[wheels] find versions".to_owned(), span, run)
 }

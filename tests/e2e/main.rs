@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "helpers of tests")]
 
 mod bad_input;
+mod change_contract;
 mod checks;
 mod components;
 mod conformance;
@@ -20,4 +21,5 @@ mod readme;
 mod release;
 mod remote;
 mod requests;
+mod wheels;
 mod workflows;
