@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .ONESHELL:
 SCRIPTS := $(shell git ls-files '*.sh' .ci/run 'tests/env/*' examples/demo | grep -v '\.tsv$$')
 
-.PHONY: demo help test lint unit e2e e2e-cut bench bench-cold bench-sizes vectors up down
+.PHONY: demo help test lint unit e2e e2e-cut bench bench-cold bench-replay bench-sizes vectors up down
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ bench-cold: ## The first build of the example, against one chain of steps (half 
 
 bench-sizes: ## How large the CPU and GPU images are, against recipes (an hour and 60 GB)
 	tests/env/run benches/sizes
+
+bench-replay: ## The owners' edits one after another, against Dockerfiles (hours; EDITS, VARIANTS, FFMPEG and TORCH choose)
+	tests/env/run benches/replay/run target/replay.json
+	benches/replay/plot target/replay.json >target/replay.svg
 
 vectors: ## Make the graphs of the Go client anew
 	cd crates/buildkit-llb/tests/go

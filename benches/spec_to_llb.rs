@@ -18,12 +18,13 @@ fn to_llb(text: &str, platform: &Platform) -> Vec<u8> {
         reference: "docker.io/library/debian:13".to_owned(),
         architecture: "amd64".to_owned(),
         os_release: OsRelease::parse("ID=debian\nVERSION_ID=13\n"),
+        layers: 1,
         env: Vec::new(),
         files: std::collections::BTreeMap::new(),
     };
     let base = Source::image(&facts.reference).platform(platform).output();
     let plan = plan(
-        resolve(parse(text).expect("a spec"), facts, &edgenode::resolve::Inputs::default()).expect("a node"),
+        &resolve(parse(text).expect("a spec"), facts, &edgenode::resolve::Inputs::default()).expect("a node"),
     );
     let target = Target {
         platform,

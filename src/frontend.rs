@@ -22,6 +22,7 @@ use self::locking::LockWish;
 use self::requests::Request;
 use self::sources::Sources;
 use self::targets::Kind;
+use crate::components::WheelBranch;
 use crate::diagnostic::{self, Diagnostic};
 use crate::lint::{CHECK_ARG, CheckOptions, Finding, Severity, lint};
 use crate::lock::{LockUse, LockedArchive};
@@ -253,16 +254,73 @@ impl Build<'_> {
         lock: LockUse,
     ) -> Result<Built, Error> {
         let base = self.load_base(&spec, platform, lock.base()).await?;
-        let node = self.resolve(spec, &base, lock).await?;
+        let mut node = self.resolve(spec, &base, lock).await?;
         for warning in &node.warnings {
             if self.is_new(warning) {
                 self.sources.warn(&self.gateway, warning).await;
             }
         }
-        let at = node.base.span;
-        let plan = self.checked_plan(node)?;
-        self.show_unused(&plan, at).await;
-        self.build_target(&plan, &base, platform, target).await
+        let first = self.checked_plan(&node)?;
+        self.show_unused(&first, node.base.span).await;
+        let lowered = self.lower(&first, &base, platform, BTreeSet::new()).await?;
+        let Some(resolution) = self.resolution(&first, target) else {
+            return self.build_target(&first, &lowered, &base, platform, target).await;
+        };
+        let whole = async {
+            node.wheel_branches = self.wheel_branches(&lowered.output(resolution)).await?;
+            let plan = plan(&node);
+            let lowered = self.lower(&plan, &base, platform, BTreeSet::new()).await?;
+            self.build_target(&plan, &lowered, &base, platform, target).await
+        };
+        // The rest of the image does not wait for the resolution. Both end together: what nobody waits for is cancelled.
+        let (built, ()) = try_join(whole, self.run_independent(&first, resolution, &lowered, target)).await?;
+        Ok(built)
+    }
+
+    /// The step that resolves the Python requirements, if what is wanted depends on it.
+    fn resolution(&self, plan: &Plan, target: Kind) -> Option<StepId> {
+        let resolution = plan.release.wheels.as_ref()?.step;
+        let wanted = match target {
+            // A lock tells the sizes.
+            _ if plan.locked => false,
+            Kind::Image | Kind::Tests | Kind::Report => true,
+            Kind::Component => {
+                let name = self.gateway.options().target.as_deref().unwrap_or_default();
+                let needing = plan.needing(resolution);
+                plan.components.iter().any(|component| component.name == name && needing[component.tree.0])
+            }
+            Kind::Graph | Kind::Spec | Kind::Lock | Kind::Bundle | Kind::Reserved => false,
+        };
+        wanted.then_some(resolution)
+    }
+
+    /// Runs the resolution of the Python requirements, and reads what is parted from their groups. Groups that the client
+    /// brings are whole.
+    async fn wheel_branches(&self, resolution: &Output) -> Result<Vec<WheelBranch>, Error> {
+        let root = self.gateway.solve(&marshal(resolution, self.sources)?).await?;
+        let list = read_text(&self.gateway, &root, WheelBranch::LIST, MAX_BYTES).await?;
+        let mut branches = WheelBranch::parse_list(&list.unwrap_or_default());
+        branches.retain(|branch| self.gateway.options().named_contexts().all(|name| name != branch.group));
+        Ok(branches)
+    }
+
+    /// Runs what does not depend on the Python requirements, if the whole image is wanted.
+    async fn run_independent(
+        &self,
+        plan: &Plan,
+        resolution: StepId,
+        lowered: &Lowered,
+        target: Kind,
+    ) -> Result<(), Error> {
+        let needing = plan.needing(resolution);
+        let looks = plan.looks.iter().filter(|look| !needing[look.0]);
+        let looks: Vec<_> = looks.map(|look| lowered.output(*look)).collect();
+        if target == Kind::Component || looks.is_empty() {
+            return Ok(());
+        }
+        let all = lower::collect(&looks, Meta::named("[internal] look at all other components"));
+        self.gateway.evaluate(&marshal(&all, self.sources)?).await?;
+        Ok(())
     }
 
     async fn resolve(&self, spec: Spec, base: &Base, lock: LockUse) -> Result<resolve::Node, Error> {
@@ -292,11 +350,11 @@ impl Build<'_> {
     /// What would be done, without doing it. Only the base image is looked at.
     async fn plan(&self, platform: &Platform, spec: Spec, lock: LockUse) -> Result<Plan, Error> {
         let base = self.load_base(&spec, platform, lock.base()).await?;
-        self.checked_plan(self.resolve(spec, &base, lock).await?)
+        self.checked_plan(&self.resolve(spec, &base, lock).await?)
     }
 
     /// The plan of a node, for which the lock has everything.
-    fn checked_plan(&self, node: resolve::Node) -> Result<Plan, Error> {
+    fn checked_plan(&self, node: &resolve::Node) -> Result<Plan, Error> {
         let plan = plan(node);
         if plan.problems.is_empty() { Ok(plan) } else { Err(self.sources.report(&plan.problems)) }
     }
@@ -438,6 +496,7 @@ impl Build<'_> {
             reference,
             architecture: platform.architecture.clone(),
             os_release: OsRelease::parse(&os_release),
+            layers: layers(&config),
             env: environment(&config),
             files,
         };
@@ -477,28 +536,28 @@ impl Build<'_> {
     async fn build_target(
         &self,
         plan: &Plan,
+        lowered: &Lowered,
         base: &Base,
         platform: &Platform,
         kind: Kind,
     ) -> Result<Built, Error> {
-        let lowered = self.lower(plan, base, platform, BTreeSet::new()).await?;
         let output = match kind {
             Kind::Image => {
                 if plan.require_tests {
-                    self.test(plan, &lowered, true).await?;
+                    self.test(plan, lowered, true).await?;
                 }
-                return self.build_image(plan, &lowered, base, platform).await;
+                return self.build_image(plan, lowered, base, platform).await;
             }
             Kind::Tests | Kind::Report => {
-                let report = self.test(plan, &lowered, kind == Kind::Tests).await?;
-                tests::files(plan, &lowered, &report)
+                let report = self.test(plan, lowered, kind == Kind::Tests).await?;
+                tests::files(plan, lowered, &report)
             }
-            Kind::Bundle => bundle::bundle(plan, &lowered)?,
+            Kind::Bundle => bundle::bundle(plan, lowered)?,
             Kind::Graph => {
                 let files = [("/graph.txt", plan.graph_text()), ("/graph.dot", plan.graph_dot())];
                 text_files("[graph] write", files)
             }
-            _ => component(plan, &lowered, self.gateway.options().target.as_deref().unwrap_or_default())?,
+            _ => component(plan, lowered, self.gateway.options().target.as_deref().unwrap_or_default())?,
         };
         let reference = self.gateway.solve(&marshal(&output, self.sources)?).await?;
         Ok(Built { platform: platform.clone(), reference, config: None, names: None })
@@ -550,6 +609,11 @@ fn pin(reference: &str, digest: Option<&str>) -> String {
     }
 }
 
+/// How many layers the image has whose configuration this is.
+fn layers(config: &Value) -> usize {
+    config.pointer("/rootfs/diff_ids").and_then(Value::as_array).map_or(0, Vec::len)
+}
+
 fn environment(config: &Value) -> Vec<(String, String)> {
     let Some(env) = config.pointer("/config/Env").and_then(Value::as_array) else { return Vec::new() };
     env.iter()
@@ -568,9 +632,13 @@ fn merge_wanted(gateway: &Gateway) -> Result<bool, Error> {
 }
 
 fn component(plan: &Plan, lowered: &Lowered, name: &str) -> Result<Output, Error> {
-    let component = plan.components.iter().find(|component| component.name == name);
-    let component = component.ok_or_else(|| Error::user(format!("`{name}` adds no files to the image")))?;
-    Ok(lowered.output(component.tree))
+    let parts = plan.components.iter().filter(|component| component.belongs_to(name));
+    let parts: Vec<_> = parts.map(|part| lowered.output(part.tree)).collect();
+    match parts.as_slice() {
+        [] => Err(Error::user(format!("`{name}` adds no files to the image"))),
+        [whole] => Ok(whole.clone()),
+        parts => Ok(lower::collect(parts, Meta::named(&format!("[{name}] collect")))),
+    }
 }
 
 /// A health check as Docker writes it: times in nanoseconds, absent ones left out.

@@ -226,7 +226,8 @@ fn assemble(root: Output, trees: &[Output], target: &Target<'_>, meta: Meta) -> 
     })
 }
 
-fn collect(parts: &[Output], meta: Meta) -> Output {
+/// Puts the files of several results side by side.
+pub fn collect(parts: &[Output], meta: Meta) -> Output {
     let mut op = File::on(&Output::scratch());
     for part in parts {
         op = op.copy(Copy::new(part, "/", "/").dir_contents().create_dest_path());

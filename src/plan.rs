@@ -34,6 +34,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What the components provide, in the order in which their trees are laid on the system.
     pub components: Vec<Provided>,
+    /// The looks at components. With what they need they are all steps but those of the system and the image.
+    pub looks: Vec<StepId>,
     /// The finished file system.
     pub image: StepId,
     /// The tests of the spec, which run in the finished image and leave it as it is.
@@ -251,6 +253,13 @@ pub struct Run {
     pub result: RunResult,
 }
 
+impl Run {
+    /// Puts directories in front of where its programs are looked for.
+    pub fn prepend_path(&mut self, directories: &[String]) {
+        prepend_path(&mut self.env, directories);
+    }
+}
+
 /// A secret of the client as a file that is in no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretFile {
@@ -316,7 +325,8 @@ impl Plan {
     /// What a client can bring by a named build context: each component's tree under the component's name, and the
     /// unpacked sources of what is built from an archive under its name and `-source`.
     pub fn replaceable(&self) -> Vec<(String, StepId)> {
-        let trees = self.components.iter().map(|component| (component.name.clone(), component.tree));
+        let whole = self.components.iter().filter(|component| component.part_of.is_none());
+        let trees = whole.map(|component| (component.name.clone(), component.tree));
         let sources = self.steps.iter().enumerate().filter_map(|(number, step)| match step.action {
             Action::Unpack { .. } => Some((format!("{}-source", step.part()), StepId(number))),
             _ => None,
@@ -332,6 +342,17 @@ impl Plan {
             blocked.push(below || matches!(step.action, Action::Unresolved));
         }
         self.pending.iter().filter(|pending| !blocked[pending.step.0]).collect()
+    }
+
+    /// For each step, whether it needs the result of `step` or is it.
+    pub fn needing(&self, step: StepId) -> Vec<bool> {
+        let mut needing = vec![false; self.steps.len()];
+        needing[step.0] = true;
+        // Steps only refer to earlier ones.
+        for number in step.0 + 1..needing.len() {
+            needing[number] = self.steps[number].action.inputs().iter().any(|input| needing[input.0]);
+        }
+        needing
     }
 
     /// The paths of the build context that the steps read; `None` when they read none of it.

@@ -33,6 +33,7 @@ fn try_resolve(root: &Yaml, architecture: &str, site: &str) -> Result<Node, Vec<
         reference: "base@sha256:0".to_owned(),
         architecture: architecture.to_owned(),
         os_release: OsRelease::parse(release),
+        layers: 1,
         env: Vec::new(),
         files: BTreeMap::new(),
     };
@@ -56,7 +57,7 @@ fn works(text: &str) -> Node {
 
 /// The requirements that are resolved together.
 fn requirements(text: &str) -> Vec<String> {
-    let plan: Plan = plan(works(text));
+    let plan: Plan = plan(&works(text));
     let files = plan.steps.iter().filter_map(|step| match &step.action {
         Action::Files(files) => Some(files),
         _ => None,
@@ -219,7 +220,7 @@ fn the_fleet_decides_what_auto_means() {
         let text = format!("{PYTHON}{target}torch: {{version: auto, channel: auto}}\n");
         let found = requirements(&text);
         assert!(found.contains(&format!("torch=={torch}")), "{target}: {found:?}");
-        let plan = plan(works(&text));
+        let plan = plan(&works(&text));
         let backend = plan.steps.iter().find_map(|step| match &step.action {
             Action::Run(run) => {
                 run.env.iter().find(|(name, _)| name == "UV_TORCH_BACKEND").map(|(_, value)| value.clone())
@@ -262,7 +263,7 @@ fn the_fleet_leaves_its_mark_in_the_image() {
         "{PYTHON}target: {{driver: '>=570,<600', gpus: [T4, RTX 4090], cpu: x86-64-v2}}\ntorch: {{version: 2.9.1, channel: cu128}}\n\
          ffmpeg: {{version: 7.1.5, libraries: {{nvenc: 12.1.14.0}}}}\n"
     );
-    let config = plan(works(&text)).config;
+    let config = plan(&works(&text)).config;
     let env = config.environment(&[]);
     let value = |name: &str| env.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_str());
     assert_eq!(value("NVIDIA_REQUIRE_CUDA"), Some("cuda>=12.8,driver>=570,driver<600"));
@@ -275,7 +276,7 @@ fn the_fleet_leaves_its_mark_in_the_image() {
     assert_eq!(label("target.driver"), Some(">=570,<600"));
     assert_eq!(label("target.cpu"), Some("x86-64-v2"));
     let plain =
-        plan(works(&format!("{PYTHON}torch: {{version: 2.9.1, channel: cu128}}\n"))).config.environment(&[]);
+        plan(&works(&format!("{PYTHON}torch: {{version: 2.9.1, channel: cu128}}\n"))).config.environment(&[]);
     assert!(!plain.iter().any(|(name, _)| name.starts_with("NVIDIA")), "{plain:?}");
 }
 

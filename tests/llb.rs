@@ -17,6 +17,7 @@ fn facts() -> BaseFacts {
         reference: BASE.to_owned(),
         architecture: "amd64".to_owned(),
         os_release: OsRelease::parse("ID=debian\nVERSION_ID=13\n"),
+        layers: 1,
         env: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
         files: std::collections::BTreeMap::new(),
     }
@@ -24,7 +25,7 @@ fn facts() -> BaseFacts {
 
 fn plan_of(spec: &str) -> Plan {
     let spec = parse(spec).expect("a valid spec");
-    plan(resolve(spec, facts(), &Inputs::default()).expect("nothing clashes"))
+    plan(&resolve(spec, facts(), &Inputs::default()).expect("nothing clashes"))
 }
 
 fn image(plan: &Plan, can_merge: bool) -> Output {

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use buildkit_llb::{Definition, Output, Platform, Source, SourceFile};
+use edgenode::components::WheelBranch;
 use edgenode::diagnostic::{Diagnostic, Problems};
 use edgenode::lint::{Severity, lint};
 use edgenode::lower::{Target, lower};
@@ -44,6 +45,7 @@ fn facts(spec: &Spec, architecture: &str) -> BaseFacts {
         reference: format!("{}@sha256:{}", spec.base, "0".repeat(64)),
         architecture: architecture.to_owned(),
         os_release: OsRelease::parse(release),
+        layers: 1,
         env: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
         files: vendor_files(spec),
     }
@@ -98,7 +100,7 @@ fn inputs(spec: &Spec, facts: &BaseFacts) -> Inputs {
 }
 
 fn llb(node: Node, architecture: &str) -> String {
-    let plan = plan(node);
+    let plan = plan(&node);
     let platform = Platform::parse(&format!("linux/{architecture}")).expect("a platform");
     let base = Source::image("base").platform(&platform).output();
     let context = Source::local("context").output();
@@ -194,6 +196,15 @@ fn what_cannot_work_is_refused_before_the_first_download() {
         ("onnxruntime: {version: 1.23.2, flavour: opnvino}\n", "did you mean `openvino`?"),
         ("wheels: {files: [gone.txt]}\n", "`gone.txt` is not in the build context"),
         ("wheels: {files: [bad.txt]}\n", "`bad.txt`, line 2: this is not a Python requirement"),
+        ("wheels: {groups: {torch: [six]}}\n", "a group of packages cannot be called `torch`; use letters"),
+        ("wheels: {groups: {wheels-a: [six]}}\n", "a group of packages cannot be called `wheels-a`"),
+        ("wheels: {groups: {a/b: [six]}}\n", "a group of packages cannot be called `a/b`"),
+        ("wheels: {groups: {a: []}}\n", "a group has at least one package"),
+        ("wheels: {groups: {a: ['*']}}\n", "write the name of a package, or its beginning and `*`"),
+        (
+            "wheels: {groups: {a: [Foo.Bar], b: [foo-bar]}}\n",
+            "`foo-bar` is in two groups; it is also at 4:23",
+        ),
         ("wheels: {cpu_baseline: x86}\n", "write `x86-64` or `x86-64-v2`"),
         (
             "nodejs: 19.0.0\n",
@@ -435,4 +446,27 @@ fn the_bake_files_are_what_the_command_line_writes() {
             "write {file} anew with `edgenode bake`"
         );
     }
+}
+
+/// What the steps that resolve and install wheels read of the plan.
+#[test]
+fn large_wheels_are_branches_within_the_limit_of_layers() {
+    let node = |layers: usize| {
+        let text = "name: n\nbase: debian:13\npython: {version: 3.13.5}\nwheels: {requirements: [scipy]}\n";
+        let spec = parse(text).expect("a spec");
+        let facts = BaseFacts { layers, ..facts(&spec, "amd64") };
+        resolve(spec, facts, &Inputs::default()).expect("a node")
+    };
+    let most = |layers: usize| {
+        let plan = plan(&node(layers));
+        let resolution = &plan.steps[plan.release.wheels.expect("wheels").step.0];
+        let edgenode::plan::Action::Run(run) = &resolution.action else { panic!("{resolution:?}") };
+        run.env.iter().find(|(name, _)| name == "MOST_ALONE").map(|(_, value)| value.clone()).expect("set")
+    };
+    assert_eq!([1, 110, 200].map(most), ["64", "8", "0"]);
+
+    let mut node = node(1);
+    node.wheel_branches = WheelBranch::parse_list("wheels wheels-scipy\nwheels wheels.medium\n");
+    let components: Vec<_> = plan(&node).components.into_iter().map(|component| component.name).collect();
+    assert_eq!(components, ["python", "wheels-scipy", "wheels.medium", "wheels"]);
 }

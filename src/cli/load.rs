@@ -172,7 +172,7 @@ impl Loaded {
             facts,
             &Inputs { files: texts, build_args, indexes, explain: true, ..Inputs::default() },
         ) {
-            Ok(node) => Ok(Some(plan(node))),
+            Ok(node) => Ok(Some(plan(&node))),
             Err(found) => Err(Wrong { files, found }.into()),
         }
     }

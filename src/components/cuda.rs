@@ -5,7 +5,7 @@
 //! 12, headers) comes from NVIDIA's archive of Debian packages, without the packages whose libraries are there already.
 
 use super::debs::{Debs, Wanted};
-use super::wheels::{WheelRequest, installer};
+use super::wheels::{Parting, WheelRequest, installer, patterns};
 use super::{Component, CudaRelease, Declared, PythonHome, Registration, nvidia, torch};
 use crate::diagnostic::Problems;
 use crate::plan::{Mount, Planner, Provided, RUN_DIR, Script, StepId};
@@ -265,15 +265,15 @@ fn compiler_wheels(
     problems: &mut Problems,
 ) -> Option<WheelRequest> {
     Some(WheelRequest {
-        group: torch::CUDA_GROUP,
-        version: release.to_string(),
         requirements: WHEEL_COMPILER.iter().map(|name| format!("{name}=={release}.*")).collect(),
-        packages: &torch::CUDA_PACKAGES,
-        exclude: Vec::new(),
-        indexes: Vec::new(),
-        channel: None,
-        installer: installer(REGISTRATION.key, context, span, problems)?,
-        span,
+        packages: patterns(&torch::CUDA_PACKAGES),
+        parting: Some(Parting::EACH),
+        ..WheelRequest::new(
+            torch::CUDA_GROUP,
+            &release.to_string(),
+            installer(REGISTRATION.key, context, span, problems)?,
+            span,
+        )
     })
 }
 
@@ -301,12 +301,9 @@ impl Component for Cuda {
 
     /// Links to the libraries, which are there once the wheels are installed.
     fn finish(&self, span: Span, planner: &mut Planner) {
-        let tree_of = |planner: &Planner, name: &str| {
-            planner.all_provided().iter().find(|provided| provided.name == name).map(|provided| provided.tree)
-        };
-        let toolkit = tree_of(planner, TOOLKIT);
+        let toolkit = planner.whole(TOOLKIT, span);
         let wheels = match self.libraries {
-            Libraries::Wheels => tree_of(planner, torch::CUDA_GROUP),
+            Libraries::Wheels => planner.whole(torch::CUDA_GROUP, span),
             Libraries::Base => Some(planner.base()),
             Libraries::Archive => None,
         };
@@ -320,6 +317,7 @@ impl Component for Cuda {
             path: vec![format!("{home}/bin")],
             env: vec![("CUDA_HOME".to_owned(), home.clone()), ("CUDA_ROOT".to_owned(), home)],
             libraries,
+            libraries_of: vec![torch::CUDA_GROUP],
             ..Provided::new(LINKS, self.release.to_string(), tree, span)
         });
     }

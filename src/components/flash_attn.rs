@@ -3,7 +3,7 @@
 //! few compilers at once.
 
 use super::sdists::{Sdist, SdistSpec, decode_jobs};
-use super::wheels::{WheelRequest, installer};
+use super::wheels::{WheelRequest, installer, patterns};
 use super::{Component, Declared, Registration, cuda, torch};
 use crate::diagnostic::Problems;
 use crate::plan::Planner;
@@ -112,15 +112,14 @@ impl Declared for FlashAttnSpec {
             jobs: self.jobs,
         };
         let einops = WheelRequest {
-            group: "einops",
-            version: "of flash-attn".to_owned(),
             requirements: vec!["einops".to_owned()],
-            packages: &["einops"],
-            exclude: Vec::new(),
-            indexes: Vec::new(),
-            channel: None,
-            installer: installer(REGISTRATION.key, context, span, problems)?,
-            span,
+            packages: patterns(&["einops"]),
+            ..WheelRequest::new(
+                "einops",
+                "of flash-attn",
+                installer(REGISTRATION.key, context, span, problems)?,
+                span,
+            )
         };
         Some(Box::new(FlashAttn { sdist: sdist.resolve(context, problems)?, einops }))
     }

@@ -86,7 +86,6 @@ impl LocalWheel {
     /// Adds the step that installs it.
     pub(super) fn plan(&self, files: StepId, installer: &SourceArchive, planner: &mut Planner) {
         let Some(interpreter) = planner.interpreter().cloned() else { return };
-        let built_in = interpreter.built_in;
         let tools = Tools::new(interpreter, installer, planner);
         let mut run = tools.run_offline(&LOCAL, planner);
         let at = format!("{RUN_DIR}/local/{}", file_name(&self.path));
@@ -96,11 +95,8 @@ impl LocalWheel {
         tools.slim(&mut run, planner);
         let label = format!("{} {}", self.name, self.version);
         let tree = planner.run(format!("[{label}] install wheel"), self.span, run);
-        planner.provide(Provided {
-            built_in: Some(built_in),
-            optional_libraries: true,
-            ..Provided::new(&self.name, self.version.as_str(), tree, self.span)
-        });
+        let version = self.version.clone();
+        planner.provide(Provided { version, ..tools.provided(&self.name, tree, self.span) });
     }
 }
 

@@ -27,7 +27,7 @@ mod wheels;
 pub(crate) use flash_attn::capability;
 pub use local_wheels::is_wheel_path;
 pub use system::System;
-pub use wheels::{WheelRequest, install_wheels};
+pub use wheels::{WheelBranch, WheelRequest, install_wheels};
 
 use std::fmt::{self, Debug};
 

@@ -1,6 +1,6 @@
 //! `onnxruntime:` ONNX Runtime in one of its flavours. They share the name that programs import, so an image has one.
 
-use super::wheels::{WheelRequest, Wheels, installer};
+use super::wheels::{WheelRequest, Wheels, installer, patterns};
 use super::{Alternative, Component, Declared, Registration};
 use crate::catalog::{OnnxRuntimeReleases, between};
 use crate::diagnostic::Problems;
@@ -119,15 +119,10 @@ impl Declared for OnnxRuntimeSpec {
         let (wanted, others): (Vec<_>, Vec<_>) =
             FLAVOURS.iter().partition(|(flavour, _)| *flavour == self.flavour.value);
         Some(Box::new(Wheels(WheelRequest {
-            group: REGISTRATION.key,
             requirements: wanted.iter().map(|(_, package)| format!("{package}=={version}")).collect(),
-            version,
-            packages: &["onnxruntime*"],
+            packages: patterns(&["onnxruntime*"]),
             exclude: others.iter().map(|(_, package)| (*package).to_owned()).collect(),
-            indexes: Vec::new(),
-            channel: None,
-            installer: installer?,
-            span,
+            ..WheelRequest::new(REGISTRATION.key, &version, installer?, span)
         })))
     }
 }

@@ -1,6 +1,6 @@
 //! `openvino:` OpenVINO's runtime, with its telemetry turned off.
 
-use super::wheels::{WheelRequest, Wheels, installer};
+use super::wheels::{WheelRequest, Wheels, installer, patterns};
 use super::{Component, Declared, Registration};
 use crate::diagnostic::Problems;
 use crate::plan::{Planner, Provided, TextFile};
@@ -36,15 +36,9 @@ impl Declared for OpenVinoSpec {
     ) -> Option<Box<dyn Component>> {
         let installer = installer(REGISTRATION.key, context, span, problems)?;
         Some(Box::new(OpenVino(Wheels(WheelRequest {
-            group: REGISTRATION.key,
-            version: self.version.value.to_string(),
             requirements: vec![format!("openvino=={}", self.version)],
-            packages: &["openvino*"],
-            exclude: Vec::new(),
-            indexes: Vec::new(),
-            channel: None,
-            installer,
-            span,
+            packages: patterns(&["openvino*"]),
+            ..WheelRequest::new(REGISTRATION.key, self.version.value.as_str(), installer, span)
         }))))
     }
 }

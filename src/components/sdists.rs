@@ -232,7 +232,7 @@ impl Sdist {
             packages.push("python3-dev");
         }
         let toolchain = planner.toolchain(&label, &packages, span);
-        let used = planner.all_provided().iter().filter(|provided| self.is_used(&provided.name));
+        let used = planner.all_provided().iter().filter(|provided| self.is_used(provided));
         let trees = interpreter.tree.into_iter().chain(used.map(|provided| provided.tree)).chain([requires]);
         let action = Action::Assemble { root: toolchain, trees: trees.collect() };
         let root = planner.step(format!("[{label}] assemble what it is built with"), span, action);
@@ -246,13 +246,12 @@ impl Sdist {
             ("MAX_JOBS".to_owned(), spec.jobs.to_string()),
         ]);
         let home = planner.all_provided().iter().flat_map(|p| &p.env).find(|(name, _)| name == "CUDA_HOME");
+        let mut path = vec![format!("{}/bin", interpreter.prefix)];
         if let Some((_, home)) = home.filter(|_| spec.uses.contains(&cuda::REGISTRATION.key)) {
-            let path = format!("{}/bin:{home}/bin:/usr/sbin:/usr/bin:/sbin:/bin", interpreter.prefix);
-            run.env.extend([("CUDA_HOME".to_owned(), home.clone()), ("PATH".to_owned(), path)]);
-        } else {
-            let path = format!("{}/bin:/usr/sbin:/usr/bin:/sbin:/bin", interpreter.prefix);
-            run.env.push(("PATH".to_owned(), path));
+            path.push(format!("{home}/bin"));
+            run.env.push(("CUDA_HOME".to_owned(), home.clone()));
         }
+        run.prepend_path(&path);
         // The spec's variables never hide those that the script is called with.
         let taken: Vec<String> = run.env.iter().map(|(name, _)| name.clone()).collect();
         run.env.extend(spec.env.iter().filter(|(name, _)| !taken.contains(name)).cloned());
@@ -264,10 +263,10 @@ impl Sdist {
         });
     }
 
-    fn is_used(&self, provided: &str) -> bool {
+    fn is_used(&self, provided: &Provided) -> bool {
         self.spec.uses.iter().any(|key| match *key {
-            key if key == cuda::REGISTRATION.key => cuda::TREES.contains(&provided),
-            key => key == provided,
+            key if key == cuda::REGISTRATION.key => cuda::TREES.iter().any(|tree| provided.belongs_to(tree)),
+            key => provided.belongs_to(key),
         })
     }
 

@@ -67,8 +67,8 @@ impl System {
     }
 
     /// Adds the branch: packages, those of the components among them, and settings. Gives the root that all trees are
-    /// laid on. `lists` hold the packages found by looking at what was built.
-    pub fn plan(&self, lists: Vec<(String, StepId)>, planner: &mut Planner) -> StepId {
+    /// laid on. `looks` have the packages found by looking at what was built.
+    pub fn plan(&self, looks: &[(String, StepId)], planner: &mut Planner) -> StepId {
         let mut packages: Vec<_> = self.packages.iter().map(|package| package.to_string()).collect();
         packages.extend(self.timezone.iter().map(|_| "tzdata".to_owned()));
         packages.extend(self.locale.iter().map(|_| "locales".to_owned()));
@@ -76,7 +76,7 @@ impl System {
         packages.sort();
         packages.dedup();
         let base = planner.base();
-        let system = planner.apt("[system] install packages", base, packages, lists, self.span);
+        let system = planner.apt("[system] install packages", base, packages, looks, self.span);
         self.plan_settings(system, planner)
     }
 

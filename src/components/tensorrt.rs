@@ -4,7 +4,7 @@
 //! `trtexec`.
 
 use super::debs::{Debs, Wanted};
-use super::wheels::{WheelRequest, Wheels, installer};
+use super::wheels::{WheelRequest, Wheels, installer, patterns};
 use super::{Alternative, Component, Declared, PythonHome, Registration, nvidia, torch};
 use crate::catalog::TensorRtRelease;
 use crate::diagnostic::Problems;
@@ -146,15 +146,10 @@ impl Declared for TensorRtSpec {
             }
         }
         let wheels = Wheels(WheelRequest {
-            group: REGISTRATION.key,
-            version: release.tensorrt.clone(),
             requirements,
-            packages: &PACKAGES,
-            exclude: Vec::new(),
+            packages: patterns(&PACKAGES),
             indexes,
-            channel: None,
-            installer: installer?,
-            span,
+            ..WheelRequest::new(REGISTRATION.key, &release.tensorrt, installer?, span)
         });
         Some(Box::new(TensorRt { wheels, debs, python }))
     }
@@ -302,6 +297,11 @@ impl Component for TensorRt {
         let tree = planner.files("[tensorrt] module".to_owned(), vec![module]);
         // Programs that are no Python find the wheels' libraries, too.
         let libraries = if self.debs.is_none() { vec![format!("{site}/tensorrt_libs")] } else { Vec::new() };
-        planner.provide(Provided { libraries, ..Provided::new("tensorrt-module", version, tree, span) });
+        let libraries_of = vec![REGISTRATION.key];
+        planner.provide(Provided {
+            libraries,
+            libraries_of,
+            ..Provided::new("tensorrt-module", version, tree, span)
+        });
     }
 }

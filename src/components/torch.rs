@@ -1,6 +1,6 @@
 //! `torch:` PyTorch with torchvision and torchaudio, from the wheel channel of an accelerator.
 
-use super::wheels::{WheelRequest, installer};
+use super::wheels::{Parting, WheelRequest, installer, patterns};
 use super::{Alternative, Component, CudaRelease, Declared, PythonHome, Registration, python};
 use crate::catalog::{TorchRelease, channel_cuda, compare};
 use crate::diagnostic::Problems;
@@ -19,7 +19,8 @@ const INDEX_CHANNEL: &str = "pypi";
 /// What is installed in the component's group.
 const PACKAGES: [&str; 5] = ["pytorch-triton*", "torch", "torchaudio", "torchvision", "triton"];
 
-/// The group of NVIDIA's libraries. They are most of the bytes, and stay as they are from one release of torch to the next.
+/// The group of NVIDIA's libraries. They are most of the bytes, and each stays as it is while its release does: every one
+/// is a branch of its own.
 pub(super) const CUDA_GROUP: &str = "cuda";
 pub(super) const CUDA_PACKAGES: [&str; 14] = [
     "cuda-*",
@@ -158,22 +159,15 @@ impl Declared for TorchSpec {
         }
         let channel = Some(channel).filter(|channel| channel != INDEX_CHANNEL);
         let torch = WheelRequest {
-            group: REGISTRATION.key,
-            version: release.torch,
             requirements,
-            packages: &PACKAGES,
-            exclude: Vec::new(),
-            indexes: Vec::new(),
+            packages: patterns(&PACKAGES),
             channel,
-            installer: installer?,
-            span,
+            ..WheelRequest::new(REGISTRATION.key, &release.torch, installer?, span)
         };
         let cuda = self.cuda(context).map(|release| WheelRequest {
-            group: CUDA_GROUP,
-            version: release.to_string(),
-            requirements: Vec::new(),
-            packages: &CUDA_PACKAGES,
-            ..torch.clone()
+            packages: patterns(&CUDA_PACKAGES),
+            parting: Some(Parting::EACH),
+            ..WheelRequest::new(CUDA_GROUP, &release.to_string(), torch.installer.clone(), span)
         });
         Some(Box::new(Torch { torch, cuda }))
     }

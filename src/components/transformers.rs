@@ -1,6 +1,6 @@
 //! `transformers:` Hugging Face's library of models, with what only it needs.
 
-use super::wheels::{WheelRequest, Wheels, installer};
+use super::wheels::{WheelRequest, Wheels, installer, patterns};
 use super::{Alternative, Component, Declared, Registration};
 use crate::catalog::{TransformersReleases, between, compare};
 use crate::diagnostic::Problems;
@@ -61,15 +61,9 @@ impl Declared for TransformersSpec {
                 .for_each(|reason| problems.error(self.version.span, reason));
         }
         Some(Box::new(Wheels(WheelRequest {
-            group: REGISTRATION.key,
             requirements: vec![format!("transformers=={version}")],
-            version,
-            packages: &["hf-xet", "huggingface-hub", "safetensors", "tokenizers", "transformers"],
-            exclude: Vec::new(),
-            indexes: Vec::new(),
-            channel: None,
-            installer,
-            span,
+            packages: patterns(&["hf-xet", "huggingface-hub", "safetensors", "tokenizers", "transformers"]),
+            ..WheelRequest::new(REGISTRATION.key, &version, installer, span)
         })))
     }
 }

@@ -2,26 +2,31 @@
 //!
 //! All requirements of a spec, whichever component they belong to, are resolved together, so that they fit together.
 //! What came out is then installed group by group: one group for each component that asks for packages of its own, one
-//! for the rest. A group's step reads only its own part of the resolution, so that a new requirement of one group leaves
-//! the others cached.
+//! for each that the spec names, one for the rest. A group's step reads only its own part of the resolution, so that a
+//! new requirement of one group leaves the others cached.
 //!
-//! `wheels:` is the rest: whatever packages the spec names.
+//! Large wheels of the rest are branches of their own, and those of medium size one together, so that a small package more
+//! does not lay them anew. Which ones are large is known when the resolution has run: the frontend reads that back, and
+//! plans again.
+//!
+//! `wheels:` is the rest, whatever packages the spec names, and the groups that it parts them into.
+
+mod locked;
 
 use std::collections::BTreeMap;
 
 use super::local_wheels::{self, LOCAL_DIR, LocalWheel};
-use super::{Alternative, Component, Declared, Registration, python};
+use super::{Alternative, Component, Declared, REGISTRY, Registration, python};
 use crate::catalog::compare;
 use crate::diagnostic::Problems;
-use crate::lock::{LockUse, LockedWheel, PlatformLock};
 use crate::plan::{
     Cache, ChosenWheels, Interpreter, Mount, Planner, Provided, RUN_DIR, Run, Script, SecretFile, StepId,
-    TextFile, Unlocked,
+    TextFile,
 };
-use crate::resolve::{Context, SourceArchive, pinned};
+use crate::resolve::{Context, Node as ResolvedNode, SourceArchive, pinned};
 use crate::spec::{
-    At, ContextPath, CpuLevel, Fields, Name, Node, Requirement, Sha256, Span, Url, checked, items,
-    normal_name, text,
+    At, ContextPath, CpuLevel, Fields, Name, Node, PackagePattern, Requirement, Sha256, Span, Url, checked,
+    entries, items, normal_name, text,
 };
 
 /// The component's entry in the registry.
@@ -31,24 +36,68 @@ pub(super) const REGISTRATION: Registration = Registration { key: "wheels", deco
 const UV_VERSION: &str = "0.12.1";
 
 const CHOOSE: Script = Script { name: "wheels-choose.sh", text: include_str!("scripts/wheels-choose.sh") };
-const RESOLVE: Script = Script { name: "wheels-resolve.sh", text: include_str!("scripts/wheels-resolve.sh") };
-const LOCKED: Script = Script { name: "wheels-locked.sh", text: include_str!("scripts/wheels-locked.sh") };
 const INSTALL: Script = Script { name: "wheels-install.sh", text: include_str!("scripts/wheels-install.sh") };
 
 const SLIM: Script = Script { name: "wheels-slim.py", text: include_str!("scripts/wheels-slim.py") };
 
+/// From how many bytes on wheels are parted from the rest of their group; those whose size the index does not tell have
+/// none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parting {
+    /// Wheels from this size on lie in a branch beside the rest.
+    apart: u64,
+    /// Wheels from this size on have a branch each.
+    alone: u64,
+}
+
+impl Parting {
+    /// Every wheel has a branch, whatever its size.
+    pub const EACH: Self = Self { apart: 0, alone: 0 };
+    /// Of the 125 packages of the CPU family's rest, 97 are below 1 MB and have 16 MB together, which is what one of them
+    /// more lays anew; 20 of medium size have 89 MB; 8 have 227 MB. Source: sizes on the index, 2026-11-24.
+    const BY_SIZE: Self = Self { apart: 1_000_000, alone: 10_000_000 };
+}
+
+/// There are no more wheels with a branch each than this, so that the list of them does not change with the rest of the
+/// spec.
+const MOST_ALONE: usize = 64;
+/// An image cannot have more layers: overlayfs takes no more in one mount with Docker. Source: docker's layer store.
+const MAX_LAYERS: usize = 127;
+
+/// Packages that are a branch of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WheelBranch {
+    /// The group that they are parted from.
+    pub group: String,
+    /// What the branch is called: the group and the package, or the group and `.medium`.
+    pub name: String,
+}
+
+impl WheelBranch {
+    /// The file in the resolution's result that lists them.
+    pub const LIST: &str = "/branches";
+
+    /// Reads that file: one `GROUP NAME` in a line.
+    pub fn parse_list(text: &str) -> Vec<Self> {
+        let pairs = text.lines().filter_map(|line| line.split_once(' '));
+        pairs.map(|(group, name)| Self { group: group.to_owned(), name: name.to_owned() }).collect()
+    }
+}
+
 /// What a component wants to have installed.
 #[derive(Clone, Debug)]
 pub struct WheelRequest {
-    /// The component.
-    pub group: &'static str,
+    /// The component, or the group of the spec.
+    pub group: String,
     /// Its version, as labels tell it.
     pub version: String,
     /// What it asks for (PEP 508).
     pub requirements: Vec<String>,
     /// The packages that are installed in its group, in the normal form of their names; `*` at the end stands for any
     /// rest. No pattern at all is the group of all that no other group takes.
-    pub packages: &'static [&'static str],
+    pub packages: Vec<String>,
+    /// Which wheels are parted from the rest of the group; none, if it is not said.
+    pub parting: Option<Parting>,
     /// Packages that must not be in the image, whoever asks for them.
     pub exclude: Vec<String>,
     /// Package indexes that are asked before the public one, in this order.
@@ -59,6 +108,29 @@ pub struct WheelRequest {
     pub installer: SourceArchive,
     /// Its place in the spec.
     pub span: Span,
+}
+
+impl WheelRequest {
+    /// A group that asks for nothing yet.
+    pub fn new(group: &str, version: &str, installer: SourceArchive, span: Span) -> Self {
+        Self {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            requirements: Vec::new(),
+            packages: Vec::new(),
+            parting: None,
+            exclude: Vec::new(),
+            indexes: Vec::new(),
+            channel: None,
+            installer,
+            span,
+        }
+    }
+}
+
+/// Patterns of packages as requests have them.
+pub(super) fn patterns(patterns: &[&str]) -> Vec<String> {
+    patterns.iter().map(|&pattern| pattern.to_owned()).collect()
 }
 
 /// The installer for the platform, where the spec has a Python for it to install into.
@@ -94,7 +166,63 @@ struct WheelsSpec {
     exclude: Vec<At<Name>>,
     indexes: Vec<At<Url>>,
     local: Vec<LocalWheel>,
+    groups: Vec<Group>,
     cpu_baseline: Option<CpuBaseline>,
+}
+
+/// Packages that the spec keeps together.
+#[derive(Clone, Debug)]
+struct Group {
+    name: At<Name>,
+    packages: Vec<At<PackagePattern>>,
+}
+
+/// Reads `groups`: names, each with the packages that belong to it.
+fn groups(node: &Node, problems: &mut Problems) -> Vec<Group> {
+    entries("`groups`", node, problems, |key, node, problems| {
+        let name = Name::parse(&key.value);
+        if name.is_err() || RESERVED.contains(&key.value.as_str()) || is_component(&key.value) {
+            problems.error_with_help(
+                key.span,
+                format!("a group of packages cannot be called `{}`", key.value.escape_debug()),
+                "use letters, digits, `.`, `_` and `-`, and none of the names of components and targets",
+            );
+        }
+        let packages = items("a group", node, problems, |node, problems| {
+            checked("a package", node, problems, PackagePattern::parse)
+        });
+        if packages.is_empty() {
+            problems.error_with_help(
+                node.span,
+                "a group has at least one package",
+                "for example `[shapely]`",
+            );
+        }
+        Some(Group { name: At::new(name.ok()?, key.span), packages })
+    })
+}
+
+/// Reports packages that are in two groups.
+fn check_groups(groups: &[Group], problems: &mut Problems) {
+    let all: Vec<_> = groups.iter().flat_map(|group| &group.packages).collect();
+    for (place, package) in all.iter().enumerate() {
+        if let Some(first) = all[..place].iter().find(|first| first.value == package.value) {
+            let message = format!("`{package}` is in two groups");
+            problems.error_with_help(package.span, message, format!("it is also at {}", first.span));
+        }
+    }
+}
+
+/// Names of targets that are no components.
+const RESERVED: [&str; 12] = [
+    "bake", "base", "bundle", "graph", "image", "lock", "report", "sbom", "spec", "system", "test", "update",
+];
+
+fn is_component(name: &str) -> bool {
+    // Branches that are parted from a component begin with its name.
+    REGISTRY.iter().any(|entry| {
+        name.strip_prefix(entry.key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
+    })
 }
 
 /// The oldest processor that the packages must run on.
@@ -133,10 +261,11 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
         None => Vec::new(),
     };
     let local = fields.take("local").map(|list| local_wheels::decode(list, problems)).unwrap_or_default();
+    let groups = fields.take("groups").map(|node| groups(node, problems)).unwrap_or_default();
     let cpu_baseline = fields.take("cpu_baseline").and_then(|node| baseline(node, problems));
     fields.finish(problems);
     requirements.sort_by(|a, b| a.value.cmp(&b.value));
-    Some(Box::new(WheelsSpec { requirements, files, exclude, indexes, local, cpu_baseline }))
+    Some(Box::new(WheelsSpec { requirements, files, exclude, indexes, local, groups, cpu_baseline }))
 }
 
 fn baseline(node: &Node, problems: &mut Problems) -> Option<CpuBaseline> {
@@ -194,6 +323,7 @@ impl Declared for WheelsSpec {
         problems: &mut Problems,
     ) -> Option<Box<dyn Component>> {
         let installer = installer(REGISTRATION.key, context, span, problems);
+        check_groups(&self.groups, problems);
         let mut requirements: Vec<_> = self.requirements.iter().map(|r| r.value.to_string()).collect();
         for path in &self.files {
             requirements.extend(read_file(path, context, problems));
@@ -206,21 +336,42 @@ impl Declared for WheelsSpec {
         requirements.extend(self.local.iter().map(LocalWheel::requirement));
         requirements.sort();
         requirements.dedup();
-        let wheels = Wheels(WheelRequest {
-            group: REGISTRATION.key,
-            version: format!("{} requirements", requirements.len()),
+        let installer = installer?;
+        let version = format!("{} requirements", requirements.len());
+        let rest = WheelRequest {
             requirements,
-            packages: &[],
+            parting: Some(Parting::BY_SIZE),
             exclude: self.exclude.iter().map(ToString::to_string).collect(),
             indexes: self.indexes.iter().map(ToString::to_string).collect(),
-            channel: None,
-            installer: installer?,
-            span,
+            ..WheelRequest::new(REGISTRATION.key, &version, installer.clone(), span)
+        };
+        let groups = self.groups.iter().map(|group| WheelRequest {
+            packages: group.packages.iter().map(ToString::to_string).collect(),
+            ..WheelRequest::new(group.name.value.as_str(), "group", installer.clone(), group.name.span)
         });
-        match self.local.as_slice() {
-            [] => Some(Box::new(wheels)),
-            local => Some(Box::new(WithLocal { wheels, local: local.to_vec() })),
+        Some(Box::new(AllWheels { requests: groups.chain([rest]).collect(), local: self.local.clone() }))
+    }
+}
+
+/// The groups of the spec, the rest, and wheels of the build context.
+#[derive(Debug)]
+struct AllWheels {
+    requests: Vec<WheelRequest>,
+    local: Vec<LocalWheel>,
+}
+
+impl Component for AllWheels {
+    fn plan(&self, span: Span, planner: &mut Planner) {
+        if !self.local.is_empty() {
+            let files = local_wheels::gather(&self.local, span, planner);
+            planner.set_local_wheels(files);
         }
+        self.requests.iter().for_each(|request| planner.request_wheels(request.clone()));
+    }
+
+    fn finish(&self, _: Span, planner: &mut Planner) {
+        let (Some(files), Some(rest)) = (planner.local_wheels(), self.requests.last()) else { return };
+        self.local.iter().for_each(|wheel| wheel.plan(files, &rest.installer, planner));
     }
 }
 
@@ -333,28 +484,8 @@ impl Component for Wheels {
     }
 }
 
-/// The same with wheels of the build context.
-#[derive(Debug)]
-struct WithLocal {
-    wheels: Wheels,
-    local: Vec<LocalWheel>,
-}
-
-impl Component for WithLocal {
-    fn plan(&self, span: Span, planner: &mut Planner) {
-        let files = local_wheels::gather(&self.local, span, planner);
-        planner.set_local_wheels(files);
-        self.wheels.plan(span, planner);
-    }
-
-    fn finish(&self, _: Span, planner: &mut Planner) {
-        let Some(files) = planner.local_wheels() else { return };
-        self.local.iter().for_each(|wheel| wheel.plan(files, &self.wheels.0.installer, planner));
-    }
-}
-
 /// Installs what the components asked for.
-pub fn install_wheels(planner: &mut Planner) {
+pub fn install_wheels(planner: &mut Planner, node: &ResolvedNode) {
     let requests = planner.take_wheel_requests();
     let (Some(first), Some(interpreter)) = (requests.first(), planner.interpreter().cloned()) else { return };
     let tools = Tools {
@@ -362,115 +493,40 @@ pub fn install_wheels(planner: &mut Planner) {
         indexes: requests.iter().flat_map(|request| request.indexes.clone()).collect(),
         ..Tools::new(interpreter, &first.installer, planner)
     };
-    match planner.lock().clone() {
-        LockUse::None => {}
-        LockUse::Making(PlatformLock { wheels: None, preferred, .. }) => {
-            return resolve_for_lock(&requests, &tools, &preferred, planner);
-        }
-        LockUse::Making(PlatformLock { wheels: Some(wheels), .. })
-        | LockUse::Fixed(PlatformLock { wheels: Some(wheels), .. }) => {
-            return install_locked(&requests, &tools, &wheels, planner);
-        }
-        LockUse::Fixed(_) => return planner.unlocked("wheels", first.span),
+    let most = most_alone(&requests, node);
+    if locked::take_over(&requests, most, &tools, planner) {
+        return;
     }
-    let chosen = choose(&requests, &tools, planner);
+    let chosen = choose(&requests, most, &tools, planner);
     let pinned = requests.iter().flat_map(|request| &request.requirements);
     let pinned = pinned.filter_map(|requirement| pin(requirement)).collect();
-    note_chosen(&requests, chosen, pinned, planner);
+    planner.set_chosen(chosen_of(&requests, chosen, pinned));
     for request in &requests {
-        let list = format!("{RUN_DIR}/chosen.txt");
-        let mut run = tools.run(&INSTALL, planner);
-        tools.slim(&mut run, planner);
-        let part = format!("/{}.txt", request.group);
-        run.mounts.push(Mount { at: list.clone(), from: chosen, part });
-        run.env.push(("REQUIREMENTS".to_owned(), list));
-        let tree = planner.run(format!("[{}] install wheels", request.group), request.span, run);
-        provide(request, tree, &tools, planner);
+        for branch in node.wheel_branches.iter().filter(|branch| branch.group == request.group) {
+            let tree = tools.install(&branch.name, chosen, request.span, planner);
+            planner.provide(Provided { part_of: Some(request.group.clone()), ..tree });
+        }
+        let tree = tools.install(&request.group, chosen, request.span, planner);
+        planner.provide(Provided { version: request.version.clone(), ..tree });
     }
 }
 
-/// Takes note of where the lists of what was chosen are, for labels and tags.
-fn note_chosen(
-    requests: &[WheelRequest],
-    step: StepId,
-    pinned: BTreeMap<String, String>,
-    planner: &mut Planner,
-) {
-    let named = requests.iter().flat_map(|request| &request.requirements);
-    let mut named: Vec<_> = named.map(|requirement| normal_name(requirement)).collect();
+/// Where the frontend finds what was chosen, and what is known of it before.
+fn chosen_of(requests: &[WheelRequest], step: StepId, pinned: BTreeMap<String, String>) -> ChosenWheels {
+    let requirements = requests.iter().flat_map(|request| &request.requirements);
+    let mut named: Vec<_> = requirements.map(|requirement| normal_name(requirement)).collect();
     named.sort();
     named.dedup();
-    let groups = requests.iter().map(|request| request.group.to_owned()).collect();
-    planner.set_chosen(ChosenWheels { step, groups, named, pinned });
+    let groups = requests.iter().map(|request| request.group.clone()).collect();
+    ChosenWheels { step, groups, named, pinned }
 }
 
-/// Hands over the tree of a group.
-fn provide(request: &WheelRequest, tree: StepId, tools: &Tools, planner: &mut Planner) {
-    planner.provide(Provided {
-        built_in: Some(tools.interpreter.built_in),
-        optional_libraries: true,
-        ..Provided::new(request.group, request.version.clone(), tree, request.span)
-    });
-}
-
-/// Resolves for a lock that is being made; what is installed is not known yet.
-fn resolve_for_lock(requests: &[WheelRequest], tools: &Tools, preferred: &[String], planner: &mut Planner) {
-    let span = requests.last().map(|request| request.span).unwrap_or_default();
-    let step = tools.resolve("wheels", Requirements::of(requests, planner), preferred, span, planner);
-    let tree = planner.pend(Unlocked::Wheels, step);
-    requests.iter().for_each(|request| provide(request, tree, tools, planner));
-}
-
-/// Installs what the lock names, offline, each group's packages into a tree of its own.
-fn install_locked(
-    requests: &[WheelRequest],
-    tools: &Tools,
-    wheels: &BTreeMap<String, LockedWheel>,
-    planner: &mut Planner,
-) {
-    report_unlocked(requests, wheels, planner);
-    let of = |group: &'static str| wheels.iter().filter(move |(name, _)| group_of(name, requests) == group);
-    let list = |request: &WheelRequest| {
-        let versions = of(request.group).map(|(name, wheel)| format!("{name}=={}", wheel.version));
-        lines(&format!("/{}.txt", request.group), versions.collect())
-    };
-    let lists = planner.files("[wheels] locked versions".to_owned(), requests.iter().map(list).collect());
-    let versions = wheels.iter().map(|(name, wheel)| (name.clone(), wheel.version.clone()));
-    note_chosen(requests, lists, versions.collect(), planner);
-    for request in requests {
-        let mut run = tools.install(request.group, of(request.group), planner);
-        tools.slim(&mut run, planner);
-        let tree = planner.run(format!("[{}] install wheels", request.group), request.span, run);
-        provide(request, tree, tools, planner);
-    }
-}
-
-/// The group that a package is installed in.
-fn group_of(package: &str, requests: &[WheelRequest]) -> &'static str {
-    let fits = |pattern: &&str| match pattern.strip_suffix('*') {
-        Some(begin) => package.starts_with(begin),
-        None => package == *pattern,
-    };
-    let named = requests.iter().find(|request| request.packages.iter().any(&fits));
-    let rest = requests.iter().find(|request| request.packages.is_empty());
-    named.or(rest).or(requests.first()).map_or("", |request| request.group)
-}
-
-/// Reports requirements that no package of the lock meets.
-fn report_unlocked(requests: &[WheelRequest], wheels: &BTreeMap<String, LockedWheel>, planner: &mut Planner) {
-    let excluded: Vec<_> = requests.iter().flat_map(|request| &request.exclude).cloned().collect();
-    let kept: Vec<_> = planner.kept().iter().flat_map(|vendor| vendor.packages.clone()).collect();
-    for request in requests {
-        // What a marker says is for uv to know.
-        let plain = request.requirements.iter().filter(|requirement| !requirement.contains(';'));
-        for requirement in plain.filter_map(|text| Requirement::parse(text).ok()) {
-            let name = requirement.package();
-            let met = wheels.get(&name).is_some_and(|wheel| requirement.admits(&wheel.version));
-            if !met && !excluded.contains(&name) && !kept.contains(&name) {
-                planner.unlocked(requirement.as_str(), request.span);
-            }
-        }
-    }
+/// How many wheels may have a branch each, with all the layers that the image has besides.
+fn most_alone(requests: &[WheelRequest], node: &ResolvedNode) -> usize {
+    // Some components have a second tree, groups one of what is parted; the system has two layers and its indexes one.
+    let others =
+        node.base.value.layers + 2 * node.components.len() + 2 * requests.len() + node.commands.len() + 3;
+    MAX_LAYERS.saturating_sub(others).min(MOST_ALONE)
 }
 
 /// The package and version of a requirement that names just one: `numpy==2.2.6`.
@@ -498,6 +554,28 @@ impl Tools {
         Self { interpreter, uv, folder, channel: None, indexes: Vec::new() }
     }
 
+    /// Installs the packages of the branch's list in the result of `chosen`.
+    fn install(&self, branch: &str, chosen: StepId, span: Span, planner: &mut Planner) -> Provided {
+        let list = format!("{RUN_DIR}/chosen.txt");
+        let mut run = self.run(&INSTALL, planner);
+        self.slim(&mut run, planner);
+        run.mounts.push(Mount { at: list.clone(), from: chosen, part: format!("/lists/{branch}") });
+        run.env.push(("REQUIREMENTS".to_owned(), list));
+        let tree = planner.run(format!("[{branch}] install wheels"), span, run);
+        self.provided(branch, tree, span)
+    }
+
+    /// What a tree of wheels gives to the image.
+    pub(super) fn provided(&self, branch: &str, tree: StepId, span: Span) -> Provided {
+        Provided {
+            built_in: Some(self.interpreter.built_in),
+            optional_libraries: true,
+            // Below any other prefix the loader does not look.
+            indexed: matches!(self.interpreter.prefix.as_str(), "/usr" | "/usr/local"),
+            ..Provided::new(branch, "", tree, span)
+        }
+    }
+
     /// A run of a script that installs with uv.
     pub(super) fn run(&self, script: &Script, planner: &mut Planner) -> Run {
         let mut run = planner.script(script, self.interpreter.root, Vec::new());
@@ -519,7 +597,9 @@ impl Tools {
         if let Some(channel) = &self.channel {
             run.env.push(("UV_TORCH_BACKEND".to_owned(), channel.clone()));
         }
-        run.caches.push(Cache { at: cache, id: "edgenode-uv".to_owned(), locked: false });
+        // The files in it are named as wheels are, by Python and platform, so that releases of Python can share them.
+        let id = format!("edgenode-uv-{}", planner.facts().architecture);
+        run.caches.push(Cache { at: cache, id, locked: false });
         if let Some(netrc) = planner.netrc() {
             let at = format!("{RUN_DIR}-secrets/netrc");
             run.env.push(("NETRC".to_owned(), at.clone()));
@@ -551,91 +631,6 @@ impl Tools {
         run.secrets.clear();
         run.network = false;
         run
-    }
-
-    /// A step that finds the wheels that `requirements` take, for a lock that is being made. `label` says whose they
-    /// are. The versions of `preferred` are kept where they still fit.
-    fn resolve(
-        &self,
-        label: &str,
-        requirements: Requirements,
-        preferred: &[String],
-        span: Span,
-        planner: &mut Planner,
-    ) -> StepId {
-        let Requirements { requirements, exclude } = requirements;
-        let files = vec![
-            lines("/requirements.txt", requirements),
-            lines("/exclude.txt", exclude),
-            lines("/preferences.txt", preferred.to_vec()),
-        ];
-        let from = planner.files(format!("[{label}] requirements"), files);
-        let mut run = self.run(&RESOLVE, planner);
-        mount_local(&mut run, planner);
-        let at = format!("{RUN_DIR}/wheels");
-        run.env.push(("INPUTS".to_owned(), at.clone()));
-        run.mounts.push(Mount { at, from, part: "/".to_owned() });
-        planner.run(format!("[{label}] find versions"), span, run)
-    }
-
-    /// A run that installs these wheels offline.
-    fn install<'w>(
-        &self,
-        label: &str,
-        wheels: impl Iterator<Item = (&'w String, &'w LockedWheel)>,
-        planner: &mut Planner,
-    ) -> Run {
-        let at = format!("{RUN_DIR}/wheels");
-        let (mut list, mut mounts) = (Vec::new(), Vec::new());
-        for (name, wheel) in wheels {
-            list.push(format!("{name}=={} --hash=sha256:{}", wheel.version, wheel.file.sha256));
-            let from = planner.download(&format!("{name} {}", wheel.version), &wheel.file);
-            let file = wheel.file.name();
-            mounts.push(Mount { at: format!("{at}/{file}"), from, part: format!("/{file}") });
-        }
-        let list = planner.files(format!("[{label}] locked wheels"), vec![lines("/locked.txt", list)]);
-        let mut run = self.run_offline(&LOCKED, planner);
-        let list_at = format!("{RUN_DIR}/locked");
-        run.env.push(("REQUIREMENTS".to_owned(), format!("{list_at}/locked.txt")));
-        run.env.push(("WHEELS".to_owned(), at));
-        run.mounts.push(Mount { at: list_at, from: list, part: "/".to_owned() });
-        run.mounts.extend(mounts);
-        run
-    }
-
-    /// A tree of these requirements and what they depend on, for a step that is thrown away. `script` installs them
-    /// where there is no lock; `package` is what the lock calls them.
-    pub(super) fn install_requirements(
-        &self,
-        package: &str,
-        label: &str,
-        requirements: &[String],
-        script: &Script,
-        span: Span,
-        planner: &mut Planner,
-    ) -> StepId {
-        let locked = planner.lock().locked().and_then(|lock| lock.builds.get(package)).cloned();
-        let name = format!("[{label}] install build requirements");
-        match (locked, planner.lock()) {
-            (Some(wheels), _) => {
-                let run = self.install(label, wheels.iter(), planner);
-                return planner.run(name, span, run);
-            }
-            (None, LockUse::Making(_)) => {
-                let wanted = Requirements { requirements: requirements.to_vec(), exclude: Vec::new() };
-                let step = self.resolve(label, wanted, &[], span, planner);
-                return planner.pend(Unlocked::Requires(package.to_owned()), step);
-            }
-            (None, LockUse::Fixed(_)) => planner.unlocked(&format!("what `{package}` is built with"), span),
-            (None, LockUse::None) => {}
-        }
-        let file = lines("/requirements.txt", requirements.to_vec());
-        let from = planner.files(format!("[{label}] requirements"), vec![file]);
-        let mut run = self.run(script, planner);
-        let at = format!("{RUN_DIR}/requirements");
-        run.env.push(("INPUTS".to_owned(), at.clone()));
-        run.mounts.push(Mount { at, from, part: "/".to_owned() });
-        planner.run(name, span, run)
     }
 }
 
@@ -674,15 +669,20 @@ fn mount_local(run: &mut Run, planner: &Planner) {
     run.mounts.extend(planner.local_wheels().map(mount));
 }
 
-/// Resolves all requirements together; the result is a list for each group, with versions and digests.
-fn choose(requests: &[WheelRequest], tools: &Tools, planner: &mut Planner) -> StepId {
+/// Resolves all requirements together. The result is a list for each branch, with versions and digests, and the list of
+/// those that are parted from their groups. No more than `most` have just one wheel.
+fn choose(requests: &[WheelRequest], most: usize, tools: &Tools, planner: &mut Planner) -> StepId {
     let Requirements { requirements, exclude } = Requirements::of(requests, planner);
+    let line = |request: &WheelRequest, pattern: &str| {
+        let sizes = request.parting.map_or("never never".to_owned(), |p| format!("{} {}", p.apart, p.alone));
+        format!("{} {pattern} {sizes}", request.group)
+    };
     let patterns = requests
         .iter()
-        .flat_map(|request| request.packages.iter().map(|pattern| format!("{} {pattern}", request.group)));
+        .flat_map(|request| request.packages.iter().map(move |pattern| line(request, pattern)));
     let rest = requests.iter().find(|request| request.packages.is_empty());
     // What no group takes belongs to the first, if the spec has no group for the rest.
-    let rest = rest.or(requests.first()).map(|request| format!("{} *", request.group));
+    let rest = rest.or(requests.first()).map(|request| line(request, "*"));
     let inputs = vec![
         lines("/requirements.txt", requirements),
         lines("/exclude.txt", exclude),
@@ -694,6 +694,7 @@ fn choose(requests: &[WheelRequest], tools: &Tools, planner: &mut Planner) -> St
     mount_local(&mut run, planner);
     let at = format!("{RUN_DIR}/wheels");
     run.env.push(("INPUTS".to_owned(), at.clone()));
+    run.env.push(("MOST_ALONE".to_owned(), most.to_string()));
     run.mounts.push(Mount { at, from: inputs, part: "/".to_owned() });
     planner.run("[wheels] find versions".to_owned(), span, run)
 }

@@ -248,7 +248,7 @@ impl Build<'_> {
                 self.sources.warn(&self.gateway, warning).await;
             }
         }
-        let plan = plan(node);
+        let plan = plan(&node);
         // What archives have today is asked anew each time, whatever an earlier build was told.
         let resolutions: BTreeSet<_> = plan.pending.iter().map(|pending| pending.step).collect();
         let lowered = self.lower(&plan, base, platform, resolutions).await?;

@@ -12,33 +12,35 @@ use crate::lock::LockUse;
 use crate::resolve::Node;
 use crate::spec::{Command, Span, Status};
 
-const NEEDS: Script = Script { name: "needs.sh", text: include_str!("../components/scripts/needs.sh") };
+const LOOK: Script = Script { name: "look.sh", text: include_str!("../components/scripts/look.sh") };
+const LINKS: Script = Script { name: "links.sh", text: include_str!("../components/scripts/links.sh") };
 const FIT: Script = Script { name: "fit.sh", text: include_str!("../components/scripts/fit.sh") };
 const SEAL: Script = Script { name: "seal.sh", text: include_str!("../components/scripts/seal.sh") };
 
 /// Plans a node.
-pub fn plan(node: Node) -> Plan {
+pub fn plan(node: &Node) -> Plan {
     let at = node.base.span;
     let locked = matches!(node.lock, LockUse::Fixed(_));
-    let mut planner = Planner::new(node.base.value, at, node.lock);
-    planner.set_netrc(node.netrc);
+    let mut planner = Planner::new(node.base.value.clone(), at, node.lock.clone());
+    planner.set_netrc(node.netrc.clone());
     for component in &node.components {
         component.value.plan(component.span, &mut planner);
     }
-    install_wheels(&mut planner);
+    install_wheels(&mut planner, node);
     for component in &node.components {
         component.value.finish(component.span, &mut planner);
     }
-    let lists = needs(&mut planner);
-    let system = node.system.plan(lists, &mut planner);
+    let looks = look(&mut planner);
+    let system = node.system.plan(&looks, &mut planner);
     let config = Config {
-        labels: labels(node.name.value.as_str(), node.status, node.fleet_labels, &planner),
+        labels: labels(node.name.value.as_str(), node.status, &node.fleet_labels, &planner),
         path: planner.all_provided().iter().flat_map(|p| p.path.clone()).collect(),
-        env: environment(&node.system, node.fleet_env, planner.all_provided()),
+        env: environment(&node.system, &node.fleet_env, planner.all_provided()),
         entrypoint: planner.all_provided().iter().find_map(|p| p.entrypoint.clone()),
-        settings: node.image,
+        settings: node.image.clone(),
     };
-    let image = assemble(&mut planner, system, &node.commands, &config, at);
+    let fits = check_fit(&mut planner, &looks, system, at);
+    let image = assemble(&mut planner, system, fits, &node.commands, &config, at);
     let mut tests: Vec<_> =
         node.tests.iter().map(|test| add_test(&mut planner, image, test, &[], &config)).collect();
     let suites: Vec<_> = node.suites.iter().flat_map(|suite| suites::tests(suite, &planner)).collect();
@@ -49,8 +51,8 @@ pub fn plan(node: Node) -> Plan {
         }
     }
     let release = Release {
-        repository: node.repository,
-        tag: node.tag,
+        repository: node.repository.clone(),
+        tag: node.tag.clone(),
         versions: versions(&planner),
         wheels: planner.chosen().cloned(),
     };
@@ -60,12 +62,13 @@ pub fn plan(node: Node) -> Plan {
         name: node.name.to_string(),
         steps,
         components,
+        looks: looks.into_iter().map(|(_, look)| look).collect(),
         image,
         tests,
         require_tests: node.require_tests,
         config,
         release,
-        decisions: node.decisions,
+        decisions: node.decisions.clone(),
         locked,
         pending,
         sources,
@@ -74,80 +77,113 @@ pub fn plan(node: Node) -> Plan {
     }
 }
 
-/// For each component, which packages own the libraries that its files need. A component that changes but needs the
-/// same leaves the system step cached, because that step only sees the lists.
-fn needs(planner: &mut Planner) -> Vec<(String, StepId)> {
-    let provided: Vec<_> = planner.all_provided().iter().filter_map(part).collect();
-    let mut lists = Vec::new();
-    for (name, tree, built_in, optional, span) in &provided {
-        // A library of one component may come from another, so every tree is looked at.
-        let at = |name: &str| format!("{RUN_DIR}/trees/{name}");
-        let mut run = planner.script(&NEEDS, *built_in, vec![at(name)]);
-        run.mounts.push(Mount { at: at(name), from: *tree, part: "/".to_owned() });
-        if *optional {
-            run.env.push(("ALLOW_MISSING".to_owned(), "1".to_owned()));
-        }
-        let step = planner.run(format!("[{name}] find needed packages"), *span, run);
-        lists.push((name.clone(), step));
+/// What is seen in each component's tree: which packages own the libraries that its files need, and which files it has.
+/// What comes after only sees these lists, so that a component that changes but needs the same leaves the system step
+/// cached, and nothing but the component's own step has to have its tree.
+fn look(planner: &mut Planner) -> Vec<(String, StepId)> {
+    let provided: Vec<_> = planner.all_provided().iter().map(Look::new).collect();
+    provided.into_iter().map(|look| (look.name.clone(), look.plan(planner))).collect()
+}
+
+/// A look at a component's tree.
+struct Look {
+    name: String,
+    tree: StepId,
+    built_in: Option<StepId>,
+    optional_libraries: bool,
+    span: Span,
+}
+
+impl Look {
+    fn new(provided: &Provided) -> Self {
+        let Provided { tree, built_in, optional_libraries, span, .. } = *provided;
+        Self { name: provided.name.clone(), tree, built_in, optional_libraries, span }
     }
-    lists
+
+    fn plan(&self, planner: &mut Planner) -> StepId {
+        let at = format!("{RUN_DIR}/tree");
+        let root = self.built_in.unwrap_or(planner.base());
+        let mut run = planner.script(&LOOK, root, vec![at.clone()]);
+        run.mounts.push(Mount { at, from: self.tree, part: "/".to_owned() });
+        let libraries = match (self.built_in, self.optional_libraries) {
+            (None, _) => "none",
+            (Some(_), true) => "optional",
+            (Some(_), false) => "required",
+        };
+        run.env.push(("LIBRARIES".to_owned(), libraries.to_owned()));
+        let what = if self.built_in.is_some() { "find needed packages" } else { "list files" };
+        planner.run(format!("[{}] {what}", self.name), self.span, run)
+    }
 }
 
-fn part(provided: &Provided) -> Option<(String, StepId, StepId, bool, Span)> {
-    let Provided { name, tree, built_in, optional_libraries, span, .. } = provided;
-    Some((name.clone(), *tree, (*built_in)?, *optional_libraries, *span))
-}
-
-fn environment(
-    system: &System,
-    fleet: Vec<(String, String)>,
-    provided: &[Provided],
-) -> Vec<(String, String)> {
-    system.env().into_iter().chain(fleet).chain(provided.iter().flat_map(|p| p.env.clone())).collect()
+fn environment(system: &System, fleet: &[(String, String)], provided: &[Provided]) -> Vec<(String, String)> {
+    system
+        .env()
+        .into_iter()
+        .chain(fleet.iter().cloned())
+        .chain(provided.iter().flat_map(|p| p.env.clone()))
+        .collect()
 }
 
 /// Lays the trees on the system, lets the commands of the spec change the result, and lays the shared indexes on it.
 fn assemble(
     planner: &mut Planner,
     system: StepId,
+    fits: StepId,
     commands: &[Command],
     config: &Config,
     at: Span,
 ) -> StepId {
-    let fits = check_fit(planner, system, at);
-    let records: Vec<_> =
-        planner.all_provided().iter().filter_map(|p| Some((p.name.clone(), p.records?))).collect();
-    let libraries: Vec<_> = planner.all_provided().iter().flat_map(|p| p.libraries.clone()).collect();
-    let mut trees: Vec<_> = planner.all_provided().iter().map(|provided| provided.tree).collect();
-    let laid = Action::Assemble { root: system, trees: trees.clone() };
-    let mut laid = planner.step("[image] assemble".to_owned(), at, laid);
+    let trees: Vec<_> = planner.all_provided().iter().map(|provided| provided.tree).collect();
+    let lay = |planner: &mut Planner, root: StepId, trees: Vec<StepId>, what: &str| {
+        planner.step(format!("[image] {what}"), at, Action::Assemble { root, trees })
+    };
+    if commands.is_empty() {
+        // The layers of the components are those of their trees. The indexes are made without the trees that are in
+        // none, which then need not be there for it.
+        let indexed = indexed(planner);
+        let laid = lay(planner, system, indexed, "assemble");
+        let seal = seal(planner, laid, fits, config, at);
+        return lay(planner, system, [trees, vec![seal]].concat(), "assemble and seal");
+    }
+    // A command may have changed any file.
+    let mut laid = lay(planner, system, trees, "assemble");
     for command in commands {
         laid = add_command(planner, laid, fits, command, config);
     }
+    let seal = seal(planner, laid, fits, config, at);
+    lay(planner, laid, vec![seal], "assemble and seal")
+}
+
+/// The trees in which the loader finds libraries, by itself or in the directories that components name.
+fn indexed(planner: &Planner) -> Vec<StepId> {
+    let provided = planner.all_provided();
+    let named: Vec<_> = provided.iter().flat_map(|p| &p.libraries_of).collect();
+    let is_indexed = |p: &&Provided| p.indexed || named.iter().any(|component| p.belongs_to(component));
+    provided.iter().filter(is_indexed).map(|provided| provided.tree).collect()
+}
+
+/// Makes the shared indexes of `root`, and the working directory if it is not there.
+fn seal(planner: &mut Planner, root: StepId, fits: StepId, config: &Config, at: Span) -> StepId {
+    let provided = planner.all_provided().iter();
+    let libraries = provided.clone().flat_map(|p| p.libraries.clone()).collect();
+    let records = provided.filter_map(|p| Some((p.name.clone(), p.records?)));
+    let records = records.map(|(name, from)| Mount {
+        at: format!("{RUN_DIR}/records/{name}"),
+        from,
+        part: "/".to_owned(),
+    });
+    let records: Vec<_> = records.collect();
     let workdir = config.settings.workdir.as_ref().map(|dir| dir.value.as_str());
-    let mut run: Run = planner.script(&SEAL, laid, libraries);
+    let mut run: Run = planner.script(&SEAL, root, libraries);
     run.env.push(("WORKDIR".to_owned(), workdir.unwrap_or("/").to_owned()));
     if !records.is_empty() {
         run.env.push(("RECORDS".to_owned(), format!("{RUN_DIR}/records")));
     }
-    run.mounts.extend(records.into_iter().map(|(name, from)| Mount {
-        at: format!("{RUN_DIR}/records/{name}"),
-        from,
-        part: "/".to_owned(),
-    }));
+    run.mounts.extend(records);
     // Nothing is read from there: a root that does not fit may be unable to run anything, so it must not be tried.
     run.mounts.push(Mount { at: format!("{RUN_DIR}/fits"), from: fits, part: "/".to_owned() });
-    let seal = planner.run("[image] seal".to_owned(), at, run);
-    let (root, trees) = match commands {
-        // The layers of the components are those of their trees.
-        [] => {
-            trees.push(seal);
-            (system, trees)
-        }
-        // A command may have changed any file.
-        _ => (laid, vec![seal]),
-    };
-    planner.step("[image] assemble and seal".to_owned(), at, Action::Assemble { root, trees })
+    planner.run("[image] seal".to_owned(), at, run)
 }
 
 /// A command of the spec runs in the image as it is so far, with the image's environment.
@@ -190,17 +226,20 @@ fn add_command(
     planner.run(format!("[command] {}", command.name), command.name.span, run)
 }
 
-/// Whether the trees fit together, and on the system. The result is empty.
-fn check_fit(planner: &mut Planner, system: StepId, at: Span) -> StepId {
-    let mounts = planner.all_provided().iter().map(|provided| Mount {
-        at: format!("{RUN_DIR}/trees/{}", provided.name),
-        from: provided.tree,
-        part: "/".to_owned(),
-    });
-    let mounts: Vec<_> = mounts.collect();
-    let mut run = planner.script(&FIT, system, Vec::new());
-    run.env.push(("TREES".to_owned(), format!("{RUN_DIR}/trees")));
-    run.mounts.extend(mounts);
+/// Whether the trees fit together, and on the system, by the lists of what is in them. The result is empty.
+fn check_fit(planner: &mut Planner, looks: &[(String, StepId)], system: StepId, at: Span) -> StepId {
+    let links = planner.script(&LINKS, system, Vec::new());
+    let links = planner.run("[system] list links".to_owned(), at, links);
+    let base = planner.base();
+    let mut run = planner.script(&FIT, base, Vec::new());
+    let (lists, system) = (format!("{RUN_DIR}/lists"), format!("{RUN_DIR}/system"));
+    run.mounts.extend(looks.iter().map(|(name, from)| Mount {
+        at: format!("{lists}/{name}"),
+        from: *from,
+        part: "/has".to_owned(),
+    }));
+    run.mounts.push(Mount { at: system.clone(), from: links, part: "/".to_owned() });
+    run.env.extend([("LISTS".to_owned(), lists), ("SYSTEM".to_owned(), system)]);
     planner.run("[image] check that the parts fit".to_owned(), at, run)
 }
 
@@ -208,14 +247,14 @@ fn check_fit(planner: &mut Planner, system: StepId, at: Span) -> StepId {
 fn labels(
     name: &str,
     status: Option<Status>,
-    fleet: Vec<(String, String)>,
+    fleet: &[(String, String)],
     planner: &Planner,
 ) -> Vec<(String, String)> {
-    let mut labels: Vec<_> =
-        planner.all_provided().iter().map(|p| (component_label(&p.name), p.version.clone())).collect();
+    let components = planner.all_provided().iter().filter(|p| p.part_of.is_none());
+    let mut labels: Vec<_> = components.map(|p| (component_label(&p.name), p.version.clone())).collect();
     labels
         .extend(planner.kept().iter().map(|v| (component_label(v.name), format!("{} (vendor)", v.version))));
-    labels.extend(fleet);
+    labels.extend(fleet.iter().cloned());
     labels.extend(status.map(|status| ("ai.ratio1.status".to_owned(), status.word().to_owned())));
     labels.push(("org.opencontainers.image.title".to_owned(), name.to_owned()));
     labels.sort();

@@ -30,6 +30,8 @@ pub struct Provided {
     pub name: String,
     /// Its version, as labels tell it.
     pub version: String,
+    /// The component that it is parted from, if it is not the whole of one.
+    pub part_of: Option<String>,
     /// Its files, as they lie in the image.
     pub tree: StepId,
     /// The root in which the tree was built, where the libraries it needs have an owner. None for what is known to
@@ -37,6 +39,8 @@ pub struct Provided {
     pub built_in: Option<StepId>,
     /// Whether it may lack libraries: wheels carry plug-ins whose libraries nobody has.
     pub optional_libraries: bool,
+    /// Whether the loader may find libraries of it where it looks by itself, so that they belong into its index.
+    pub indexed: bool,
     /// Packages of the distribution that it needs.
     pub packages: Vec<String>,
     /// Directories for the front of `PATH`.
@@ -45,6 +49,8 @@ pub struct Provided {
     pub env: Vec<(String, String)>,
     /// Directories in which programs find shared libraries, besides the distribution's.
     pub libraries: Vec<String>,
+    /// The components that have the files of those directories, besides this one.
+    pub libraries_of: Vec<&'static str>,
     /// What dpkg's database says about the files, for packages that were unpacked into the tree.
     pub records: Option<StepId>,
     /// The program that containers of the image start with.
@@ -54,18 +60,26 @@ pub struct Provided {
 }
 
 impl Provided {
+    /// Whether it is the component of this name or a part of it.
+    pub fn belongs_to(&self, component: &str) -> bool {
+        self.name == component || self.part_of.as_deref() == Some(component)
+    }
+
     /// A tree that needs nothing and sets nothing.
     pub fn new(name: &str, version: impl Into<String>, tree: StepId, span: Span) -> Self {
         Self {
             name: name.to_owned(),
             version: version.into(),
+            part_of: None,
             tree,
             built_in: None,
             optional_libraries: false,
+            indexed: true,
             packages: Vec::new(),
             path: Vec::new(),
             env: Vec::new(),
             libraries: Vec::new(),
+            libraries_of: Vec::new(),
             records: None,
             entrypoint: None,
             span,
@@ -162,7 +176,10 @@ pub struct Planner {
 const EPOCH: &str = "315532800";
 
 /// Packages that every compile step has.
-const COMMON_TOOLS: [&str; 3] = ["build-essential", "pkg-config", "xz-utils"];
+const COMMON_TOOLS: [&str; 4] = ["build-essential", "ccache", "pkg-config", "xz-utils"];
+
+/// Where compile steps find programs: the compilers by way of the cache of compiled files, which its package puts there.
+const COMPILE_PATH: &str = "/usr/lib/ccache:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 const APT_INSTALL: Script =
     Script { name: "apt-install.sh", text: include_str!("../components/scripts/apt-install.sh") };
@@ -292,7 +309,7 @@ impl Planner {
                 let tools = COMMON_TOOLS.map(str::to_owned).to_vec();
                 // Shown at the base image's line: the distribution decides what these packages are.
                 let at = self.steps[base.0].span;
-                let step = self.apt("[toolchain] install compilers", base, tools, Vec::new(), at);
+                let step = self.apt("[toolchain] install compilers", base, tools, &[], at);
                 self.toolchain = Some(step);
                 step
             }
@@ -303,21 +320,21 @@ impl Planner {
         let mut packages: Vec<String> = packages.iter().map(|&p| p.to_owned()).collect();
         packages.sort();
         packages.dedup();
-        self.apt(&format!("[{label}] install build packages"), common, packages, Vec::new(), span)
+        self.apt(&format!("[{label}] install build packages"), common, packages, &[], span)
     }
 
-    /// Installs packages of the distribution on `root`: those named, and those in the files `packages` of `lists`.
+    /// Installs packages of the distribution on `root`: those named, and those found by `looks` at trees.
     pub fn apt(
         &mut self,
         name: &str,
         root: StepId,
         packages: Vec<String>,
-        lists: Vec<(String, StepId)>,
+        looks: &[(String, StepId)],
         span: Span,
     ) -> StepId {
         let mut mounts = Vec::new();
-        for (owner, list) in lists {
-            mounts.push(Mount { at: format!("{RUN_DIR}/needs/{owner}"), from: list, part: "/".into() });
+        for (owner, from) in looks {
+            mounts.push(Mount { at: format!("{RUN_DIR}/needs/{owner}"), from: *from, part: "/needs".into() });
         }
         let key = lock_key(name);
         let locked = self.lock.locked().and_then(|lock| lock.packages.get(&key)).cloned();
@@ -401,16 +418,22 @@ impl Planner {
     pub fn compile(&mut self, script: &Script, root: StepId, source: StepId, prefix: &str) -> Run {
         let mut run = self.script(script, root, Vec::new());
         let (at, build) = (format!("{RUN_DIR}/source"), format!("{RUN_DIR}-build"));
+        let cache = format!("{RUN_DIR}-ccache");
         run.mounts.push(Mount { at: at.clone(), from: source, part: "/".to_owned() });
         run.scratch.push(build.clone());
         run.env.extend([
             ("SOURCE".to_owned(), at),
             ("BUILD".to_owned(), build),
             ("PREFIX".to_owned(), prefix.to_owned()),
+            ("PATH".to_owned(), COMPILE_PATH.to_owned()),
+            ("CCACHE_DIR".to_owned(), cache.clone()),
         ]);
         if !matches!(self.lock, LockUse::None) {
             run.env.push(("SOURCE_DATE_EPOCH".to_owned(), EPOCH.to_owned()));
         }
+        // What is compiled depends on the compiler, which is part of each entry's key, so that all builds can share it.
+        let id = format!("edgenode-ccache-{}", self.facts.cache_key());
+        run.caches.push(Cache { at: cache, id, locked: false });
         run
     }
 
@@ -522,7 +545,11 @@ impl Planner {
     /// What is wanted for a group that is there already is added to it.
     pub fn request_wheels(&mut self, request: WheelRequest) {
         match self.wheels.iter_mut().find(|have| have.group == request.group) {
-            Some(have) => have.requirements.extend(request.requirements),
+            Some(have) => {
+                have.requirements.extend(request.requirements);
+                let more = request.packages.into_iter().filter(|package| !have.packages.contains(package));
+                have.packages.extend(more.collect::<Vec<_>>());
+            }
             None => self.wheels.push(request),
         }
     }
@@ -530,6 +557,20 @@ impl Planner {
     /// Hands the wishes over.
     pub fn take_wheel_requests(&mut self) -> Vec<WheelRequest> {
         std::mem::take(&mut self.wheels)
+    }
+
+    /// All files of a component, which may be parted into several trees.
+    pub fn whole(&mut self, component: &str, span: Span) -> Option<StepId> {
+        let trees = self.provided.iter().filter(|provided| provided.belongs_to(component));
+        let trees: Vec<_> = trees.map(|provided| provided.tree).collect();
+        match trees.as_slice() {
+            [] => None,
+            [tree] => Some(*tree),
+            [root, trees @ ..] => {
+                let action = Action::Assemble { root: *root, trees: trees.to_vec() };
+                Some(self.step(format!("[{component}] assemble"), span, action))
+            }
+        }
     }
 
     /// Takes over what a component provides.

@@ -14,6 +14,8 @@ pub struct BaseFacts {
     pub architecture: String,
     /// The distribution.
     pub os_release: OsRelease,
+    /// How many layers it has.
+    pub layers: usize,
     /// The environment of the image's configuration, in its order.
     pub env: Vec<(String, String)>,
     /// The texts of the files that the spec [inspects](crate::spec::Spec::inspects), as far as they are there.

@@ -16,7 +16,7 @@ pub use source::{SourceArchive, SourceFields, pinned};
 use std::collections::BTreeMap;
 
 use crate::catalog::Catalog;
-use crate::components::{Component, CudaRelease, Declared, PythonHome, System};
+use crate::components::{Component, CudaRelease, Declared, PythonHome, System, WheelBranch};
 use crate::diagnostic::{Diagnostic, Problems, Severity};
 use crate::lock::LockUse;
 use crate::spec::{
@@ -41,6 +41,8 @@ pub struct Node {
     pub system: System,
     /// The components in the order of the registry.
     pub components: Vec<At<Box<dyn Component>>>,
+    /// The Python packages that are branches of their own; known once the requirements are resolved, empty before.
+    pub wheel_branches: Vec<WheelBranch>,
     /// What the image's configuration says.
     pub image: ImageSettings,
     /// Programs that run in the assembled image and may change it, in their order.
@@ -134,6 +136,7 @@ pub fn resolve(mut spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node
         base: At::new(facts, spec.base.span),
         system: spec.system,
         components,
+        wheel_branches: Vec::new(),
         image: spec.image,
         commands: spec.commands,
         tests: spec.tests,

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::normal_name;
+
 /// Defines a text type whose values have passed a check.
 macro_rules! checked_text {
     ($(#[$doc:meta])* $name:ident) => {
@@ -564,6 +566,21 @@ impl Name {
     }
 }
 
+checked_text! {
+    /// The name of a Python package in its normal form; `*` at the end stands for any rest.
+    PackagePattern
+}
+
+impl PackagePattern {
+    /// Reads `shapely` or `opencv-*`. Source of the normal form: PEP 503.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (name, any) = text.strip_suffix('*').map_or((text, ""), |beginning| (beginning, "*"));
+        Name::parse(name).map_err(|_| "write the name of a package, or its beginning and `*`".to_owned())?;
+        let goes_on = !any.is_empty() && name.ends_with(['-', '_', '.']);
+        Ok(Self(format!("{}{}{any}", normal_name(name), if goes_on { "-" } else { "" })))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -586,6 +603,17 @@ mod tests {
     fn versions() {
         check(Version::parse, &["3.10", "3.13.5", "2.3.0", "8.0.1-rc1", "1.2.3.4", "3.14.0rc1"], &HOSTILE);
         check(Version::parse, &[], &["3", "v3.1", "3..1", "3.", ".3", "3.x", "latest", "1.2.3.4.5", "3.1 "]);
+    }
+
+    #[test]
+    fn package_patterns() {
+        let bad = ["*", "-*", "a*b", "a**", "1:2"];
+        check(PackagePattern::parse, &["shapely", "Foo._Bar", "opencv*", "opencv-*"], &bad);
+        check(PackagePattern::parse, &[], &HOSTILE);
+        let normal = |text: &str| PackagePattern::parse(text).map(|pattern| pattern.to_string());
+        assert_eq!(normal("Foo._Bar"), Ok("foo-bar".to_owned()));
+        assert_eq!(normal("nvidia_*"), Ok("nvidia-*".to_owned()));
+        assert_eq!(normal("opencv*"), Ok("opencv*".to_owned()));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{
 use crate::diagnostic::Problems;
 
 /// What a container of the image starts with. Absent fields keep what the base image says.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ImageSettings {
     /// Environment variables, sorted by name.
     pub env: Vec<(At<EnvName>, At<String>)>,
@@ -31,7 +31,7 @@ pub struct ImageSettings {
 }
 
 /// A program whose success says that the container works.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Healthcheck {
     /// Program and arguments; no shell reads them.
     pub run: Vec<At<String>>,

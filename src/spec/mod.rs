@@ -24,7 +24,8 @@ pub use decode::{Fields, boolean, checked, entries, items, list, text};
 pub use extend::{Document, document, merge, normal_name, to_text};
 pub use grammar::{
     ContextPath, DebianPackage, Duration, EnvName, FileMode, ImagePath, ImageReference, Locale, Name,
-    PlatformName, Port, Repository, Requirement, Sha256, Signal, TimeZone, Url, UserId, UserName, Version,
+    PackagePattern, PlatformName, Port, Repository, Requirement, Sha256, Signal, TimeZone, Url, UserId,
+    UserName, Version,
 };
 pub use image::{Healthcheck, ImageSettings};
 pub use node::{MAX_BYTES, Node, Scalar, Value, parse as parse_yaml};

@@ -11,8 +11,8 @@ use crate::components::capability;
 
 use super::{
     ContextPath, DebianPackage, DriverRange, Duration, EnvName, FileMode, ImagePath, ImageReference, Locale,
-    Name, Port, Repository, Requirement, Sha256, Signal, TagSchema, TimeZone, Url, UserId, UserName, Version,
-    Wish,
+    Name, PackagePattern, Port, Repository, Requirement, Sha256, Signal, TagSchema, TimeZone, Url, UserId,
+    UserName, Version, Wish,
 };
 
 /// A field of a mapping.
@@ -88,6 +88,14 @@ grammar!(
     Some(64),
     |t| Name::parse(t).is_ok(),
     ["media-node", "a"]
+);
+grammar!(
+    PACKAGE_PATTERN,
+    true,
+    "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\\*?$",
+    None,
+    |t| PackagePattern::parse(t).is_ok(),
+    ["shapely", "opencv-*"]
 );
 grammar!(
     VERSION,
@@ -472,6 +480,11 @@ const WHEELS: Shape = Shape::Fields(&[
         Shape::List(&Shape::Text(NAME), false),
     ),
     optional(
+        "groups",
+        "Packages that lie together, by the name of the group; `*` at the end of a name stands for any rest.",
+        Shape::Entries(NAME, &Shape::List(&Shape::Text(PACKAGE_PATTERN), true)),
+    ),
+    optional(
         "indexes",
         "Package indexes that are asked before the public one.",
         Shape::List(&ADDRESS, false),
@@ -808,7 +821,7 @@ fn fields(table: &[Field], whole: bool) -> Value {
     object
 }
 
-const GRAMMARS: [&Grammar; 35] = [
+const GRAMMARS: [&Grammar; 36] = [
     CAPABILITY,
     CONTEXT_PATH,
     DRIVERS,
@@ -825,6 +838,7 @@ const GRAMMARS: [&Grammar; 35] = [
     NUMBER,
     OWNER,
     PACKAGE,
+    PACKAGE_PATTERN,
     PINNED,
     PORT,
     REPOSITORY_NAME,

@@ -25,7 +25,7 @@ fn unlikely_packages() -> String {
 }
 
 #[test]
-fn the_change_contract() {
+fn only_what_a_change_concerns_runs_again() {
     for builder in ["newest", "oldest"] {
         let server = Server::start();
         let build = |spec: &str| Build::new(spec).on(builder).succeed();
@@ -35,13 +35,16 @@ fn the_change_contract() {
         for settings in ["env: {A: b}\n", "labels: {a: b}\n", "entrypoint: [ffmpeg]\n", "# a comment\n"] {
             assert_eq!(build(&format!("{first}{settings}")).executed(), [""; 0], "{settings}");
         }
+        let command = |name: &str| format!("{first}commands: [{{name: {name}, run: [touch, /noted]}}]\n");
+        build(&command("note"));
+        assert_eq!(build(&command("another-name")).executed(), [""; 0], "a command has another name");
         let rebuilt = build(&spec(&server, "/b.tar.gz", "two", ""));
         // The new FFmpeg needs the same packages, so that the system stays as it is.
         let fit = "[image] check that the parts fit";
         let expected = ["[ffmpeg 1.0.0] build", "[ffmpeg] find needed packages", fit, "[image] seal"];
         assert_eq!(rebuilt.executed(), expected);
         let more = build(&format!("{first}system:\n  packages: [{}]\n", unlikely_packages()));
-        assert_eq!(more.executed(), ["[system] install packages", fit, "[image] seal"]);
+        assert_eq!(more.executed(), ["[system] install packages", "[system] list links", "[image] seal"]);
     }
 }
 
@@ -89,19 +92,33 @@ fn a_directory_over_a_link_of_the_base_is_refused() {
         .fail(&["ffmpeg has the directory /bin, which is a link in the base image"]);
 }
 
+/// A node with two components that both have a file, made of these programs of the builder's.
+fn two_owners(server: &Server, ours: &str, others: &str) -> Build {
+    let both =
+        |program: &str| format!("all:\ninstall:\n\tinstall -D {program} $(DESTDIR)/usr/local/bin/both\n");
+    let python = format!(
+        "{}\tinstall -D /bin/true $(DESTDIR)$(P)/bin/python3\n\tcp /bin/true $(DESTDIR)$(P)/bin/pip3\n",
+        both(others)
+    );
+    let components = [
+        built_from(server, "ffmpeg", source(&both(ours), &[])),
+        built_from(server, "python", source(&python, &[])),
+    ];
+    Build::new(&format!("name: node\nbase: debian:13\n{}", components.concat()))
+}
+
 #[test]
 fn two_owners_of_a_path_are_refused() {
     let server = Server::start();
-    let both = "all:\ninstall:\n\tinstall -D /bin/true $(DESTDIR)/usr/local/bin/both\n";
-    let python = format!(
-        "{both}\tinstall -D /bin/true $(DESTDIR)$(P)/bin/python3\n\tcp /bin/true $(DESTDIR)$(P)/bin/pip3\n"
-    );
-    let components = [
-        built_from(&server, "ffmpeg", source(both, &[])),
-        built_from(&server, "python", source(&python, &[])),
-    ];
-    Build::new(&format!("name: node\nbase: debian:13\n{}", components.concat()))
-        .fail(&["more than one component has these files:", "/usr/local/bin/both"]);
+    two_owners(&server, "/bin/true", "/bin/false")
+        .fail(&["more than one component has these files:", "/usr/local/bin/both (ffmpeg, python)"]);
+}
+
+#[test]
+fn two_owners_of_the_same_small_file_are_not() {
+    let server = Server::start();
+    let image = two_owners(&server, "/bin/true", "/bin/true").listing();
+    assert!(image.contains_key("usr/local/bin/both"));
 }
 
 #[test]

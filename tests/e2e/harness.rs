@@ -96,7 +96,7 @@ pub(crate) struct Build {
 
 /// Whether a step runs a program, such as `[ffmpeg 7.1.5] build`.
 fn is_program(step: &str) -> bool {
-    const PROGRAMS: [&str; 8] = [
+    const PROGRAMS: [&str; 9] = [
         "] build",
         "] install",
         "] find",
@@ -105,6 +105,7 @@ fn is_program(step: &str) -> bool {
         "[image] check",
         "[image] seal",
         "[test] ",
+        "] list",
     ];
     PROGRAMS.iter().any(|program| step.contains(program))
 }

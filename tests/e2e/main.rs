@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "helpers of tests")]
 
 mod bad_input;
+mod change_contract;
 mod checks;
 mod components;
 mod conformance;
@@ -21,4 +22,5 @@ mod readme;
 mod release;
 mod remote;
 mod requests;
+mod wheels;
 mod workflows;

@@ -21,7 +21,8 @@ done
 
 export DEBIAN_FRONTEND=noninteractive
 mkdir -p /var/cache/apt/archives/partial /var/lib/apt/lists/partial
-# Images of distributions tell apt to delete archives after use (docker-clean); the cache wants to keep them.
+# Images of distributions tell apt to delete archives after use (docker-clean); the cache wants to keep them. dpkg need not
+# wait for the disk: what a step leaves is only taken when it has ended.
 config=$(mktemp)
 cat >"$config" <<'CONFIG'
 APT::Keep-Downloaded-Packages "true";
@@ -30,6 +31,7 @@ Binary::apt::APT::Keep-Downloaded-Packages "true";
 #clear APT::Update::Post-Invoke;
 Acquire::Retries "3";
 Dpkg::Use-Pty "0";
+Dpkg::Options { "--force-unsafe-io"; };
 CONFIG
 export APT_CONFIG="$config"
 apt-get update -q

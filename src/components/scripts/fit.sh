@@ -1,23 +1,42 @@
 #!/bin/sh
-# Checks that the trees in $TREES fit together, and on the system, which is / here. Writes nothing.
+# Checks by the lists $LISTS/COMPONENT/files (see look.sh) that the components' trees fit together, and by $SYSTEM/links
+# that they fit on the system. Writes nothing. A file may have several owners where its bytes are the same, as far as it
+# is small: packages of Python that share a folder all have the empty file that makes it a package.
 set -eu
 
-owned=$(mktemp)
-for tree in "$TREES"/*; do
-    [ -d "$tree" ] || continue
-    (cd "$tree" && find . ! -type d) | sed 's|^\.||' >>"$owned"
-    # A directory over a link of the system would replace the link, and with it all that lies behind it.
-    (cd "$tree" && find . -mindepth 1 -type d) | sed 's|^\.||' | while IFS= read -r directory; do
-        if [ -L "$directory" ]; then
-            echo "edgenode: ${tree##*/} has the directory $directory, which is a link in the base image" >&2
-            exit 1
-        fi
-    done
+set -- "$SYSTEM/links"
+for list in "$LISTS"/*/files; do
+    [ -f "$list" ] && set -- "$@" "$list"
 done
-twice=$(sort "$owned" | uniq -d | head -n 10)
-rm -f "$owned"
-if [ -n "$twice" ]; then
-    echo "edgenode: more than one component has these files:" >&2
-    echo "$twice" >&2
-    exit 1
-fi
+awk '
+    FILENAME == ARGV[1] { link[$0]; next }
+    FNR == 1 {
+        tree = FILENAME
+        sub(/\/files$/, "", tree)
+        sub(/.*\//, "", tree)
+    }
+    {
+        path = $0
+        sub(/^[^ ]+ [^ ]+ /, "", path)
+    }
+    # A directory over a link of the system would replace the link, and with it all that lies behind it.
+    $1 == "d" && path in link {
+        print "edgenode: " tree " has the directory " path ", which is a link in the base image"
+        bad = 1
+    }
+    $1 == "d" { directory[path] = tree }
+    $1 == "f" && path in owner && ($2 == "-" || $2 != digest[path]) { shared[path] = owner[path] ", " tree }
+    $1 == "f" {
+        owner[path] = tree
+        digest[path] = $2
+    }
+    END {
+        for (path in directory) if (path in owner) shared[path] = owner[path] ", a directory in " directory[path]
+        for (path in shared) {
+            if (!count++) print "edgenode: more than one component has these files:"
+            if (count <= 10) print path " (" shared[path] ")"
+        }
+        if (count) print "edgenode: of packages of Python one can be left out (`exclude`), or both can lie in one of `groups`"
+        exit bad || count
+    }
+' "$@" >&2

@@ -1,7 +1,11 @@
 #!/bin/sh
 # Resolves the requirements of $INPUTS/requirements.txt with $UV for the interpreter $PYTHON, without the packages of
-# $INPUTS/exclude.txt. Writes to $OUT one list for each group of $INPUTS/groups.txt, which has lines `GROUP PATTERN`; the
-# first pattern that fits a package's name decides.
+# $INPUTS/exclude.txt. $INPUTS/groups.txt has lines `GROUP PATTERN APART ALONE`; the first pattern that fits a package's
+# name decides. Writes to $OUT
+#   GROUP.txt     what a whole group has.
+#   lists/BRANCH  what is installed together: GROUP; GROUP.medium, wheels of at least APART bytes (not `never`); and
+#                 GROUP-PACKAGE, a wheel of at least ALONE bytes, if it is one of the $MOST_ALONE largest.
+#   branches      lines `GROUP BRANCH` for all branches besides the groups themselves.
 set -eu
 
 # The base image's own trust store counts, where it has one; else uv brings the usual authorities.
@@ -10,28 +14,17 @@ if [ -f /etc/ssl/certs/ca-certificates.crt ]; then
 fi
 export UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
 work=$(mktemp -d)
-"$UV" pip compile --quiet --python "$PYTHON" --only-binary :all: --generate-hashes --no-annotate --no-header \
-    --excludes "$INPUTS/exclude.txt" --output-file "$work/chosen.txt" "$INPUTS/requirements.txt"
+# Of the forms that uv writes only this one has sizes. It lists just the wheels that fit the interpreter.
+"$UV" pip compile --quiet --python "$PYTHON" --only-binary :all: --no-annotate --no-header \
+    --format pylock.toml --excludes "$INPUTS/exclude.txt" --output-file "$work/pylock.toml" "$INPUTS/requirements.txt"
 
-awk -v out="$OUT" '
+# Lines `PACKAGE SIZE GROUP APART ALONE REQUIREMENT`; the requirement goes to the end of the line.
+awk '
     function normal(word) {
         word = tolower(word)
         sub(/[^a-z0-9._-].*/, "", word)
         gsub(/[-_.]+/, "-", word)
         return word
-    }
-    # Writes the package that was read: with the digests that the requirements allow, where they name any.
-    function finish(i, line) {
-        if (name == "") return
-        line = head
-        for (i = 1; i <= digests; i++) {
-            if (!(name in named) || (name, digest[i]) in allowed) line = line " \\\n    " digest[i]
-        }
-        if (line == head) {
-            print "edgenode: the index has no file of " head " with a digest that the requirements allow" >"/dev/stderr"
-            failed = 1
-        }
-        print line > file
     }
     function fits(name, pattern) {
         if (pattern ~ /\*$/) {
@@ -39,6 +32,25 @@ awk -v out="$OUT" '
             return substr(name, 1, length(pattern)) == pattern
         }
         return name == pattern
+    }
+    function quoted(line) {
+        sub(/^[^"]*"/, "", line)
+        sub(/".*/, "", line)
+        return line
+    }
+    # Writes the package that was read: with the digests that the requirements allow, where they name any.
+    function finish(i, digests) {
+        # Wheels of the build context are installed elsewhere.
+        if (name == "" || local) return
+        for (i = 1; i <= files; i++) {
+            if (!(name in named) || (name, digest[i]) in allowed) digests = digests " " digest[i]
+        }
+        if (digests == "") {
+            print "edgenode: the index has no file of " name "==" version " with a digest that the requirements allow" >"/dev/stderr"
+            failed = 1
+        }
+        for (i = 1; i <= count && !fits(name, pattern[i]); i++);
+        print name, size, group[i], sizes[i], name "==" version digests
     }
     FILENAME == ARGV[1] {
         for (i = 2; i <= NF; i++) if ($i ~ /^--hash=/) {
@@ -51,31 +63,47 @@ awk -v out="$OUT" '
         count++
         group[count] = $1
         pattern[count] = $2
-        printf "" > (out "/" $1 ".txt")
+        sizes[count] = $3 " " $4
         next
     }
-    # A package begins a line; its digests follow on lines of their own.
-    /^[A-Za-z0-9]/ {
+    /^\[\[packages\]\]/ {
         finish()
-        # Wheels of the build context are installed elsewhere.
-        local = $2 == "@"
-        if (local) {
-            name = ""
-            next
-        }
-        name = normal($1)
-        head = $0
-        sub(/ *\\$/, "", head)
-        digests = 0
-        for (i = 1; i <= count && !fits(name, pattern[i]); i++);
-        file = out "/" group[i] ".txt"
+        name = version = ""
+        size = files = local = 0
     }
-    $1 ~ /^--hash=/ && !local { digest[++digests] = $1 }
+    /^name = / { name = quoted($0) }
+    /^version = / { version = quoted($0) }
+    /^archive = / { local = 1 }
+    # A line has one wheel, or all of them if there is but one.
+    match($0, / size = [0-9]+/) {
+        bytes = substr($0, RSTART + 8, RLENGTH - 8) + 0
+        if (bytes > size) size = bytes
+    }
+    match($0, /sha256 = "[0-9a-f]+"/) { digest[++files] = "--hash=sha256:" quoted(substr($0, RSTART, RLENGTH)) }
     END {
         finish()
         exit failed
     }
-' "$INPUTS/requirements.txt" "$INPUTS/groups.txt" "$work/chosen.txt"
-grep -ho '^[A-Za-z0-9][^ ]*' "$work/chosen.txt" || true
+' "$INPUTS/requirements.txt" "$INPUTS/groups.txt" "$work/pylock.toml" >"$work/chosen"
+
+awk '$5 != "never" && $2 >= $5 + 0 { print $2, $1 }' "$work/chosen" | sort -k1,1nr -k2 | head -n "$MOST_ALONE" >"$work/alone"
+mkdir "$OUT/lists"
+cut -d' ' -f1 "$INPUTS/groups.txt" | sort -u | while IFS= read -r group; do
+    : >"$OUT/$group.txt"
+    : >"$OUT/lists/$group"
+done
+awk -v out="$OUT" '
+    FILENAME == ARGV[1] { alone[$2]; next }
+    {
+        branch = group = $3
+        if ($1 in alone) branch = group "-" $1
+        else if ($4 != "never" && $2 >= $4 + 0) branch = group ".medium"
+        if (branch != group) print group, branch
+        sub(/^[^ ]+ [^ ]+ [^ ]+ [^ ]+ [^ ]+ /, "")
+        print >(out "/" group ".txt")
+        print >(out "/lists/" branch)
+    }
+' "$work/alone" "$work/chosen" | sort -u >"$OUT/branches"
+cut -d' ' -f6 "$work/chosen"
 rm -rf "$work"
-touch -d @0 "$OUT"/*.txt
+find "$OUT" -exec touch -d @0 {} +

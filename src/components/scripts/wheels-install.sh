@@ -16,3 +16,6 @@ export UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
 rm -f "$OUT$PREFIX/.lock"
 [ -z "${SLIM:-}" ] || "$PYTHON" -B "$SLIM" "$OUT$PREFIX"
 find "$OUT" -name __pycache__ -type d -prune -exec rm -rf {} +
+# One time for all files gives the same layer whenever the same wheels are installed, such as for another patch release of
+# Python. It is the earliest that zip archives can have.
+find "$OUT" -mindepth 1 -exec touch -h -d @315532800 {} +

@@ -14,3 +14,5 @@ find "$OUT" \( -path '*.dist-info/uv_cache.json' -o -path '*.dist-info/direct_ur
     rm "$note"
     sed -i "\|\.dist-info/${note##*/},|d" "${note%/*}/RECORD"
 done
+# One time for all files gives the same layer whenever the same wheels are installed.
+find "$OUT" -mindepth 1 -exec touch -h -d @315532800 {} +

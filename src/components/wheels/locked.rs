@@ -1,0 +1,226 @@
+//! Python packages by a lock: resolved once, then taken from downloads of their own and installed without a network.
+
+use std::collections::BTreeMap;
+
+use super::{Requirements, Tools, WheelRequest, chosen_of, lines, mount_local};
+use crate::lock::{LockUse, LockedWheel, PlatformLock};
+use crate::plan::{Mount, Planner, Provided, RUN_DIR, Run, Script, StepId, Unlocked};
+use crate::spec::{Requirement, Span};
+
+const RESOLVE: Script =
+    Script { name: "wheels-resolve.sh", text: include_str!("../scripts/wheels-resolve.sh") };
+const LOCKED: Script = Script { name: "wheels-locked.sh", text: include_str!("../scripts/wheels-locked.sh") };
+
+/// Plans the packages if there is a lock, or one is being made; says whether that is so.
+pub(super) fn take_over(
+    requests: &[WheelRequest],
+    most_alone: usize,
+    tools: &Tools,
+    planner: &mut Planner,
+) -> bool {
+    match planner.lock().clone() {
+        LockUse::None => return false,
+        LockUse::Making(PlatformLock { wheels: None, preferred, .. }) => {
+            resolve(requests, tools, &preferred, planner);
+        }
+        LockUse::Making(PlatformLock { wheels: Some(wheels), .. })
+        | LockUse::Fixed(PlatformLock { wheels: Some(wheels), .. }) => {
+            install(requests, most_alone, tools, &wheels, planner);
+        }
+        LockUse::Fixed(_) => {
+            planner.unlocked("wheels", requests.first().map(|request| request.span).unwrap_or_default());
+        }
+    }
+    true
+}
+
+/// Resolves for a lock that is being made; what is installed is not known yet.
+fn resolve(requests: &[WheelRequest], tools: &Tools, preferred: &[String], planner: &mut Planner) {
+    let span = requests.last().map(|request| request.span).unwrap_or_default();
+    let step = tools.resolve("wheels", Requirements::of(requests, planner), preferred, span, planner);
+    let tree = planner.pend(Unlocked::Wheels, step);
+    for request in requests {
+        let provided = tools.provided(&request.group, tree, request.span);
+        planner.provide(Provided { version: request.version.clone(), ..provided });
+    }
+}
+
+/// Installs what the lock names, offline, each branch's packages into a tree of its own.
+fn install(
+    requests: &[WheelRequest],
+    most_alone: usize,
+    tools: &Tools,
+    wheels: &BTreeMap<String, LockedWheel>,
+    planner: &mut Planner,
+) {
+    report_unlocked(requests, wheels, planner);
+    let alone = alone(requests, wheels, most_alone);
+    let mut lists = Vec::new();
+    for (number, request) in requests.iter().enumerate() {
+        let own: Vec<_> =
+            wheels.iter().filter(|(name, _)| group_of(name, requests) == Some(number)).collect();
+        let versions = own.iter().map(|(name, wheel)| format!("{name}=={}", wheel.version));
+        lists.push(lines(&format!("/{}.txt", request.group), versions.collect()));
+        let mut branches: BTreeMap<String, Vec<_>> = [(request.group.clone(), Vec::new())].into();
+        for (name, wheel) in own {
+            branches.entry(branch_of(name, wheel, request, &alone)).or_default().push((name, wheel));
+        }
+        for (branch, wheels) in branches {
+            let mut run = tools.install_locked(&branch, wheels.into_iter(), planner);
+            tools.slim(&mut run, planner);
+            let tree = planner.run(format!("[{branch}] install wheels"), request.span, run);
+            let provided = tools.provided(&branch, tree, request.span);
+            planner.provide(match branch == request.group {
+                true => Provided { version: request.version.clone(), ..provided },
+                false => Provided { part_of: Some(request.group.clone()), ..provided },
+            });
+        }
+    }
+    let lists = planner.files("[wheels] locked versions".to_owned(), lists);
+    let versions = wheels.iter().map(|(name, wheel)| (name.clone(), wheel.version.clone()));
+    planner.set_chosen(chosen_of(requests, lists, versions.collect()));
+}
+
+/// The packages that have a branch each, as `wheels-choose.sh` finds them without a lock.
+fn alone<'w>(
+    requests: &[WheelRequest],
+    wheels: &'w BTreeMap<String, LockedWheel>,
+    most: usize,
+) -> Vec<&'w str> {
+    let mut large: Vec<_> = wheels
+        .iter()
+        .filter_map(|(name, wheel)| {
+            let parting = requests.get(group_of(name, requests)?)?.parting?;
+            let size = wheel.file.size.unwrap_or_default();
+            (size >= parting.alone).then_some((std::cmp::Reverse(size), name.as_str()))
+        })
+        .collect();
+    large.sort();
+    large.truncate(most);
+    large.into_iter().map(|(_, name)| name).collect()
+}
+
+fn branch_of(name: &str, wheel: &LockedWheel, request: &WheelRequest, alone: &[&str]) -> String {
+    let apart = request.parting.is_some_and(|parting| wheel.file.size.unwrap_or_default() >= parting.apart);
+    match alone.contains(&name) {
+        true => format!("{}-{name}", request.group),
+        false if apart => format!("{}.medium", request.group),
+        false => request.group.clone(),
+    }
+}
+
+/// The request whose group a package is installed in.
+fn group_of(package: &str, requests: &[WheelRequest]) -> Option<usize> {
+    let fits = |pattern: &String| match pattern.strip_suffix('*') {
+        Some(begin) => package.starts_with(begin),
+        None => package == pattern,
+    };
+    let named = requests.iter().position(|request| request.packages.iter().any(fits));
+    let rest = || requests.iter().position(|request| request.packages.is_empty());
+    // What no group takes belongs to the first, if the spec has no group for the rest.
+    named.or_else(rest).or((!requests.is_empty()).then_some(0))
+}
+
+/// Reports requirements that no package of the lock meets.
+fn report_unlocked(requests: &[WheelRequest], wheels: &BTreeMap<String, LockedWheel>, planner: &mut Planner) {
+    let excluded: Vec<_> = requests.iter().flat_map(|request| &request.exclude).cloned().collect();
+    let kept: Vec<_> = planner.kept().iter().flat_map(|vendor| vendor.packages.clone()).collect();
+    for request in requests {
+        // What a marker says is for uv to know.
+        let plain = request.requirements.iter().filter(|requirement| !requirement.contains(';'));
+        for requirement in plain.filter_map(|text| Requirement::parse(text).ok()) {
+            let name = requirement.package();
+            let met = wheels.get(&name).is_some_and(|wheel| requirement.admits(&wheel.version));
+            if !met && !excluded.contains(&name) && !kept.contains(&name) {
+                planner.unlocked(requirement.as_str(), request.span);
+            }
+        }
+    }
+}
+
+impl Tools {
+    /// A step that finds the wheels that `requirements` take, for a lock that is being made. `label` says whose they
+    /// are. The versions of `preferred` are kept where they still fit.
+    fn resolve(
+        &self,
+        label: &str,
+        requirements: Requirements,
+        preferred: &[String],
+        span: Span,
+        planner: &mut Planner,
+    ) -> StepId {
+        let Requirements { requirements, exclude } = requirements;
+        let files = vec![
+            lines("/requirements.txt", requirements),
+            lines("/exclude.txt", exclude),
+            lines("/preferences.txt", preferred.to_vec()),
+        ];
+        let from = planner.files(format!("[{label}] requirements"), files);
+        let mut run = self.run(&RESOLVE, planner);
+        mount_local(&mut run, planner);
+        let at = format!("{RUN_DIR}/wheels");
+        run.env.push(("INPUTS".to_owned(), at.clone()));
+        run.mounts.push(Mount { at, from, part: "/".to_owned() });
+        planner.run(format!("[{label}] find versions"), span, run)
+    }
+
+    /// A run that installs these wheels offline.
+    fn install_locked<'w>(
+        &self,
+        label: &str,
+        wheels: impl Iterator<Item = (&'w String, &'w LockedWheel)>,
+        planner: &mut Planner,
+    ) -> Run {
+        let at = format!("{RUN_DIR}/wheels");
+        let (mut list, mut mounts) = (Vec::new(), Vec::new());
+        for (name, wheel) in wheels {
+            list.push(format!("{name}=={} --hash=sha256:{}", wheel.version, wheel.file.sha256));
+            let from = planner.download(&format!("{name} {}", wheel.version), &wheel.file);
+            let file = wheel.file.name();
+            mounts.push(Mount { at: format!("{at}/{file}"), from, part: format!("/{file}") });
+        }
+        let list = planner.files(format!("[{label}] locked wheels"), vec![lines("/locked.txt", list)]);
+        let mut run = self.run_offline(&LOCKED, planner);
+        let list_at = format!("{RUN_DIR}/locked");
+        run.env.push(("REQUIREMENTS".to_owned(), format!("{list_at}/locked.txt")));
+        run.env.push(("WHEELS".to_owned(), at));
+        run.mounts.push(Mount { at: list_at, from: list, part: "/".to_owned() });
+        run.mounts.extend(mounts);
+        run
+    }
+
+    /// A tree of these requirements and what they depend on, for a step that is thrown away. `script` installs them
+    /// where there is no lock; `package` is what the lock calls them.
+    pub(in crate::components) fn install_requirements(
+        &self,
+        package: &str,
+        label: &str,
+        requirements: &[String],
+        script: &Script,
+        span: Span,
+        planner: &mut Planner,
+    ) -> StepId {
+        let locked = planner.lock().locked().and_then(|lock| lock.builds.get(package)).cloned();
+        let name = format!("[{label}] install build requirements");
+        match (locked, planner.lock()) {
+            (Some(wheels), _) => {
+                let run = self.install_locked(label, wheels.iter(), planner);
+                return planner.run(name, span, run);
+            }
+            (None, LockUse::Making(_)) => {
+                let wanted = Requirements { requirements: requirements.to_vec(), exclude: Vec::new() };
+                let step = self.resolve(label, wanted, &[], span, planner);
+                return planner.pend(Unlocked::Requires(package.to_owned()), step);
+            }
+            (None, LockUse::Fixed(_)) => planner.unlocked(&format!("what `{package}` is built with"), span),
+            (None, LockUse::None) => {}
+        }
+        let file = lines("/requirements.txt", requirements.to_vec());
+        let from = planner.files(format!("[{label}] requirements"), vec![file]);
+        let mut run = self.run(script, planner);
+        let at = format!("{RUN_DIR}/requirements");
+        run.env.push(("INPUTS".to_owned(), at.clone()));
+        run.mounts.push(Mount { at, from, part: "/".to_owned() });
+        planner.run(name, span, run)
+    }
+}
