@@ -14,10 +14,11 @@ demo: ## Build the frontend and examples/media-node, and say what was made
 
 test: lint unit e2e-cut ## Everything CI runs
 
-lint: ## Formatting, clippy, shellcheck
+lint: ## Formatting, clippy, shellcheck, licences and sources of dependencies
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 	shellcheck -x $(SCRIPTS)
+	tests/env/deny
 
 unit: ## Tests that need no daemon
 	cargo test --workspace --locked
