@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .ONESHELL:
 SCRIPTS := $(shell git ls-files '*.sh' .ci/run 'tests/env/*' examples/demo | grep -v '\.tsv$$')
 
-.PHONY: demo help test lint unit e2e e2e-cut bench bench-cold bench-sizes vectors up down
+.PHONY: demo fuzz help test lint unit e2e e2e-cut bench bench-cold bench-sizes vectors up down
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -22,6 +22,16 @@ lint: ## Formatting, clippy, shellcheck, licences and sources of dependencies
 
 unit: ## Tests that need no daemon
 	cargo test --workspace --locked
+
+fuzz: ## Look for inputs that crash something, an hour (SECONDS_EACH=300 for each kind of input); needs cargo-fuzz and g++
+	command -v cargo-fuzz >/dev/null || cargo install --locked --version 0.13.2 cargo-fuzz
+	cd fuzz
+	for target in fuzz_targets/*.rs; do
+	    name=$$(basename "$$target" .rs)
+	    mkdir -p "corpus/$$name" "crashes/$$name"
+	    cargo fuzz run --sanitizer none "$$name" "corpus/$$name" "seeds/$$name" "crashes/$$name" -- \
+	        -dict=words.dict -max_total_time=$(or $(SECONDS_EACH),327) -timeout=10 -rss_limit_mb=2048
+	done
 
 e2e-cut: ## Tests on real BuildKit, in an environment of their own unless `make up` has started one
 	tests/env/run cargo test --locked --features e2e --test e2e $(ARGS)
