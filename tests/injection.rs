@@ -14,6 +14,7 @@ mod generate;
 mod whole_way;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Component, Path};
 
 use buildkit_llb::Definition;
@@ -139,6 +140,9 @@ fn values_are_refused_or_carried_as_they_are() {
         *places.entry(case.at.clone()).or_default() += 1;
         judge(&case, &mut tally);
     }
+    let Tally { refused, carried, dropped, .. } = &tally;
+    let figures = format!("{} places: {refused} refused, {carried} carried, {dropped} dropped", places.len());
+    let _ = writeln!(std::io::stdout(), "{figures}");
     assert!(tally.wrong.is_empty(), "{} are wrong:\n{}", tally.wrong.len(), tally.wrong.join("\n"));
     let cases: usize = places.values().sum();
     assert!(places.len() > 100 && cases >= 500, "{cases} cases at {} places", places.len());
