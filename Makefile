@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .ONESHELL:
 SCRIPTS := $(shell git ls-files '*.sh' .ci/run 'tests/env/*' examples/demo | grep -v '\.tsv$$')
 
-.PHONY: demo fuzz help test lint unit e2e e2e-cut bench bench-cold bench-sizes vectors up down
+.PHONY: demo fuzz soak help test lint unit e2e e2e-cut bench bench-cold bench-sizes vectors up down
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ e2e-cut: ## Tests on real BuildKit, in an environment of their own unless `make 
 
 e2e: ## The same, and those that build whole image families (an hour and 40 GB more)
 	tests/env/run cargo test --locked --features e2e-full --test e2e $(ARGS)
+
+soak: ## Five hundred builds on one daemon (EDGENODE_SOAK_BUILDS)
+	tests/env/run cargo test --locked --features e2e-full --test e2e -- --nocapture faults::a_daemon_that_builds_all_day
 
 bench: ## Builds with nothing to do, against their peers
 	tests/env/run benches/run warm

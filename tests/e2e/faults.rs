@@ -284,3 +284,36 @@ fn twenty_clients_of_one_spec_have_each_step_run_once() {
     assert!(!daemon.log().contains("panic"), "{}", daemon.log());
     check_memory(&peaks);
 }
+
+/// One build after the other on one daemon (`make soak`): what a spec does not change stays cached, nothing is left
+/// running, and the daemon does not grow.
+#[cfg(feature = "e2e-full")]
+#[test]
+fn a_daemon_that_builds_all_day() {
+    let builds =
+        std::env::var("EDGENODE_SOAK_BUILDS").ok().and_then(|count| count.parse().ok()).unwrap_or(500);
+    let daemon = Daemon::start();
+    let memory = || status(daemon.id(), "VmRSS").and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
+    let mut early = 0;
+    for number in 0..builds {
+        // Every tenth changes a step, the others what the image only says.
+        let (step, label) = (number / 10, number);
+        let spec = format!(
+            "{GOOD}labels: {{n: '{label}'}}\ncommands:\n  - {{name: step, run: [touch, /step-{step}]}}\n"
+        );
+        let outcome = buildctl(&daemon.address(), directory(&spec).path(), &[], &[]);
+        assert!(outcome.ok, "build {number}: {}", outcome.log);
+        let ran = outcome.executed().contains(&"[command] step");
+        assert_eq!(ran, number % 10 == 0, "build {number}: {}", outcome.log);
+        if number == builds / 5 {
+            early = memory().expect("it runs");
+        }
+    }
+    wait_until("the last frontend ends", || below(daemon.id(), FRONTEND).is_empty());
+    let late = memory().expect("it runs");
+    let _ = writeln!(
+        std::io::stdout(),
+        "{builds} builds: the daemon had {early} KiB after a fifth, {late} KiB in the end"
+    );
+    assert!(late < 2 * early, "the daemon grows: {early} KiB, {late} KiB");
+}

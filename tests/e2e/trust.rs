@@ -1,5 +1,12 @@
 //! What a hostile spec or context cannot do in a real build, and where secrets are not.
 
+#[allow(dead_code, reason = "the tests that share it use more of it")]
+#[path = "../support/generate.rs"]
+mod generate;
+#[path = "../support/whole_way.rs"]
+mod whole_way;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::net::TcpListener;
@@ -238,4 +245,37 @@ fn no_setuid_program_is_added() {
     let added =
         format!("{GOOD}commands: [{{name: c, run: [sh, -c, 'cp /bin/true /mine; chmod 4755 /mine']}}]\n");
     assert_eq!(setuid(Build::new(&added)), ["mine"]);
+}
+
+/// How many ops BuildKit's own decoder finds in a definition; `None` where it refuses it.
+fn dumped(bytes: &[u8]) -> Option<usize> {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(file.path(), bytes).expect("written");
+    let output = Command::new(setting("EDGENODE_BUILDCTL"))
+        .args(["debug", "dump-llb"])
+        .arg(file.path())
+        .output()
+        .expect("buildctl starts");
+    output.status.success().then(|| output.stdout.iter().filter(|&&byte| byte == b'\n').count())
+}
+
+#[test]
+fn graphs_of_generated_specs_are_read_by_buildkit() {
+    let mut read = 0;
+    for seed in 0..40_u32 {
+        let choices: Vec<u8> =
+            (0..seed).map(|n| ((seed * 64 + n).wrapping_mul(2_654_435_761) >> 21) as u8).collect();
+        let document = generate::document(&mut generate::Choices::new(&choices)).to_string();
+        let spec = edgenode::spec::parse(&document).expect("the table makes specs");
+        let Ok(plan) = whole_way::planned(spec, whole_way::debian("amd64"), BTreeMap::new()) else {
+            continue;
+        };
+        for builder in whole_way::BUILDERS {
+            let graph = whole_way::graph(&plan, "amd64", builder);
+            assert_eq!(dumped(&graph.to_bytes()), Some(graph.to_pb().def.len()), "{document}");
+            read += 1;
+        }
+    }
+    assert!(read >= 20, "{read} graphs");
+    assert_eq!(dumped(b"\xff\xff no graph"), None);
 }
