@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .ONESHELL:
 SCRIPTS := $(shell git ls-files '*.sh' .ci/run 'tests/env/*' examples/demo | grep -v '\.tsv$$')
 
-.PHONY: demo help test lint unit e2e e2e-cut bench bench-cold bench-replay bench-sizes vectors up down
+.PHONY: demo fuzz soak help test lint unit e2e e2e-cut bench bench-cold bench-replay bench-sizes vectors up down
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -14,19 +14,33 @@ demo: ## Build the frontend and examples/media-node, and say what was made
 
 test: lint unit e2e-cut ## Everything CI runs
 
-lint: ## Formatting, clippy, shellcheck
+lint: ## Formatting, clippy, shellcheck, licences and sources of dependencies
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 	shellcheck -x $(SCRIPTS)
+	tests/env/deny
 
 unit: ## Tests that need no daemon
 	cargo test --workspace --locked
+
+fuzz: ## Look for inputs that crash something, an hour (SECONDS_EACH=300 for each kind of input); needs cargo-fuzz and g++
+	command -v cargo-fuzz >/dev/null || cargo install --locked --version 0.13.2 cargo-fuzz
+	cd fuzz
+	for target in fuzz_targets/*.rs; do
+	    name=$$(basename "$$target" .rs)
+	    mkdir -p "corpus/$$name" "crashes/$$name"
+	    cargo fuzz run --sanitizer none "$$name" "corpus/$$name" "seeds/$$name" "crashes/$$name" -- \
+	        -dict=words.dict -max_total_time=$(or $(SECONDS_EACH),327) -timeout=10 -rss_limit_mb=2048
+	done
 
 e2e-cut: ## Tests on real BuildKit, in an environment of their own unless `make up` has started one
 	tests/env/run cargo test --locked --features e2e --test e2e $(ARGS)
 
 e2e: ## The same, and those that build whole image families (an hour and 40 GB more)
 	tests/env/run cargo test --locked --features e2e-full --test e2e $(ARGS)
+
+soak: ## Five hundred builds on one daemon (EDGENODE_SOAK_BUILDS)
+	tests/env/run cargo test --locked --features e2e-full --test e2e -- --nocapture faults::a_daemon_that_builds_all_day
 
 bench: ## Builds with nothing to do, against their peers
 	tests/env/run benches/run warm

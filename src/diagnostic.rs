@@ -34,6 +34,16 @@ impl Diagnostic {
     }
 }
 
+/// A text without what would steer the terminal that shows it: what is quoted from a spec may come from anyone.
+fn shown(text: &str) -> String {
+    let steers = |c: char| {
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        turns || c.is_control() && c != '\n'
+    };
+    let escaped = |c: char| if steers(c) { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escaped).collect()
+}
+
 /// Collects findings, so that a user sees all of them at once.
 #[derive(Clone, Debug, Default)]
 pub struct Problems {
@@ -57,7 +67,12 @@ impl Problems {
     }
 
     fn push(&mut self, severity: Severity, span: Span, message: String, help: Option<String>) {
-        self.found.push(Diagnostic { severity, message, help, span });
+        self.found.push(Diagnostic {
+            severity,
+            message: shown(&message),
+            help: help.as_deref().map(shown),
+            span,
+        });
     }
 
     /// Whether any of the findings stops the build.
@@ -99,5 +114,21 @@ impl Problems {
         let mut found: Vec<_> = self.found.iter().filter(|d| d.severity == severity).cloned().collect();
         found.sort_by_key(|d| d.span);
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_a_terminal_is_shown_escaped() {
+        let mut problems = Problems::default();
+        problems.error_with_help(Span::default(), "a\u{1b}[2J\u{202e}b\nÄ", "c\rd");
+        let found = &problems.found()[0];
+        assert_eq!(
+            (found.message.as_str(), found.help.as_deref()),
+            ("a\\u{1b}[2J\\u{202e}b\nÄ", Some("c\\rd"))
+        );
     }
 }

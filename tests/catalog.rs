@@ -340,7 +340,7 @@ fn case_1_a_release_that_is_asked_for_is_the_one_that_is_installed() {
 
 #[test]
 fn case_2_the_default_build_for_amd64_has_its_cuda() {
-    for row in Catalog::embedded().torch {
+    for row in &Catalog::embedded().torch {
         let (oldest, _) = row.python;
         let text = format!(
             "name: n\nbase: debian:13\npython: {{version: 3.{oldest}.0, sha256: {}}}\ntarget: {{gpus: [8.0]}}\ntorch: {{version: {}, channel: auto}}\n",
@@ -406,7 +406,7 @@ fn case_7_a_release_that_needs_a_newer_python_is_refused() {
 
 #[test]
 fn case_8_no_release_is_named_that_was_never_made() {
-    for row in Catalog::embedded().torch {
+    for row in &Catalog::embedded().torch {
         assert!(
             !["2.12", "2.13", "2.14", "2.15"].iter().any(|series| row.audio.starts_with(series)),
             "{row:?}"

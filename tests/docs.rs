@@ -101,3 +101,40 @@ fn the_page_of_the_contract() {
     let sum = format!("| {} | {kept} | {open} | {} |", rows.len(), rows.len() - kept - open);
     assert!(readme.contains(&sum), "the README does not say `{sum}`");
 }
+
+/// The names of tests in a page, and the rows of its tables that name none.
+fn named(page: &str) -> (Vec<String>, Vec<String>) {
+    let rows = page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---"));
+    let rows = rows.filter(|line| !line.contains("| shown by |"));
+    let words = |line: &str| -> Vec<String> {
+        line.split('`').skip(1).step_by(2).filter(|word| word.contains("::")).map(str::to_owned).collect()
+    };
+    let bare = rows.filter(|row| words(row).is_empty()).map(str::to_owned).collect();
+    (page.lines().flat_map(words).collect(), bare)
+}
+
+#[test]
+fn the_tests_that_show_our_security_are_there() {
+    let tests = tests();
+    for file in ["SECURITY.md", "docs/reliability.md"] {
+        let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).expect("read");
+        let (names, bare) = named(&page);
+        assert!(names.len() > 10 && bare.is_empty(), "{file}: {bare:?}");
+        for name in names {
+            assert!(tests.contains(&name), "{file}: there is no test {name}");
+        }
+    }
+    assert_eq!(named("| a | b |\n| a | `b::c` |\n").1, ["| a | b |"]);
+    assert!(!tests.contains("docs::nobody_has_written_this"));
+}
+
+#[test]
+fn no_crate_may_use_unsafe_code() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &Path| fs::read_to_string(path).expect("read");
+    assert!(read(&root.join("Cargo.toml")).contains("[workspace.lints.rust]\nunsafe_code = \"forbid\""));
+    let crates = fs::read_dir(root.join("crates")).expect("read").flatten().map(|entry| entry.path());
+    for manifest in crates.chain([root.to_owned()]).map(|path| path.join("Cargo.toml")) {
+        assert!(read(&manifest).contains("[lints]\nworkspace = true"), "{}", manifest.display());
+    }
+}

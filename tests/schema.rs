@@ -2,6 +2,9 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests")]
 
+#[path = "support/generate.rs"]
+mod generate;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -13,7 +16,9 @@ use edgenode::spec::schema::{Field, Grammar, SPEC, Shape, schema};
 use edgenode::spec::{Node, Value as Yaml, parse, parse_yaml};
 use proptest::prelude::*;
 use regex::Regex;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+
+use generate::{Choices, document, fields};
 
 /// What is wrong with a document, as the loader says it.
 fn loader(document: &Value) -> Vec<String> {
@@ -91,57 +96,6 @@ fn accepted(document: &Value) -> bool {
     fits(&SCHEMA, &SCHEMA, document)
 }
 
-/// A stream of choices; when it ends, all further ones are the first.
-struct Choices<'c>(std::slice::Iter<'c, u8>);
-
-impl Choices<'_> {
-    fn below(&mut self, count: usize) -> usize {
-        usize::from(self.0.next().copied().unwrap_or_default()) % count.max(1)
-    }
-}
-
-/// A value of a shape. Lists have one item at most, so that nothing is there twice.
-fn value(shape: &Shape, choices: &mut Choices<'_>) -> Value {
-    match shape {
-        Shape::Text(grammar) => json!(grammar.examples[choices.below(grammar.examples.len())]),
-        Shape::Switch => json!(choices.below(2) == 1),
-        Shape::Words(words) => json!(words[choices.below(words.len())]),
-        Shape::List(item, filled) => match choices.below(3) {
-            0 if !filled => json!([]),
-            _ => json!([value(item, choices)]),
-        },
-        Shape::Entries(key, item) => json!({key.examples[0]: value(item, choices)}),
-        Shape::Filled(mapping) => value(mapping, choices),
-        Shape::Fields(table) => fields(table, choices),
-        Shape::Any(shapes) => value(&shapes[choices.below(shapes.len())], choices),
-    }
-}
-
-fn fields(table: &[Field], choices: &mut Choices<'_>) -> Value {
-    let mut object = Map::new();
-    for field in table {
-        if field.required || choices.below(3) == 1 {
-            object.insert(field.key.to_owned(), value(&field.shape, choices));
-        }
-    }
-    Value::Object(object)
-}
-
-/// A whole spec: what the table allows, but for what fields say about each other.
-fn document(choices: &mut Choices<'_>) -> Value {
-    let mut document = fields(SPEC, choices);
-    let object = document.as_object_mut().expect("an object");
-    // Another file, which is not here.
-    object.remove("extends");
-    if let Some(lint) = object.get_mut("lint") {
-        *lint = json!({"ignore": [{"rule": "NoTests", "reason": "none"}]});
-    }
-    if let Some(args) = object.get_mut("args") {
-        *args = json!({"A": {"default": "1", "type": "number", "choices": ["1"]}});
-    }
-    document
-}
-
 /// Every place of a document, as a JSON pointer.
 fn places(document: &Value, at: &str, found: &mut Vec<String>) {
     found.push(at.to_owned());
@@ -159,14 +113,14 @@ fn places(document: &Value, at: &str, found: &mut Vec<String>) {
 proptest! {
     #[test]
     fn what_the_table_allows_is_taken(choices in prop::collection::vec(any::<u8>(), 0..300)) {
-        let document = document(&mut Choices(choices.iter()));
+        let document = document(&mut Choices::new(&choices));
         prop_assert_eq!(loader(&document), Vec::<String>::new(), "{}", document);
         prop_assert!(accepted(&document), "{}", document);
     }
 
     #[test]
     fn what_one_refuses_the_other_refuses(choices in prop::collection::vec(any::<u8>(), 1..300), pick in any::<prop::sample::Index>(), how in 0..4_u8) {
-        let mut document = document(&mut Choices(choices.iter()));
+        let mut document = document(&mut Choices::new(&choices));
         let mut all = Vec::new();
         places(&document, "", &mut all);
         let place = &all[pick.index(all.len())];
@@ -192,7 +146,7 @@ fn each_mapping(shape: &Shape, wrap: &Wrap<'_>, see: &mut dyn FnMut(&[Field], &W
         Shape::Fields(table) => {
             see(table, wrap);
             for field in *table {
-                let mut rest = fields(table, &mut Choices([].iter()));
+                let mut rest = fields(table, &mut Choices::new(&[]));
                 rest.as_object_mut().expect("an object").remove(field.key);
                 let inside = |inner: Value| {
                     let mut object = rest.clone();
@@ -223,7 +177,7 @@ fn known_to_the_loader(document: &Value) -> BTreeSet<String> {
 fn the_table_has_the_fields_that_the_loader_knows() {
     let mut mappings = 0;
     let mut see = |table: &[Field], wrap: &Wrap<'_>| {
-        let mut object = fields(table, &mut Choices([].iter()));
+        let mut object = fields(table, &mut Choices::new(&[]));
         object["nobody-knows-this"] = json!("x");
         let known = known_to_the_loader(&wrap(object));
         let ours: BTreeSet<_> = table.iter().map(|field| field.key.to_owned()).collect();

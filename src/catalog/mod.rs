@@ -8,6 +8,8 @@ mod rows;
 mod tensorrt;
 mod torch;
 
+use std::sync::LazyLock;
+
 pub use numbers::{Capability, between, compare, numbers};
 pub use packages::{NumpyBaseline, OnnxRuntimeReleases, TransformersReleases};
 pub use platforms::{CudaRelease, Distribution, Gpu, JetPackRelease, NvencHeaders, PythonSeries};
@@ -49,9 +51,10 @@ pub struct Catalog {
 
 impl Catalog {
     /// The facts that are part of the program.
-    pub fn embedded() -> Self {
+    pub fn embedded() -> &'static Self {
         // Tests make sure that no row has a problem.
-        Self::read(&mut Problems::default())
+        static READ: LazyLock<Catalog> = LazyLock::new(|| Catalog::read(&mut Problems::default()));
+        &READ
     }
 
     fn read(problems: &mut Problems) -> Self {
@@ -185,12 +188,12 @@ pub struct KnownSource {
 
 /// The archive of one release.
 pub fn source(component: &str, version: &str) -> Option<KnownSource> {
-    sources().into_iter().find(|row| row.component == component && row.version == version)
+    sources().iter().find(|row| row.component == component && row.version == version).cloned()
 }
 
 /// The releases of a component, in the order of the catalog.
 pub fn versions(component: &str) -> Vec<String> {
-    sources().into_iter().filter(|row| row.component == component).map(|row| row.version).collect()
+    sources().iter().filter(|row| row.component == component).map(|row| row.version.clone()).collect()
 }
 
 /// Where a component publishes a release, whether the catalog knows its digest or not.
@@ -221,8 +224,10 @@ pub fn address(component: &str, version: &str) -> Option<Url> {
     Url::parse(&template.replace("{version}", version).replace("{release}", release)).ok()
 }
 
-fn sources() -> Vec<KnownSource> {
-    rows(SOURCES).iter().filter_map(row).collect()
+fn sources() -> &'static [KnownSource] {
+    static READ: LazyLock<Vec<KnownSource>> =
+        LazyLock::new(|| rows(SOURCES).iter().filter_map(row).collect());
+    &READ
 }
 
 /// The rows of a data file.
@@ -268,7 +273,7 @@ mod tests {
 
     #[test]
     fn rows_are_sorted_and_unique() {
-        let keys: Vec<_> = sources().into_iter().map(|row| (row.component, row.version)).collect();
+        let keys: Vec<_> = sources().iter().map(|row| (&row.component, &row.version)).collect();
         let mut sorted = keys.clone();
         sorted.sort();
         sorted.dedup();

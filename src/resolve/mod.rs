@@ -96,8 +96,8 @@ pub fn resolve(mut spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node
     }
     let declared: Vec<_> = spec.components.iter().map(|c| At::new(c.value.as_ref(), c.span)).collect();
     let ours = Catalog::embedded();
-    let site = site_catalog(&spec, &ours, inputs, &mut problems);
-    let catalog = site.as_ref().unwrap_or(&ours);
+    let site = site_catalog(&spec, ours, inputs, &mut problems);
+    let catalog = site.as_ref().unwrap_or(ours);
     let fleet = Fleet::resolve(&spec.target, catalog, &mut problems);
     let context = Context { facts: &facts, components: &declared, inputs, catalog, fleet: &fleet };
     check_suites(&spec.suites, &context, &mut problems);
@@ -111,7 +111,7 @@ pub fn resolve(mut spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node
         });
     }
     if site.is_some() {
-        let ours = Context { catalog: &ours, ..context };
+        let ours = Context { catalog: ours, ..context };
         warn_of_lifted(&ours, &mut found, spec.catalog.as_ref().map(|path| path.span).unwrap_or_default());
     }
     found.found().iter().cloned().for_each(|found| problems.add(found));

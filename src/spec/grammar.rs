@@ -309,10 +309,14 @@ impl Requirement {
         if text.chars().any(char::is_control) {
             return Err(help.to_owned());
         }
-        // The library panics on these.
-        let name = text.trim_start();
-        let end = name.find(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c));
-        if name[..end.unwrap_or(name.len())].ends_with(['-', '_', '.']) {
+        // The library panics when it points at a mistake beside them.
+        if !text.is_ascii() {
+            return Err(format!("{help}; it has ASCII characters only"));
+        }
+        // It panics on names of packages and extras that end like this, too.
+        let names = text.split(|c: char| "<>=!~;@(".contains(c)).next().unwrap_or_default();
+        let words = names.split(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c));
+        if words.into_iter().any(|word| word.ends_with(['-', '_', '.'])) {
             return Err(help.to_owned());
         }
         match pep508_rs::Requirement::<pep508_rs::VerbatimUrl>::from_str(text) {

@@ -38,21 +38,65 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) fn start() -> Self {
+        Self::start_in(tempfile::tempdir().expect("a directory"))
+    }
+
+    /// Starts one whose state is in a file system of so many bytes, in memory.
+    pub(crate) fn start_small(bytes: u32) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={bytes}"), "tmpfs"]).arg(dir.path());
+        assert!(mount.status().expect("mount starts").success());
+        Self::start_in(dir)
+    }
+
+    /// Gives one that was started small more room.
+    pub(crate) fn grow(&self, bytes: u32) {
+        let mut mount = Command::new("mount");
+        mount.args(["-o", &format!("remount,size={bytes}")]).arg(self.dir.path());
+        assert!(mount.status().expect("mount starts").success());
+    }
+
+    fn start_in(dir: TempDir) -> Self {
         let config =
             fs::read_to_string(format!("{}/buildkitd-newest.toml", setting("EDGENODE_ENV"))).expect("read");
         let root = format!("{}/buildkitd-newest", setting("EDGENODE_ENV"));
         let file = dir.path().join("buildkitd.toml");
         fs::write(&file, config.replace(&root, &dir.path().display().to_string())).expect("written");
+        let process = Self::spawn(dir.path());
+        Self { dir, process }
+    }
+
+    fn spawn(dir: &Path) -> Child {
+        let socket = dir.join("buildkitd.sock");
+        // One that was killed leaves it.
+        let _ = fs::remove_file(&socket);
         let program = Path::new(&setting("EDGENODE_BUILDCTL")).with_file_name("buildkitd");
-        let log = fs::File::create(dir.path().join("log")).expect("created");
-        let process =
-            Command::new(program).arg("--config").arg(file).stderr(log).spawn().expect("buildkitd starts");
-        let daemon = Self { dir, process };
-        while !daemon.dir.path().join("buildkitd.sock").exists() {
+        let log = fs::File::options().create(true).append(true).open(dir.join("log")).expect("opened");
+        let mut command = Command::new(program);
+        let process = command.arg("--config").arg(dir.join("buildkitd.toml")).stderr(log).spawn();
+        let process = process.expect("buildkitd starts");
+        while !socket.exists() {
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
-        daemon
+        process
+    }
+
+    /// Kills it, so that it can end nothing, and starts it again on what it left.
+    pub(crate) fn crash(&mut self) {
+        self.process.kill().expect("killed");
+        let _ = self.process.wait();
+        self.process = Self::spawn(self.dir.path());
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// What it wrote into its log.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("log")).expect("read")
     }
 
     /// Where it listens.
@@ -63,9 +107,14 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // Asked to end, it takes its mounts with it.
+        // Asked to end, it takes its mounts with it; one that was killed left some.
         let _ = Command::new("kill").arg(self.process.id().to_string()).status();
         let _ = self.process.wait();
+        let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
+        let ours = mounts.lines().filter_map(|line| line.split(' ').nth(1));
+        for place in ours.filter(|place| Path::new(place).starts_with(self.dir.path())) {
+            let _ = Command::new("umount").args(["-l", place]).status();
+        }
     }
 }
 

@@ -13,6 +13,7 @@ BUILDKIT_NEWEST=0.32.2
 BUILDKIT_OLDEST=0.13.2
 BUILDX_VERSION=0.36.1
 ACTIONLINT_VERSION=1.7.12
+CARGO_DENY_VERSION=0.20.2
 # The distributions that the tests build on: suite and tag.
 BASES=(trixie:13 bookworm:12)
 

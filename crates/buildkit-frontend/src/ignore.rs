@@ -2,7 +2,7 @@
 
 /// The patterns of an ignore file, for `local.excludepatterns`. Order counts: later ones win, `!` negates.
 /// Source: `patternmatcher/ignorefile` of Moby.
-pub(crate) fn patterns(text: &str) -> Vec<String> {
+pub fn patterns(text: &str) -> Vec<String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| pattern(line.trim())).collect()
 }

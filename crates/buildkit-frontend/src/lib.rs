@@ -17,6 +17,7 @@ pub use caps::Capabilities;
 pub use context::{BuildContext, NamedContext, SpecFile};
 pub use error::Error;
 pub use gateway::{Gateway, ResolvedImage, Warning};
+pub use ignore::patterns as ignore_patterns;
 pub use image::ImageConfig;
 pub use options::{CacheImport, NoCache, Options};
 pub use result::{BuildResult, Reference};
