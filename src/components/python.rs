@@ -214,7 +214,8 @@ impl Component for Venv {
     fn plan(&self, span: Span, planner: &mut Planner) {
         let (name, base) = (REGISTRATION.key, planner.base());
         let packages = vec!["python3".to_owned(), "python3-venv".to_owned()];
-        let root = planner.apt("[python] install the distribution's", base, packages.clone(), &[], span);
+        let root =
+            planner.apt("[python] install the distribution's", base, packages.clone(), &[], false, span);
         let mut run = planner.script(&VENV, root, Vec::new());
         run.env.extend([
             ("PREFIX".to_owned(), self.prefix.clone()),

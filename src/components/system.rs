@@ -4,7 +4,8 @@
 use crate::diagnostic::Problems;
 use crate::plan::{Mount, Planner, RUN_DIR, RunResult, Script, StepId, TextFile};
 use crate::spec::{
-    At, DebianPackage, Fields, ImagePath, Locale, Node, Span, TimeZone, UserId, UserName, checked, items,
+    At, DebianPackage, Fields, ImagePath, Locale, Node, Span, TimeZone, UserId, UserName, boolean, checked,
+    items,
 };
 
 const SETTINGS: Script = Script { name: "settings.sh", text: include_str!("scripts/settings.sh") };
@@ -16,6 +17,7 @@ pub struct System {
     timezone: Option<At<TimeZone>>,
     locale: Option<At<Locale>>,
     users: Vec<User>,
+    slim: bool,
     span: Span,
 }
 
@@ -30,7 +32,8 @@ struct User {
 impl System {
     /// A spec without the field: only what the components need is installed.
     pub fn empty(span: Span) -> Self {
-        Self { packages: Vec::new(), timezone: None, locale: None, users: Vec::new(), span: span.first() }
+        let (packages, users) = (Vec::new(), Vec::new());
+        Self { packages, timezone: None, locale: None, users, slim: false, span: span.first() }
     }
 
     /// Reads `system:`.
@@ -49,6 +52,7 @@ impl System {
             Some(node) => items("`users`", node, problems, User::decode),
             None => Vec::new(),
         };
+        let slim = fields.take("slim").and_then(|n| boolean("`slim`", n, problems));
         fields.finish(problems);
         packages.sort_by(|a, b| a.value.cmp(&b.value));
         for pair in packages.windows(2).filter(|pair| pair[0] == pair[1]) {
@@ -56,7 +60,8 @@ impl System {
             problems.error_with_help(pair[1].span, message, format!("it is also at {}", pair[0].span));
         }
         refuse_equal_users(&users, problems);
-        Some(Self { packages, timezone, locale, users, span: node.span })
+        let slim = slim.is_some_and(|slim| slim.value);
+        Some(Self { packages, timezone, locale, users, slim, span: node.span })
     }
 
     /// Variables of the image that go with the settings.
@@ -76,7 +81,7 @@ impl System {
         packages.sort();
         packages.dedup();
         let base = planner.base();
-        let system = planner.apt("[system] install packages", base, packages, looks, self.span);
+        let system = planner.apt("[system] install packages", base, packages, looks, self.slim, self.span);
         self.plan_settings(system, planner)
     }
 

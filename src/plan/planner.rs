@@ -309,7 +309,7 @@ impl Planner {
                 let tools = COMMON_TOOLS.map(str::to_owned).to_vec();
                 // Shown at the base image's line: the distribution decides what these packages are.
                 let at = self.steps[base.0].span;
-                let step = self.apt("[toolchain] install compilers", base, tools, &[], at);
+                let step = self.apt("[toolchain] install compilers", base, tools, &[], false, at);
                 self.toolchain = Some(step);
                 step
             }
@@ -320,16 +320,17 @@ impl Planner {
         let mut packages: Vec<String> = packages.iter().map(|&p| p.to_owned()).collect();
         packages.sort();
         packages.dedup();
-        self.apt(&format!("[{label}] install build packages"), common, packages, &[], span)
+        self.apt(&format!("[{label}] install build packages"), common, packages, &[], false, span)
     }
 
-    /// Installs packages of the distribution on `root`: those named, and those found by `looks` at trees.
+    /// Installs packages of the distribution on `root`, `slim` without what no program needs: those named, and those found by `looks` at trees.
     pub fn apt(
         &mut self,
         name: &str,
         root: StepId,
         packages: Vec<String>,
         looks: &[(String, StepId)],
+        slim: bool,
         span: Span,
     ) -> StepId {
         let mut mounts = Vec::new();
@@ -340,7 +341,7 @@ impl Planner {
         let locked = self.lock.locked().and_then(|lock| lock.packages.get(&key)).cloned();
         match (locked, &self.lock) {
             (Some(locked), _) if locked.asked == packages => {
-                return self.apt_locked(name, root, &locked, mounts, span);
+                return self.apt_locked(name, root, &locked, mounts, slim, span);
             }
             (_, LockUse::Fixed(_)) => self.unlocked(&format!("{key}: {}", packages.join(" ")), span),
             _ => {}
@@ -362,6 +363,7 @@ impl Planner {
             let step = self.run(format!("[{key}] find packages"), span, run);
             return self.pend(Unlocked::Packages { step: key, asked: packages }, step);
         }
+        run.env.extend(slim.then(|| ("SLIM".to_owned(), "1".to_owned())));
         run.result = RunResult::Root;
         self.run(name.to_owned(), span, run)
     }
@@ -373,6 +375,7 @@ impl Planner {
         root: StepId,
         locked: &LockedPackages,
         needs: Vec<Mount>,
+        slim: bool,
         span: Span,
     ) -> StepId {
         let at = format!("{RUN_DIR}/archives");
@@ -385,6 +388,7 @@ impl Planner {
         run.mounts.extend(needs);
         run.env.extend([("ARCHIVES".to_owned(), at), ("LISTS".to_owned(), format!("{RUN_DIR}/needs"))]);
         run.scratch = vec!["/var/cache/apt".to_owned(), "/var/lib/apt".to_owned()];
+        run.env.extend(slim.then(|| ("SLIM".to_owned(), "1".to_owned())));
         run.result = RunResult::Root;
         self.run(name.to_owned(), span, run)
     }

@@ -503,6 +503,11 @@ const SYSTEM: Shape = Shape::Fields(&[
         "Packages of the distribution, each `name` or `name=version`.",
         Shape::List(&Shape::Text(PACKAGE), false),
     ),
+    optional(
+        "slim",
+        "Without what no program needs: documentation, translations, static archives.",
+        Shape::Switch,
+    ),
     optional("timezone", "A time zone; also sets `TZ`.", Shape::Text(TIME_ZONE)),
     optional("locale", "A locale; also sets `LANG`.", Shape::Text(LOCALE)),
     optional(

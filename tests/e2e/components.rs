@@ -200,3 +200,24 @@ fn a_virtual_environment_of_the_python_of_the_distribution() {
     let report = fs::read_to_string(reports.path().join("six.txt")).expect("read");
     assert_eq!(report, "/opt/venv 1.17.0\n");
 }
+
+#[test]
+fn a_slim_system_has_no_texts_but_licences() {
+    let spec = |slim: bool| {
+        format!(
+            "name: slim\nbase: debian:13\nsystem: {{packages: [nano, libopenblas-dev], slim: {slim}}}\ntests:\n\
+             \x20 - {{name: works, run: [nano, --version]}}\n  - {{name: whole, run: [apt-get, check]}}\n"
+        )
+    };
+    let listing = |slim: bool| Build::new(&spec(slim)).listing();
+    Build::new(&spec(true)).with("--target", "test").succeed();
+    let (slim, whole) = (listing(true), listing(false));
+    let openblas = |path: &&String| path.contains("openblas") && path.ends_with(".a");
+    for path in ["usr/share/doc/nano/README.gz", "usr/share/man/man1/nano.1.gz"] {
+        assert!(whole.contains_key(path) && !slim.contains_key(path), "{path}");
+    }
+    assert!(whole.keys().any(|path| openblas(&path)) && !slim.keys().any(|path| openblas(&path)));
+    for path in ["usr/share/doc/nano/copyright", "etc/dpkg/dpkg.cfg.d/edgenode-slim", "usr/bin/nano"] {
+        assert!(slim.contains_key(path), "{path}");
+    }
+}

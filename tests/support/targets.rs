@@ -123,7 +123,7 @@ fn lock(data: &[u8]) {
     assert_eq!(again.as_ref(), Some(&written), "{:#?}", problems.found());
     for locked in lock.platforms.values() {
         let spec = "name: n\nbase: debian:13\nsystem: {packages: [curl]}\npython: {version: 3.13.5}\n\
-                    transformers: '>=4'\nwheels: {requirements: [six]}\n";
+                    transformers: '>=4.0'\nwheels: {requirements: [six]}\n";
         let _ = build_by(LockUse::Fixed(locked.clone()), parse(spec).expect("a spec"));
     }
 }

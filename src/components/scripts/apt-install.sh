@@ -19,6 +19,22 @@ for package in "$@"; do
 done
 [ $# -gt 0 ] || exit 0
 
+# What no program needs is not unpacked, now and whenever packages are installed on top: texts to read but for licences,
+# messages in other languages, archives of libraries that are there as shared ones, besides those of the compilers.
+if [ -n "${SLIM:-}" ]; then
+    mkdir -p /etc/dpkg/dpkg.cfg.d
+    cat >/etc/dpkg/dpkg.cfg.d/edgenode-slim <<'CONFIG'
+path-exclude=/usr/share/doc/*
+path-include=/usr/share/doc/*/copyright
+path-exclude=/usr/share/man/*
+path-exclude=/usr/share/info/*
+path-exclude=/usr/share/locale/*
+path-include=/usr/share/locale/locale.alias
+path-exclude=/usr/lib/*/*/*.a
+path-include=/usr/lib/gcc/*
+CONFIG
+fi
+
 export DEBIAN_FRONTEND=noninteractive
 mkdir -p /var/cache/apt/archives/partial /var/lib/apt/lists/partial
 # Images of distributions tell apt to delete archives after use (docker-clean); the cache wants to keep them. dpkg need not

@@ -3,6 +3,22 @@
 # arguments, and those that the files $LISTS/*/packages name, are there then. Offline.
 set -eu
 
+# What no program needs is not unpacked, now and whenever packages are installed on top: texts to read but for licences,
+# messages in other languages, archives of libraries that are there as shared ones, besides those of the compilers.
+if [ -n "${SLIM:-}" ]; then
+    mkdir -p /etc/dpkg/dpkg.cfg.d
+    cat >/etc/dpkg/dpkg.cfg.d/edgenode-slim <<'CONFIG'
+path-exclude=/usr/share/doc/*
+path-include=/usr/share/doc/*/copyright
+path-exclude=/usr/share/man/*
+path-exclude=/usr/share/info/*
+path-exclude=/usr/share/locale/*
+path-include=/usr/share/locale/locale.alias
+path-exclude=/usr/lib/*/*/*.a
+path-include=/usr/lib/gcc/*
+CONFIG
+fi
+
 if ls "$ARCHIVES"/*.deb >/dev/null 2>&1; then
     export DEBIAN_FRONTEND=noninteractive
     mkdir -p /var/cache/apt/archives/partial /var/lib/apt/lists/partial
