@@ -132,3 +132,35 @@ fn completions_know_the_commands() {
         assert!(code == Some(0) && text.contains("retag") && text.contains("dry-run"), "{shell}");
     }
 }
+
+#[test]
+fn what_a_spec_leaves_open_its_lock_says() {
+    let spec = "# syntax=ratio1/edgenode:1\nname: n\nbase: debian:13\nrepository: site/n\ntag: py{python.minor}-tr{transformers}\n\
+                python: {version: 3.13, venv: /opt/venv}\ntransformers: '>=4.50,<4.99'\n";
+    let sum = "a".repeat(64);
+    let step =
+        |name: &str, asked: &str| format!("      {name}: {{asked: [{asked}], entries: 0, files: []}}\n");
+    let packages = [
+        step("python", "python3, python3-venv"),
+        step("system", "python3, python3-venv"),
+        step("toolchain", "build-essential, ccache, pkg-config, xz-utils"),
+    ];
+    let lock = format!(
+        "lock: 1\nplatforms:\n  linux/amd64:\n    base: 'docker.io/library/debian:13@sha256:{sum}'\n    sources:\n      entries: 1\n      files:\n        \
+         - {{name: 'uv 0.12.1', sha256: {sum}, url: 'https://example.org/uv.tar.gz'}}\n    packages:\n{}    wheels:\n      \
+         entries: 1\n      files:\n        - {{name: transformers, version: 4.55.2, sha256: {sum}, url: 'https://example.org/t.whl'}}\n",
+        packages.concat()
+    );
+    let open = directory(&[("node.yaml", spec)]);
+    let (code, text) = edgenode(open.path(), &["tags", "node.yaml"]);
+    assert!(code == Some(0) && text.contains("-tr4.57.6"), "the newest that is known: {text}");
+    let locked = directory(&[("node.yaml", spec), ("node.lock", &lock)]);
+    let (code, text) = edgenode(locked.path(), &["tags", "node.yaml"]);
+    assert!(code == Some(0) && text.contains("site/n:py3.13-tr4.55.2"), "{text}");
+    let (code, text) = edgenode(locked.path(), &["--json", "bake", "."]);
+    assert!(code == Some(0) && text.contains("\"node.lock\""), "{text}");
+    let stale =
+        directory(&[("node.yaml", spec), ("node.lock", &lock.replace("[python3, python3-venv]", "[bc]"))]);
+    let (code, text) = edgenode(stale.path(), &["tags", "node.yaml"]);
+    assert!(code == Some(1) && text.contains("node.yaml:6:9: the lock has no entry for `python:"), "{text}");
+}

@@ -11,7 +11,7 @@ use edgenode::components::WheelBranch;
 use edgenode::diagnostic::{Diagnostic, Problems};
 use edgenode::lint::{Severity, lint};
 use edgenode::lower::{Target, lower};
-use edgenode::plan::plan;
+use edgenode::plan::{Action, plan};
 use edgenode::resolve::{BaseFacts, Inputs, Node, OsRelease, PackageIndex, resolve};
 use edgenode::spec::{Node as Yaml, Spec, Status, decode, document, merge, parse};
 
@@ -147,6 +147,37 @@ fn every_spec_is_lowered_for_each_of_its_platforms() {
             insta::assert_snapshot!(format!("{name}_{architecture}"), llb(node, architecture));
         }
     }
+}
+
+/// What package managers do. Everything else has no network.
+const PACKAGE_MANAGERS: [&str; 7] = [
+    "install packages",
+    "install build packages",
+    "install compilers",
+    "install the distribution's",
+    "install build requirements",
+    "install wheels",
+    "find versions",
+];
+
+#[test]
+fn only_package_managers_have_a_network() {
+    let (mut with, mut without) = (0, 0);
+    for path in specs() {
+        let spec = load(&path);
+        let architecture = spec.platforms[0].value.as_str().trim_start_matches("linux/").to_owned();
+        let facts = facts(&spec, &architecture);
+        let inputs = inputs(&spec, &facts);
+        let plan = plan(&resolve(spec, facts, &inputs).unwrap_or_else(|found| panic!("{found:#?}")));
+        for step in &plan.steps {
+            let Action::Run(run) = &step.action else { continue };
+            let manager = PACKAGE_MANAGERS.iter().any(|words| step.name.ends_with(words));
+            assert!(manager || !run.network, "{}: {} has a network", path.display(), step.name);
+            assert!(!run.privileged, "{}: {} has all of root's powers", path.display(), step.name);
+            *(if run.network { &mut with } else { &mut without }) += 1;
+        }
+    }
+    assert!(with > 10 && without > 50, "{with} steps with and {without} without a network");
 }
 
 #[test]

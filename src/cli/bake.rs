@@ -66,9 +66,10 @@ fn target(loaded: &Loaded, path: &Path, directory: &Path) -> Target {
     let reads = spec.reads().into_iter().map(|path| path.to_string());
     let has = |key: &str| spec.components.iter().any(|component| component.value.key() == key);
     let name = spec.name.to_string();
+    let lock = Some(loaded.lock_path()).filter(|lock| lock.is_file());
     Target {
         file: relative(path),
-        files: loaded.files.iter().map(|path| relative(path)).chain(reads).collect(),
+        files: loaded.files.iter().chain(lock.iter()).map(|path| relative(path)).chain(reads).collect(),
         platforms: spec.platforms.iter().map(ToString::to_string).collect(),
         repository: match &spec.repository {
             Some(repository) => repository.value.as_str().trim_start_matches("docker.io/").to_owned(),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Failure, REGISTRY};
 use crate::diagnostic::{Diagnostic, Problems};
+use crate::lock::{self, Lock, LockUse};
 use crate::plan::{Plan, plan};
 use crate::resolve::{ARCHIVED_ARG, BaseFacts, Inputs, OsRelease, PackageIndex, resolve};
 use crate::spec::{Spec, decode, document, merge};
@@ -149,9 +150,13 @@ impl Loaded {
     /// The plan for one architecture; `None` where too little is known without a builder.
     pub(super) fn plan(self, architecture: &str, archives: Archives) -> Result<Option<Plan>, Failure> {
         let Some(facts) = self.assumed_facts(architecture) else { return Ok(None) };
+        let lock = self.lock(architecture)?;
         let Self { spec, context, files } = self;
         let addresses = spec.indexes(&facts);
         let indexes = match archives {
+            _ if lock.archives().is_some() => {
+                lock.archives().into_iter().flatten().map(|(at, debs)| (at.clone(), debs.index())).collect()
+            }
             Archives::Needed if !addresses.is_empty() => return Ok(None),
             Archives::Needed | Archives::LeftOut => BTreeMap::new(),
             Archives::Read => {
@@ -167,14 +172,33 @@ impl Loaded {
             }
         }
         let build_args = BTreeMap::from([(ARCHIVED_ARG.to_owned(), "true".to_owned())]);
-        match resolve(
-            spec,
-            facts,
-            &Inputs { files: texts, build_args, indexes, explain: true, ..Inputs::default() },
-        ) {
-            Ok(node) => Ok(Some(plan(&node))),
-            Err(found) => Err(Wrong { files, found }.into()),
+        let node = resolve(spec, facts, &Inputs { files: texts, build_args, indexes, lock, explain: true });
+        let plan = node.map(|node| plan(&node)).map_err(|found| Wrong { files: files.clone(), found })?;
+        if plan.problems.is_empty() {
+            Ok(Some(plan))
+        } else {
+            Err(Wrong { files, found: plan.problems }.into())
         }
+    }
+
+    /// What the lock beside the spec has for an architecture, if there is one.
+    fn lock(&self, architecture: &str) -> Result<LockUse, Failure> {
+        let path = self.lock_path();
+        let Ok(text) = fs::read_to_string(&path) else { return Ok(LockUse::None) };
+        let mut problems = Problems::default();
+        let number = u8::try_from(self.files.len()).unwrap_or(u8::MAX);
+        let lock = Lock::parse(&text, number, &mut problems);
+        let files = self.files.iter().cloned().chain([path]).collect();
+        let lock = problems.check(lock).map_err(|found| Wrong { files, found })?;
+        let locked = lock.platforms.get(&format!("linux/{architecture}"));
+        Ok(locked.map_or(LockUse::None, |locked| LockUse::Fixed(locked.clone())))
+    }
+
+    /// Where its lock is, if it has one.
+    pub(super) fn lock_path(&self) -> PathBuf {
+        let spec = self.files.first().cloned().unwrap_or_default();
+        let name = spec.file_name().unwrap_or_default().to_string_lossy();
+        spec.with_file_name(lock::file_name(&name))
     }
 }
 

@@ -122,7 +122,7 @@ fn of_spec(path: &Path, context: Option<&Path>) -> Result<Told, Failure> {
     versions.extend(plan.release.versions);
     let tag = schema.render(&versions).map_err(|message| {
         Failure::new(format!(
-            "{}: {message}; a version that the spec leaves open is known when it is built: name the image, or pin it",
+            "{}: {message}; a version that the spec leaves open is known when it is built: lock the spec, pin it, or name the image",
             path.display()
         ))
     })?;

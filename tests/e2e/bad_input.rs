@@ -164,7 +164,7 @@ fn a_test_that_fails() {
 fn a_target_that_is_none() {
     let build = Build::new(GOOD).with("--target", "tests");
     build.fail(&[
-        "there is no target `tests`; there are `image`, `spec`, `test`, `report`, `graph`; did you mean `test`?",
+        "there is no target `tests`; there are `image`, `spec`, `test`, `report`, `graph`, `lock`, `update`, `bundle`; did you mean `test`?",
     ]);
 }
 
