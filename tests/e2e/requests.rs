@@ -47,7 +47,7 @@ fn the_targets_are_listed() {
         ]
     );
     assert_eq!(answer["targets"][0]["default"], true);
-    assert_eq!(answer["targets"][5]["location"]["ranges"][0]["start"]["line"], 4);
+    assert_eq!(answer["targets"][8]["location"]["ranges"][0]["start"]["line"], 4);
     let told = Build::new(SPEC).with("--call", "targets").succeed().stdout;
     assert!(told.contains("image (default)"), "{told}");
 }

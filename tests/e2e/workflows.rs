@@ -31,5 +31,5 @@ fn the_workflows_are_sound() {
         }
         count += 1;
     }
-    assert_eq!(count, 2);
+    assert_eq!(count, 3);
 }
