@@ -252,6 +252,9 @@ fn twenty_builds_at_once_of_contexts_of_their_own_are_not_mixed_up() {
         .map(|number| {
             let dir = directory(&spec);
             fs::write(dir.path().join("mine"), format!("{number}")).expect("written");
+            // buildctl's directories share one cache of files in the daemon, which takes two of the same name, size and
+            // time for one. The kernel's clock of files has steps of some milliseconds.
+            sleep(Duration::from_millis(20));
             dir
         })
         .collect();
