@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "helpers of tests")]
 
 mod bad_input;
+mod builders;
 mod change_contract;
 mod checks;
 mod components;

@@ -1,0 +1,92 @@
+//! A builder that has nothing but the cache of another one.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use crate::change_contract::{Node, layer_name, layers, plain};
+use crate::harness::{Daemon, Outcome, buildctl, setting};
+
+const IMAGE: &str = "builders/node";
+
+/// The steps of an edit that adds one package: its own.
+const EDITED: [&str; 4] = [
+    "[image] check that the parts fit",
+    "[wheels] find needed packages",
+    "[wheels] find versions",
+    "[wheels] install wheels",
+];
+
+/// The steps that ran. One whose result is taken from the cache is shown as done, too, once it has been pulled.
+fn steps(outcome: &Outcome) -> BTreeSet<String> {
+    let lines = || outcome.log.lines().filter_map(|line| line.strip_prefix('#')?.split_once(' '));
+    let is_pull = |rest: &str| ["sha256:", "extracting ", "CACHED"].iter().any(|word| rest.starts_with(word));
+    let numbers: BTreeSet<_> = lines().filter(|(_, rest)| is_pull(rest)).map(|(number, _)| number).collect();
+    let pulled: BTreeSet<_> = lines()
+        .filter(|(number, rest)| numbers.contains(number) && rest.starts_with('['))
+        .map(|(_, name)| name)
+        .collect();
+    outcome.executed().iter().filter(|step| !pulled.contains(*step)).map(|step| plain(step)).collect()
+}
+
+/// The layers of an image that the registry gave out since its log had so many bytes.
+fn read_layers(image: &[String], since: usize) -> BTreeSet<String> {
+    let log = fs::read_to_string(format!("{}/registry.log", setting("EDGENODE_ENV"))).expect("read");
+    let reads: Vec<_> = log[since..].lines().filter(|line| line.contains("\"GET /v2/")).collect();
+    let read = image.iter().filter(|digest| reads.iter().any(|line| line.contains(digest.as_str())));
+    read.map(|digest| layer_name(IMAGE, digest)).collect()
+}
+
+fn log_bytes() -> usize {
+    fs::metadata(format!("{}/registry.log", setting("EDGENODE_ENV"))).expect("the log").len() as usize
+}
+
+#[test]
+fn an_empty_builder_goes_on_where_another_one_was() {
+    let node = Node::new();
+    let registry = setting("EDGENODE_REGISTRY");
+    let local = tempfile::tempdir().expect("a directory");
+    let local = local.path().display();
+    let build = |daemon: &Daemon, edit: Option<&str>, image: &str, caches: &[String]| {
+        let output = format!("--output=type=image,name={registry}/{image},push=true");
+        let policy = format!("--source-policy-file={}", setting("EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"));
+        let arguments: Vec<_> = caches.iter().chain([&output, &policy]).map(String::as_str).collect();
+        let outcome = buildctl(&daemon.address(), node.build(edit).dir(), &[], &arguments);
+        assert!(outcome.ok, "{}", outcome.log);
+        outcome
+    };
+    // The first builder writes all three kinds of cache. It is new, too, so that its cache has nothing collected.
+    let exports = [
+        format!("--export-cache=type=registry,ref={registry}/builders/cache,mode=max"),
+        format!("--export-cache=type=local,dest={local},mode=max"),
+        "--export-cache=type=inline".to_owned(),
+    ];
+    build(&Daemon::start(), None, IMAGE, &exports);
+    let before = layers(IMAGE);
+
+    let imports = [
+        format!("--import-cache=type=registry,ref={registry}/builders/cache"),
+        format!("--import-cache=type=local,src={local}"),
+        format!("--import-cache=type=registry,ref={registry}/{IMAGE}"),
+    ];
+    for (import, whole) in imports.into_iter().zip([true, true, false]) {
+        let log = log_bytes();
+        let edit = Some("one application package more");
+        let outcome = build(&Daemon::start(), edit, "builders/other", std::slice::from_ref(&import));
+        let seen = steps(&outcome);
+        if whole {
+            assert_eq!(seen, EDITED.map(str::to_owned).into(), "{import}\n{}", outcome.log);
+        } else {
+            // The image has no more than its layers: what was looked at for them is looked at again.
+            let again =
+                seen.iter().filter(|step| step.ends_with("] build") || step.ends_with("install wheels"));
+            assert_eq!(again.collect::<Vec<_>>(), ["[wheels] install wheels"], "{import}\n{}", outcome.log);
+        }
+        if import.ends_with("builders/cache") {
+            let read = read_layers(&before, log);
+            // What the new wheels are installed with and looked at, and a few kilobytes: the loader's index, and the
+            // layer that all steps without a file share.
+            let needed = ["a layer with \"\"", "base", "python", "seal"].map(str::to_owned).into();
+            assert!(read.is_subset(&needed), "{read:?} were pulled\n{}", outcome.log);
+        }
+    }
+}
