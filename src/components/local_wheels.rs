@@ -3,11 +3,9 @@
 
 use super::wheels::Tools;
 use crate::diagnostic::Problems;
-use crate::plan::{Action, Mount, Part, Planner, Provided, RUN_DIR, Script, StepId};
+use crate::plan::{Action, Mount, Part, Planner, Provided, StepId};
 use crate::resolve::{Context, SourceArchive};
 use crate::spec::{At, ContextPath, Name, Node, Span, checked, items, normal_name};
-
-const LOCAL: Script = Script { name: "wheels-local.sh", text: include_str!("scripts/wheels-local.sh") };
 
 /// Where steps find the wheels of the build context.
 pub(super) const LOCAL_DIR: &str = "/run/edgenode/local";
@@ -87,9 +85,9 @@ impl LocalWheel {
     pub(super) fn plan(&self, files: StepId, installer: &SourceArchive, planner: &mut Planner) {
         let Some(interpreter) = planner.interpreter().cloned() else { return };
         let tools = Tools::new(interpreter, installer, planner);
-        let mut run = tools.run_offline(&LOCAL, planner);
-        let at = format!("{RUN_DIR}/local/{}", file_name(&self.path));
-        run.env.push(("WHEEL".to_owned(), at.clone()));
+        let mut run = tools.run_offline(planner);
+        let at = format!("{LOCAL_DIR}/{}", file_name(&self.path));
+        run.argv.push(at.clone());
         // The file alone, so that no other wheel's change runs this step again.
         run.mounts.push(Mount { at, from: files, part: format!("/{}", file_name(&self.path)) });
         tools.slim(&mut run, planner);

@@ -38,6 +38,8 @@ const UV_VERSION: &str = "0.12.1";
 const CHOOSE: Script = Script { name: "wheels-choose.sh", text: include_str!("scripts/wheels-choose.sh") };
 const INSTALL: Script = Script { name: "wheels-install.sh", text: include_str!("scripts/wheels-install.sh") };
 
+const OFFLINE: Script = Script { name: "wheels-offline.sh", text: include_str!("scripts/wheels-offline.sh") };
+
 const SLIM: Script = Script { name: "wheels-slim.py", text: include_str!("scripts/wheels-slim.py") };
 
 /// From how many bytes on wheels are parted from the rest of their group; those whose size the index does not tell have
@@ -609,6 +611,16 @@ impl Tools {
         run
     }
 
+    /// The same of a script that reads these files.
+    fn run_with(&self, script: &Script, label: &str, files: Vec<TextFile>, planner: &mut Planner) -> Run {
+        let from = planner.files(format!("[{label}] requirements"), files);
+        let mut run = self.run(script, planner);
+        let at = format!("{RUN_DIR}/inputs");
+        run.env.push(("INPUTS".to_owned(), at.clone()));
+        run.mounts.push(Mount { at, from, part: "/".to_owned() });
+        run
+    }
+
     /// Frees what is installed of what nothing loads, if the interpreter is slim.
     pub(super) fn slim(&self, run: &mut Run, planner: &mut Planner) {
         if self.interpreter.slim {
@@ -622,10 +634,10 @@ impl Tools {
         }
     }
 
-    /// The same without network, cache, indexes and secrets.
-    pub(super) fn run_offline(&self, script: &Script, planner: &mut Planner) -> Run {
+    /// A run that installs wheels which it has, as its arguments tell uv: without network, cache, indexes and secrets.
+    pub(super) fn run_offline(&self, planner: &mut Planner) -> Run {
         const ONLINE: [&str; 4] = ["UV_CACHE_DIR", "UV_INDEX", "UV_TORCH_BACKEND", "NETRC"];
-        let mut run = self.run(script, planner);
+        let mut run = self.run(&OFFLINE, planner);
         run.env.retain(|(name, _)| !ONLINE.contains(&name.as_str()));
         run.caches.clear();
         run.secrets.clear();
@@ -689,13 +701,9 @@ fn choose(requests: &[WheelRequest], most: usize, tools: &Tools, planner: &mut P
         lines("/groups.txt", patterns.chain(rest).collect()),
     ];
     let span = requests.last().map(|request| request.span).unwrap_or_default();
-    let inputs = planner.files("[wheels] requirements".to_owned(), inputs);
-    let mut run = tools.run(&CHOOSE, planner);
+    let mut run = tools.run_with(&CHOOSE, "wheels", inputs, planner);
     mount_local(&mut run, planner);
-    let at = format!("{RUN_DIR}/wheels");
-    run.env.push(("INPUTS".to_owned(), at.clone()));
     run.env.push(("MOST_ALONE".to_owned(), most.to_string()));
-    run.mounts.push(Mount { at, from: inputs, part: "/".to_owned() });
     planner.run("[wheels] find versions".to_owned(), span, run)
 }
 

@@ -181,6 +181,8 @@ const COMMON_TOOLS: [&str; 4] = ["build-essential", "ccache", "pkg-config", "xz-
 /// Where compile steps find programs: the compilers by way of the cache of compiled files, which its package puts there.
 const COMPILE_PATH: &str = "/usr/lib/ccache:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+const APT_PACKAGES: Script =
+    Script { name: "apt-packages.sh", text: include_str!("../components/scripts/apt-packages.sh") };
 const APT_INSTALL: Script =
     Script { name: "apt-install.sh", text: include_str!("../components/scripts/apt-install.sh") };
 const APT_RESOLVE: Script =
@@ -323,7 +325,8 @@ impl Planner {
         self.apt(&format!("[{label}] install build packages"), common, packages, &[], false, span)
     }
 
-    /// Installs packages of the distribution on `root`, `slim` without what no program needs: those named, and those found by `looks` at trees.
+    /// Installs packages of the distribution on `root`: those named, and those found by `looks` at trees. What is `slim`
+    /// lacks what no program needs.
     pub fn apt(
         &mut self,
         name: &str,
@@ -354,9 +357,8 @@ impl Planner {
         };
         let caches = vec![cache("/var/cache/apt", "archives"), cache("/var/lib/apt", "lists")];
         let making = matches!(self.lock, LockUse::Making(_));
-        let mut run = self.script(if making { &APT_RESOLVE } else { &APT_INSTALL }, root, packages.clone());
-        run.mounts.extend(mounts);
-        run.env.push(("LISTS".to_owned(), format!("{RUN_DIR}/needs")));
+        let mut run =
+            self.apt_script(if making { &APT_RESOLVE } else { &APT_INSTALL }, root, &packages, mounts);
         run.caches = caches;
         run.network = true;
         if making {
@@ -366,6 +368,14 @@ impl Planner {
         run.env.extend(slim.then(|| ("SLIM".to_owned(), "1".to_owned())));
         run.result = RunResult::Root;
         self.run(name.to_owned(), span, run)
+    }
+
+    /// A run of one of apt's scripts, for these packages and those that the `needs` name.
+    fn apt_script(&mut self, script: &Script, root: StepId, packages: &[String], needs: Vec<Mount>) -> Run {
+        let mut run = self.script_with(script, &[APT_PACKAGES], root, packages.to_vec());
+        run.mounts.extend(needs);
+        run.env.push(("LISTS".to_owned(), format!("{RUN_DIR}/needs")));
+        run
     }
 
     /// Installs the packages that the lock names, offline.
@@ -379,14 +389,13 @@ impl Planner {
         span: Span,
     ) -> StepId {
         let at = format!("{RUN_DIR}/archives");
-        let mut run = self.script(&APT_LOCKED, root, locked.asked.clone());
+        let mut run = self.apt_script(&APT_LOCKED, root, &locked.asked, needs);
         for (package, locked) in &locked.files {
             let from = self.download(package, &locked.file);
             let file = locked.file.name();
             run.mounts.push(Mount { at: format!("{at}/{file}"), from, part: format!("/{file}") });
         }
-        run.mounts.extend(needs);
-        run.env.extend([("ARCHIVES".to_owned(), at), ("LISTS".to_owned(), format!("{RUN_DIR}/needs"))]);
+        run.env.push(("ARCHIVES".to_owned(), at));
         run.scratch = vec!["/var/cache/apt".to_owned(), "/var/lib/apt".to_owned()];
         run.env.extend(slim.then(|| ("SLIM".to_owned(), "1".to_owned())));
         run.result = RunResult::Root;
@@ -396,9 +405,25 @@ impl Planner {
     /// A run of a script in `root`, offline, that keeps what is written to [`OUT_DIR`]. Callers add mounts, environment
     /// and caches, then make it a step with [`Planner::run`].
     pub fn script(&mut self, script: &Script, root: StepId, arguments: Vec<String>) -> Run {
+        self.script_with(script, &[], root, arguments)
+    }
+
+    /// The same of a script that sources `others`.
+    fn script_with(
+        &mut self,
+        script: &Script,
+        others: &[Script],
+        root: StepId,
+        arguments: Vec<String>,
+    ) -> Run {
         let at = format!("{RUN_DIR}/scripts");
-        let file = TextFile { path: format!("/{}", script.name), mode: 0o755, text: script.text.to_owned() };
-        let files = self.files(format!("[internal] {}", script.name), vec![file]);
+        let file = |script: &Script| TextFile {
+            path: format!("/{}", script.name),
+            mode: 0o755,
+            text: script.text.to_owned(),
+        };
+        let files = std::iter::once(script).chain(others).map(file).collect();
+        let files = self.files(format!("[internal] {}", script.name), files);
         let mut argv = vec!["/bin/sh".to_owned(), format!("{at}/{}", script.name)];
         argv.extend(arguments);
         Run {

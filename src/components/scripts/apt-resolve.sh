@@ -4,20 +4,8 @@
 # architecture, SHA-256, size, address. Nothing is installed.
 set -eu
 
-for list in "${LISTS:-/nonexistent}"/*/packages; do
-    [ -f "$list" ] || continue
-    while IFS= read -r package; do
-        set -- "$@" "$package"
-    done <"$list"
-done
-for package in "$@"; do
-    case $package in
-    -* | *[!a-zA-Z0-9.+:~=-]* | '')
-        echo "edgenode: '$package' is not the name of a package" >&2
-        exit 2
-        ;;
-    esac
-done
+# shellcheck source-path=SCRIPTDIR source=apt-packages.sh
+. "${0%/*}/apt-packages.sh"
 : >"$OUT/packages"
 touch -d @0 "$OUT/packages"
 [ $# -gt 0 ] || exit 0

@@ -9,7 +9,6 @@ use crate::spec::{Requirement, Span};
 
 const RESOLVE: Script =
     Script { name: "wheels-resolve.sh", text: include_str!("../scripts/wheels-resolve.sh") };
-const LOCKED: Script = Script { name: "wheels-locked.sh", text: include_str!("../scripts/wheels-locked.sh") };
 
 /// Plans the packages if there is a lock, or one is being made; says whether that is so.
 pub(super) fn take_over(
@@ -155,12 +154,8 @@ impl Tools {
             lines("/exclude.txt", exclude),
             lines("/preferences.txt", preferred.to_vec()),
         ];
-        let from = planner.files(format!("[{label}] requirements"), files);
-        let mut run = self.run(&RESOLVE, planner);
+        let mut run = self.run_with(&RESOLVE, label, files, planner);
         mount_local(&mut run, planner);
-        let at = format!("{RUN_DIR}/wheels");
-        run.env.push(("INPUTS".to_owned(), at.clone()));
-        run.mounts.push(Mount { at, from, part: "/".to_owned() });
         planner.run(format!("[{label}] find versions"), span, run)
     }
 
@@ -179,11 +174,15 @@ impl Tools {
             let file = wheel.file.name();
             mounts.push(Mount { at: format!("{at}/{file}"), from, part: format!("/{file}") });
         }
+        let mut run = self.run_offline(planner);
+        if list.is_empty() {
+            return run;
+        }
         let list = planner.files(format!("[{label}] locked wheels"), vec![lines("/locked.txt", list)]);
-        let mut run = self.run_offline(&LOCKED, planner);
         let list_at = format!("{RUN_DIR}/locked");
-        run.env.push(("REQUIREMENTS".to_owned(), format!("{list_at}/locked.txt")));
-        run.env.push(("WHEELS".to_owned(), at));
+        let requirements = format!("{list_at}/locked.txt");
+        let arguments = ["--find-links", &at, "--require-hashes", "--requirements", &requirements];
+        run.argv.extend(arguments.map(str::to_owned));
         run.mounts.push(Mount { at: list_at, from: list, part: "/".to_owned() });
         run.mounts.extend(mounts);
         run
@@ -216,11 +215,7 @@ impl Tools {
             (None, LockUse::None) => {}
         }
         let file = lines("/requirements.txt", requirements.to_vec());
-        let from = planner.files(format!("[{label}] requirements"), vec![file]);
-        let mut run = self.run(script, planner);
-        let at = format!("{RUN_DIR}/requirements");
-        run.env.push(("INPUTS".to_owned(), at.clone()));
-        run.mounts.push(Mount { at, from, part: "/".to_owned() });
+        let run = self.run_with(script, label, vec![file], planner);
         planner.run(name, span, run)
     }
 }
