@@ -26,20 +26,7 @@ fn to_llb(text: &str, platform: &Platform) -> Vec<u8> {
     let plan = plan(
         &resolve(parse(text).expect("a spec"), facts, &edgenode::resolve::Inputs::default()).expect("a node"),
     );
-    let target = Target {
-        platform,
-        base,
-        name_prefix: String::new(),
-        context: buildkit_llb::Output::scratch(),
-        can_merge: true,
-        run_options: buildkit_frontend::RunOptions::default(),
-        cache_namespace: "",
-        can_give_devices: true,
-        mirror: None,
-        fresh: Default::default(),
-        no_cache: &buildkit_frontend::NoCache::None,
-        replaced: std::collections::BTreeMap::new(),
-    };
+    let target = Target::new(platform, base, buildkit_llb::Output::scratch());
     let output = lower(&plan, &target).output(plan.image);
     let file = SourceFile { data: text.as_bytes().to_vec(), ..SourceFile::default() };
     Definition::marshal(&output, &[file]).expect("a graph").to_bytes()

@@ -25,7 +25,7 @@ use self::targets::Kind;
 use crate::components::WheelBranch;
 use crate::diagnostic::{self, Diagnostic};
 use crate::lint::{CHECK_ARG, CheckOptions, Finding, Severity, lint};
-use crate::lock::{LockUse, LockedArchive};
+use crate::lock::{self, LockUse, LockedArchive};
 use crate::lower::{self, Lowered, Target, lower};
 use crate::mirror;
 use crate::plan::{Plan, StepId, plan};
@@ -255,11 +255,7 @@ impl Build<'_> {
     ) -> Result<Built, Error> {
         let base = self.load_base(&spec, platform, lock.base()).await?;
         let mut node = self.resolve(spec, &base, lock).await?;
-        for warning in &node.warnings {
-            if self.is_new(warning) {
-                self.sources.warn(&self.gateway, warning).await;
-            }
-        }
+        self.warn(&node.warnings).await;
         let first = self.checked_plan(&node)?;
         self.show_unused(&first, node.base.span).await;
         let lowered = self.lower(&first, &base, platform, BTreeSet::new()).await?;
@@ -338,9 +334,7 @@ impl Build<'_> {
     ) -> Result<Inputs, Error> {
         let files = self.read_files(spec).await?;
         let indexes = match locked {
-            Some(archives) => {
-                archives.iter().map(|(address, debs)| (address.clone(), debs.index())).collect()
-            }
+            Some(archives) => lock::indexes(archives),
             None => self.read_indexes(spec, &base.facts).await?,
         };
         let build_args = self.gateway.options().build_args.clone();
@@ -385,11 +379,8 @@ impl Build<'_> {
                 None => format!("there are {}", names.join(", ")),
             };
             let message = format!("nothing uses the build context `{}`", context.escape_debug());
-            let warning =
-                Diagnostic { severity: diagnostic::Severity::Warning, message, help: Some(hint), span: base };
-            if self.is_new(&warning) {
-                self.sources.warn(&self.gateway, &warning).await;
-            }
+            let severity = diagnostic::Severity::Warning;
+            self.warn(&[Diagnostic { severity, message, help: Some(hint), span: base }]).await;
         }
     }
 
@@ -398,6 +389,13 @@ impl Build<'_> {
         let grave = findings.iter().filter(|finding| finding.rule.severity == Severity::High);
         for finding in grave.take(MAX_FINDINGS) {
             self.sources.warn_of(&self.gateway, finding).await;
+        }
+    }
+
+    /// Shows the warnings that were not shown for another platform.
+    async fn warn(&self, warnings: &[Diagnostic]) {
+        for warning in warnings.iter().filter(|warning| self.is_new(warning)) {
+            self.sources.warn(&self.gateway, warning).await;
         }
     }
 
@@ -432,14 +430,6 @@ impl Build<'_> {
         Ok(texts)
     }
 
-    /// Where a download comes from: its address, or the mirror that the client names.
-    fn mirrored(&self, url: &str) -> String {
-        match &self.mirror {
-            Some(mirror) => mirror::address(mirror, url),
-            None => url.to_owned(),
-        }
-    }
-
     /// The package indexes that the spec chooses from. They change without their addresses changing, so they have no
     /// digest; what is taken from them has one.
     async fn read_indexes(
@@ -451,7 +441,7 @@ impl Build<'_> {
         for At { value: address, span } in spec.indexes(facts) {
             let at = |error: Error| self.sources.locate(error, span);
             let meta = Meta::named(&format!("[internal] load {address}")).at(lower::location(span));
-            let from = self.mirrored(&address);
+            let from = mirror::address(self.mirror.as_deref(), &address);
             let file = Source::http(&from).filename(INDEX_FILE).meta(meta).output();
             let root = self.gateway.solve(&marshal(&file, self.sources)?).await.map_err(at)?;
             let text = read_text(&self.gateway, &root, INDEX_FILE, MAX_INDEX_BYTES).await.map_err(at)?;
@@ -517,10 +507,7 @@ impl Build<'_> {
             None => Output::scratch(),
         };
         let target = Target {
-            platform,
             name_prefix: if self.several { format!("{platform} ") } else { String::new() },
-            base: base.output.clone(),
-            context: files,
             can_merge: self.gateway.caps().llb("mergeop") && merge_wanted(&self.gateway)?,
             run_options: options.run.clone(),
             cache_namespace: options.cache_mount_ns.as_deref().unwrap_or_default(),
@@ -529,6 +516,7 @@ impl Build<'_> {
             can_give_devices: self.gateway.caps().llb("exec.meta.cdi"),
             mirror: self.mirror.as_deref(),
             fresh,
+            ..Target::new(platform, base.output.clone(), files)
         };
         Ok(lower(plan, &target))
     }
@@ -584,9 +572,7 @@ impl Build<'_> {
     /// Runs the tests. What was skipped is a warning; what fails is an error, where `required`.
     async fn test<'p>(&self, plan: &'p Plan, lowered: &Lowered, required: bool) -> Result<Report<'p>, Error> {
         let report = tests::run(&self.gateway, self.sources, plan, lowered).await?;
-        for skipped in report.skips().iter().filter(|skipped| self.is_new(skipped)) {
-            self.sources.warn(&self.gateway, skipped).await;
-        }
+        self.warn(&report.skips()).await;
         match report.failures().as_slice() {
             [_, ..] if required => Err(self.sources.report(&report.failures())),
             _ => Ok(report),

@@ -16,3 +16,4 @@ pub mod report;
 pub mod resolve;
 pub mod spec;
 mod suggest;
+mod table;

@@ -6,8 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use sha2::{Digest, Sha256 as Hasher};
-
 use crate::diagnostic::Problems;
 use crate::mirror;
 use crate::resolve::{DebPackage, PackageIndex};
@@ -129,6 +127,11 @@ impl LockedArchive {
     }
 }
 
+/// The indexes that stand in for those of archives, by their addresses.
+pub fn indexes(archives: &BTreeMap<String, LockedArchive>) -> BTreeMap<String, PackageIndex> {
+    archives.iter().map(|(address, archive)| (address.clone(), archive.index())).collect()
+}
+
 /// How a build uses a lock.
 #[derive(Clone, Debug, Default)]
 pub enum LockUse {
@@ -248,7 +251,7 @@ fn canonical(node: &Node) -> String {
 
 /// Enough of a SHA-256 to tell one value of a field from another.
 fn digest(text: &str) -> String {
-    Hasher::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    Sha256::of(text.as_bytes()).as_str().chars().take(16).collect()
 }
 
 /// The place of a field of [`inputs`] in a spec.

@@ -44,6 +44,26 @@ pub struct Target<'a> {
     pub fresh: BTreeSet<StepId>,
 }
 
+impl<'a> Target<'a> {
+    /// A builder that can do everything, and a client that asks for nothing besides.
+    pub fn new(platform: &'a Platform, base: Output, context: Output) -> Self {
+        Self {
+            platform,
+            name_prefix: String::new(),
+            base,
+            context,
+            can_merge: true,
+            run_options: RunOptions::default(),
+            cache_namespace: "",
+            no_cache: &NoCache::None,
+            replaced: BTreeMap::new(),
+            can_give_devices: true,
+            mirror: None,
+            fresh: BTreeSet::new(),
+        }
+    }
+}
+
 /// The outputs of a lowered plan.
 #[derive(Debug)]
 pub struct Lowered {
@@ -80,10 +100,7 @@ fn lower_with(step: &Step, done: &Lowered, target: &Target<'_>, fresh: bool) -> 
     let meta = meta(step, target, fresh);
     match &step.action {
         Action::Base => target.base.clone(),
-        Action::Fetch { url, sha256, file_name } => {
-            let url = target.mirror.map_or_else(|| url.clone(), |mirror| mirror::address(mirror, url));
-            Source::http(&url).checksum(&format!("sha256:{sha256}")).filename(file_name).meta(meta).output()
-        }
+        Action::Fetch { url, sha256, file_name } => fetch(target.mirror, url, sha256, file_name, meta),
         Action::Unpack { archive, file_name } => {
             let from = done.output(*archive);
             let copy = Copy::new(&from, format!("/{file_name}"), "/").unpack().create_dest_path();
@@ -103,6 +120,12 @@ fn lower_with(step: &Step, done: &Lowered, target: &Target<'_>, fresh: bool) -> 
         }
         Action::Unresolved => Output::scratch(),
     }
+}
+
+/// A download from the mirror, if there is one, or from its own address.
+pub fn fetch(mirror: Option<&str>, url: &str, sha256: &str, file_name: &str, meta: Meta) -> Output {
+    let source = Source::http(&mirror::address(mirror, url)).checksum(&format!("sha256:{sha256}"));
+    source.filename(file_name).meta(meta).output()
 }
 
 fn meta(step: &Step, target: &Target<'_>, fresh: bool) -> Meta {

@@ -1,9 +1,12 @@
 //! Mirrors of downloads: a server that has each file below the name of the host that it comes from. What a bundle holds
 //! is laid out like that, so that any server of files can be one.
 
-/// Where a mirror has what is at `url`.
-pub fn address(mirror: &str, url: &str) -> String {
-    format!("{}/{}", mirror.trim_end_matches('/'), below(url))
+/// Where to get what is at `url`: there, or from the mirror.
+pub fn address(mirror: Option<&str>, url: &str) -> String {
+    match mirror {
+        Some(mirror) => format!("{}/{}", mirror.trim_end_matches('/'), below(url)),
+        None => url.to_owned(),
+    }
 }
 
 /// Where the file of `url` lies in a bundle: the path that a server finds for the mirror's address.
@@ -53,9 +56,10 @@ mod tests {
     fn a_server_of_the_bundle_finds_what_the_mirror_is_asked_for() {
         let url = "https://deb.debian.org/pool/c/curl_8.14.1-2%2bdeb13u1_amd64.deb?x=1#y";
         assert_eq!(
-            address("http://site:8080/", url),
+            address(Some("http://site:8080/"), url),
             "http://site:8080/deb.debian.org/pool/c/curl_8.14.1-2%2bdeb13u1_amd64.deb"
         );
+        assert_eq!(address(None, url), url);
         assert_eq!(path(url), "/deb.debian.org/pool/c/curl_8.14.1-2+deb13u1_amd64.deb");
     }
 

@@ -31,20 +31,7 @@ fn plan_of(spec: &str) -> Plan {
 fn image(plan: &Plan, can_merge: bool) -> Output {
     let platform = Platform::parse("linux/amd64").expect("a platform");
     let base = Source::image(BASE).platform(&platform).output();
-    let target = Target {
-        platform: &platform,
-        base,
-        name_prefix: String::new(),
-        context: Output::scratch(),
-        can_merge,
-        run_options: buildkit_frontend::RunOptions::default(),
-        cache_namespace: "",
-        can_give_devices: true,
-        mirror: None,
-        fresh: Default::default(),
-        no_cache: &buildkit_frontend::NoCache::None,
-        replaced: std::collections::BTreeMap::new(),
-    };
+    let target = Target { can_merge, ..Target::new(&platform, base, Output::scratch()) };
     lower(plan, &target).output(plan.image)
 }
 
@@ -116,23 +103,7 @@ fn without_merging_the_components_stay_the_same() {
     let lowered = |can_merge| {
         let platform = Platform::parse("linux/amd64").expect("a platform");
         let base = Source::image(BASE).platform(&platform).output();
-        lower(
-            &plan,
-            &Target {
-                platform: &platform,
-                base,
-                name_prefix: String::new(),
-                context: Output::scratch(),
-                can_merge,
-                run_options: buildkit_frontend::RunOptions::default(),
-                cache_namespace: "",
-                can_give_devices: true,
-                mirror: None,
-                fresh: Default::default(),
-                no_cache: &buildkit_frontend::NoCache::None,
-                replaced: std::collections::BTreeMap::new(),
-            },
-        )
+        lower(&plan, &Target { can_merge, ..Target::new(&platform, base, Output::scratch()) })
     };
     let (merged, copied) = (lowered(true), lowered(false));
     assert_ne!(merged.output(plan.image), copied.output(plan.image));

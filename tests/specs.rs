@@ -104,20 +104,7 @@ fn llb(node: Node, architecture: &str) -> String {
     let platform = Platform::parse(&format!("linux/{architecture}")).expect("a platform");
     let base = Source::image("base").platform(&platform).output();
     let context = Source::local("context").output();
-    let target = Target {
-        platform: &platform,
-        base,
-        name_prefix: String::new(),
-        context,
-        can_merge: true,
-        run_options: buildkit_frontend::RunOptions::default(),
-        cache_namespace: "",
-        can_give_devices: true,
-        mirror: None,
-        fresh: Default::default(),
-        no_cache: &buildkit_frontend::NoCache::None,
-        replaced: BTreeMap::new(),
-    };
+    let target = Target::new(&platform, base, context);
     let output: Output = lower(&plan, &target).output(plan.image);
     let files = vec![SourceFile::default(); 8];
     let labels: String =

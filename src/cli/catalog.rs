@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{Failure, Told};
 use crate::catalog::{SUBJECTS, Subject};
 use crate::spec::nearest_name;
+use crate::table::table;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -34,7 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
         Value::Object(cells.collect::<Map<_, _>>())
     });
     let json = json!({"subject": name, "about": subject.about(), "rows": objects.collect::<Vec<_>>()});
-    Ok(Told::new(format!("{}\n\n{}", subject.about(), table(&rows)), json))
+    Ok(Told::new(format!("{}\n\n{}", subject.about(), rows_table(&rows)), json))
 }
 
 fn subjects() -> Told {
@@ -52,27 +53,19 @@ fn has(row: &[(String, String)], words: &[String]) -> bool {
     words.iter().all(|word| row.iter().any(|(_, cell)| cell.split(' ').any(|part| part.starts_with(word))))
 }
 
-/// Rows below each other. A column is as wide as its widest cell; `date` and `source` come last, as in the data.
-fn table(rows: &[Vec<(String, String)>]) -> String {
-    let mut keys: Vec<&str> = Vec::new();
+/// The rows as a table, with the names of all cells above.
+fn rows_table(rows: &[Vec<(String, String)>]) -> String {
+    let mut keys: Vec<String> = Vec::new();
     for (key, _) in rows.iter().flatten() {
-        if !keys.contains(&key.as_str()) {
-            keys.push(key);
+        if !keys.contains(key) {
+            keys.push(key.clone());
         }
     }
-    let cell = |row: &[(String, String)], key: &str| {
+    let cell = |row: &[(String, String)], key: &String| {
         row.iter().find(|(have, _)| have == key).map_or(String::new(), |(_, text)| text.clone())
     };
-    let lines = std::iter::once(keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>());
-    let lines: Vec<Vec<String>> =
-        lines.chain(rows.iter().map(|row| keys.iter().map(|key| cell(row, key)).collect())).collect();
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<_> = (0..keys.len()).map(width).collect();
-    let write = |line: &Vec<String>| {
-        let cells = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
-    };
-    lines.iter().map(write).collect()
+    let lines = rows.iter().map(|row| keys.iter().map(|key| cell(row, key)).collect());
+    table(std::iter::once(keys.clone()).chain(lines))
 }
 
 impl Subject {

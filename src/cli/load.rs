@@ -153,13 +153,11 @@ impl Loaded {
         let lock = self.lock(architecture)?;
         let Self { spec, context, files } = self;
         let addresses = spec.indexes(&facts);
-        let indexes = match archives {
-            _ if lock.archives().is_some() => {
-                lock.archives().into_iter().flatten().map(|(at, debs)| (at.clone(), debs.index())).collect()
-            }
-            Archives::Needed if !addresses.is_empty() => return Ok(None),
-            Archives::Needed | Archives::LeftOut => BTreeMap::new(),
-            Archives::Read => {
+        let indexes = match (lock.archives(), archives) {
+            (Some(locked), _) => lock::indexes(locked),
+            (None, Archives::Needed) if !addresses.is_empty() => return Ok(None),
+            (None, Archives::Needed | Archives::LeftOut) => BTreeMap::new(),
+            (None, Archives::Read) => {
                 let read =
                     addresses.iter().map(|address| Ok((address.value.clone(), index(&address.value)?)));
                 read.collect::<Result<_, Failure>>()?

@@ -1,9 +1,7 @@
 //! `edgenode plan`: the steps that a spec stands for.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use buildkit_frontend::{NoCache, RunOptions};
 use buildkit_llb::{Definition, Platform, Source, SourceFile};
 use clap::Args;
 use serde_json::json;
@@ -41,20 +39,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
         )));
     };
     if arguments.llb {
-        let target = Target {
-            platform: &platform,
-            name_prefix: String::new(),
-            base: Source::image(&base).platform(&platform).output(),
-            context: Source::local("context").output(),
-            can_merge: true,
-            run_options: RunOptions::default(),
-            cache_namespace: "",
-            can_give_devices: true,
-            no_cache: &NoCache::None,
-            replaced: BTreeMap::new(),
-            mirror: None,
-            fresh: BTreeSet::new(),
-        };
+        let base = Source::image(&base).platform(&platform).output();
+        let target = Target::new(&platform, base, Source::local("context").output());
         let image = lower(&plan, &target).output(plan.image);
         // The text form numbers the files; there is no need for what is in them.
         let files = vec![SourceFile::default(); usize::from(u8::MAX)];

@@ -7,14 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use buildkit_frontend::{BuildContext, BuildResult, Error, Gateway, Reference};
-use buildkit_llb::{File, Meta, Mkfile, Output, Platform, Source};
+use buildkit_llb::{File, Meta, Mkfile, Output, Platform};
 use futures_util::future::{join_all, try_join_all};
 
 use super::args::{LOCKED_ARG, UPDATE_ARG};
 use super::{Base, Build, marshal, read_text};
 use crate::diagnostic::Problems;
 use crate::lock::{self, Lock, LockUse, LockedFile, LockedPackages, PlatformLock, wheels_from_resolution};
-use crate::lower::Lowered;
+use crate::lower::{self, Lowered};
 use crate::plan::{Pending, Plan, Unlocked, plan};
 use crate::resolve::{Inputs, resolve};
 use crate::spec::{MAX_BYTES, Node, Spec};
@@ -243,11 +243,7 @@ impl Build<'_> {
         base: &Base,
     ) -> Result<(Plan, Lowered), Error> {
         let node = resolve(spec, base.facts.clone(), inputs).map_err(|found| self.sources.report(&found))?;
-        for warning in &node.warnings {
-            if self.is_new(warning) {
-                self.sources.warn(&self.gateway, warning).await;
-            }
-        }
+        self.warn(&node.warnings).await;
         let plan = plan(&node);
         // What archives have today is asked anew each time, whatever an earlier build was told.
         let resolutions: BTreeSet<_> = plan.pending.iter().map(|pending| pending.step).collect();
@@ -298,11 +294,9 @@ impl Build<'_> {
 
     /// Downloads a file by its digest and tells its size. The op is the one that a build has, which finds it cached.
     async fn size(&self, name: &str, file: &LockedFile) -> Result<u64, Error> {
-        let output = Source::http(&self.mirrored(file.url.as_str()))
-            .checksum(&format!("sha256:{}", file.sha256))
-            .filename(&file.name())
-            .meta(Meta::named(&format!("[lock] download {name} {}", file.url)))
-            .output();
+        let meta = Meta::named(&format!("[lock] download {name} {}", file.url));
+        let mirror = self.mirror.as_deref();
+        let output = lower::fetch(mirror, file.url.as_str(), file.sha256.as_str(), &file.name(), meta);
         let reference: Reference = self.gateway.solve(&marshal(&output, self.sources)?).await?;
         self.gateway.file_size(&reference, &file.name()).await
     }

@@ -13,6 +13,7 @@ use super::targets::{Kind, available};
 use crate::lint::{CheckOptions, Finding};
 use crate::plan::Plan;
 use crate::spec::{Span, Spec};
+use crate::table::table;
 
 /// A question that is understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -234,16 +235,4 @@ fn location(span: Span) -> Value {
 
 fn data(sources: &Sources) -> Vec<String> {
     sources.files.iter().map(|file| STANDARD.encode(&file.data)).collect()
-}
-
-/// Rows with their columns below each other.
-fn table<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> String {
-    let rows: Vec<_> = rows.collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: Vec<_> = (0..N).map(width).collect();
-    let line = |row: &[String; N]| {
-        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        cells.join("  ").trim_end().to_owned() + "\n"
-    };
-    rows.iter().map(line).collect()
 }

@@ -1,9 +1,9 @@
 //! Why components have the versions that they have, and which parts of a spec clash where none fits.
 
-use super::{Context, resolve_components};
+use super::{Context, errors};
 use crate::catalog::{SUBJECTS, between, compare};
-use crate::components::Alternative;
-use crate::diagnostic::{Diagnostic, Problems, Severity};
+use crate::components::{Alternative, Declared};
+use crate::diagnostic::Diagnostic;
 use crate::spec::{At, Span, Wish};
 
 /// Releases that were passed over and are told of at most.
@@ -32,7 +32,7 @@ impl Decision {
 
 /// Why the components that choose among releases chose theirs.
 pub(super) fn decisions(context: &Context<'_>) -> Vec<Decision> {
-    let decide = |(place, component): (usize, &At<&dyn crate::components::Declared>)| {
+    let decide = |(place, component): (usize, &At<&dyn Declared>)| {
         let (wish, version) = component.value.choice(context)?;
         let mut because = vec![match &wish.value {
             Wish::Prefix(exact) if exact.as_str() == version.as_str() => "the spec names it".to_owned(),
@@ -70,12 +70,6 @@ fn row(subject: &str, version: &str) -> Option<String> {
     let rows = subject.rows();
     let cells = rows.iter().find(about)?.iter().map(|(key, cell)| format!("{key} {cell}"));
     Some(cells.collect::<Vec<_>>().join(", "))
-}
-
-fn errors(context: &Context<'_>) -> Vec<Diagnostic> {
-    let mut problems = Problems::default();
-    resolve_components(context, &mut problems);
-    problems.found().iter().filter(|found| found.severity == Severity::Error).cloned().collect()
 }
 
 /// The smallest set of fields without any of which the error would not be there: components and parts of `target`, each

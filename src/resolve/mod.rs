@@ -160,6 +160,13 @@ fn resolve_components(context: &Context<'_>, problems: &mut Problems) -> Vec<At<
     context.components.iter().filter_map(resolve).collect()
 }
 
+/// What keeps the components from fitting together.
+fn errors(context: &Context<'_>) -> Vec<Diagnostic> {
+    let mut problems = Problems::default();
+    resolve_components(context, &mut problems);
+    problems.found().iter().filter(|found| found.severity == Severity::Error).cloned().collect()
+}
+
 /// The facts of the site, where the spec names a file of them.
 fn site_catalog(spec: &Spec, ours: &Catalog, inputs: &Inputs, problems: &mut Problems) -> Option<Catalog> {
     let path = spec.catalog.as_ref()?;
@@ -220,14 +227,9 @@ fn ways_out(context: &Context<'_>) -> String {
 
 /// Errors that only the site's facts keep away become warnings.
 fn warn_of_lifted(ours: &Context<'_>, found: &mut Problems, catalog: Span) {
-    let mut without = Problems::default();
-    resolve_components(ours, &mut without);
-    let lifted = without.found().iter().filter(|d| d.severity == Severity::Error);
-    for error in lifted
-        .filter(|error| !found.found().iter().any(|d| d.span == error.span))
-        .cloned()
-        .collect::<Vec<_>>()
-    {
+    let mut lifted = errors(ours);
+    lifted.retain(|error| !found.found().iter().any(|d| d.span == error.span));
+    for error in lifted {
         let help = format!("the file that `catalog` names (line {}) says that it works", catalog.start.0);
         found.warning(error.span, error.message, help);
     }

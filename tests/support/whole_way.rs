@@ -1,8 +1,7 @@
 //! A spec's whole way from text to LLB without a daemon, for every kind of builder.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use buildkit_frontend::{NoCache, RunOptions};
 use buildkit_llb::{Definition, Meta, Output, Platform, Source, SourceFile, merge};
 use edgenode::diagnostic::Diagnostic;
 use edgenode::lower::{Target, lower};
@@ -46,20 +45,9 @@ pub(crate) fn graph(
 ) -> Definition {
     let platform = Platform::parse(&format!("linux/{architecture}")).expect("a platform");
     let paths = plan.context_paths().unwrap_or_default();
-    let target = Target {
-        platform: &platform,
-        base: Source::image("base").platform(&platform).output(),
-        name_prefix: String::new(),
-        context: Source::local("context").follow_paths(&paths).output(),
-        can_merge,
-        run_options: RunOptions::default(),
-        cache_namespace: "",
-        can_give_devices,
-        no_cache: &NoCache::None,
-        replaced: BTreeMap::new(),
-        mirror: None,
-        fresh: BTreeSet::new(),
-    };
+    let base = Source::image("base").platform(&platform).output();
+    let context = Source::local("context").follow_paths(&paths).output();
+    let target = Target { can_merge, can_give_devices, ..Target::new(&platform, base, context) };
     let lowered = lower(plan, &target);
     let outputs: Vec<Output> = (0..plan.steps.len()).map(|step| lowered.output(StepId(step))).collect();
     let files = vec![SourceFile::default(); 8];

@@ -122,12 +122,7 @@ impl BuildContext {
             Some(root) => root.clone(),
             None => {
                 let directory = self.gateway.options().get("dockerfilekey").unwrap_or(DOCKERFILE);
-                local(&self.gateway, directory)
-                    .follow_paths(&[name.to_owned()])
-                    .shared_key_hint(&format!("{directory}-{name}"))
-                    .differ_none()
-                    .meta(Meta::named(&format!("[internal] load {name}")))
-                    .output()
+                one_file(&self.gateway, directory, directory, name)
             }
         };
         let reference = self.gateway.solve(&Definition::marshal(&root, &[])?).await?;
@@ -161,14 +156,10 @@ impl BuildContext {
     }
 
     async fn read_ignore_file(&self, name: &str, hint: &str) -> Result<Vec<String>, Error> {
-        let file = ".dockerignore".to_owned();
-        let source = local(&self.gateway, name)
-            .follow_paths(std::slice::from_ref(&file))
-            .shared_key_hint(&format!("{hint}-{file}"))
-            .differ_none()
-            .meta(Meta::named(&format!("[internal] load {file}")));
-        let reference = self.gateway.solve(&Definition::marshal(&source.output(), &[])?).await?;
-        let data = self.gateway.read_file_opt(&reference, &file, MAX_IGNORE_BYTES).await?;
+        let file = ".dockerignore";
+        let source = one_file(&self.gateway, name, hint, file);
+        let reference = self.gateway.solve(&Definition::marshal(&source, &[])?).await?;
+        let data = self.gateway.read_file_opt(&reference, file, MAX_IGNORE_BYTES).await?;
         Ok(data.map(|data| ignore::patterns(&String::from_utf8_lossy(&data))).unwrap_or_default())
     }
 
@@ -289,6 +280,16 @@ fn input_config(metadata: &str) -> Option<Value> {
 /// A directory of the client. Without the session two builds at once could see each other's files.
 fn local(gateway: &Gateway, name: &str) -> Source {
     Source::local(name).session(gateway.options().session_of(name))
+}
+
+/// One file of a directory of the client. The `hint` tells directories of one name apart.
+fn one_file(gateway: &Gateway, directory: &str, hint: &str, file: &str) -> Output {
+    local(gateway, directory)
+        .follow_paths(&[file.to_owned()])
+        .shared_key_hint(&format!("{hint}-{file}"))
+        .differ_none()
+        .meta(Meta::named(&format!("[internal] load {file}")))
+        .output()
 }
 
 /// Files from an address.
