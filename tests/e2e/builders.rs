@@ -16,16 +16,9 @@ const EDITED: [&str; 4] = [
     "[wheels] install wheels",
 ];
 
-/// The steps that ran. One whose result is taken from the cache is shown as done, too, once it has been pulled.
+/// The steps that ran.
 fn steps(outcome: &Outcome) -> BTreeSet<String> {
-    let lines = || outcome.log.lines().filter_map(|line| line.strip_prefix('#')?.split_once(' '));
-    let is_pull = |rest: &str| ["sha256:", "extracting ", "CACHED"].iter().any(|word| rest.starts_with(word));
-    let numbers: BTreeSet<_> = lines().filter(|(_, rest)| is_pull(rest)).map(|(number, _)| number).collect();
-    let pulled: BTreeSet<_> = lines()
-        .filter(|(number, rest)| numbers.contains(number) && rest.starts_with('['))
-        .map(|(_, name)| name)
-        .collect();
-    outcome.executed().iter().filter(|step| !pulled.contains(*step)).map(|step| plain(step)).collect()
+    outcome.executed().into_iter().map(plain).collect()
 }
 
 /// The layers of an image that the registry gave out since its log had so many bytes.

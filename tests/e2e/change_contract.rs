@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use crate::harness::{Build, Server, archive, setting, source};
+use crate::harness::{Build, Server, archive, setting, source, wheel};
 
 const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
 
@@ -107,29 +107,13 @@ fn python(release: &str) -> Vec<u8> {
 }
 
 /// A wheel with one file, and one package that it requires if there is one.
-fn wheel(name: &str, version: &str, requires: &str) -> Vec<u8> {
-    let script = r#"
-import io, sys, zipfile
-name, version, requires = sys.argv[1:]
-module, info = name.replace("-", "_"), f"{name.replace('-', '_')}-{version}.dist-info"
-out = io.BytesIO()
-with zipfile.ZipFile(out, "w") as wheel:
-    files = {f"{module}/__init__.py": f"__version__ = '{version}'\n",
-             f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n" + (f"Requires-Dist: {requires}\n" if requires else ""),
-             f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}
-    if name.startswith("nvidia"):
-        files["nvidia/__init__.py"] = ""
-    record = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
-    for path, text in {**files, f"{info}/RECORD": record}.items():
-        wheel.writestr(zipfile.ZipInfo(path, (2026, 1, 1, 0, 0, 0)), text)
-sys.stdout.buffer.write(out.getvalue())
-"#;
-    let output = Command::new("python3")
-        .args(["-c", script, name, version, requires])
-        .output()
-        .expect("python3 starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    output.stdout
+fn tiny_wheel(name: &str, version: &str, requires: &str) -> Vec<u8> {
+    let module = format!("{}/__init__.py", name.replace('-', "_"));
+    let mut files = vec![(module.as_str(), format!("__version__ = '{version}'\n").into_bytes())];
+    if name.starts_with("nvidia") {
+        files.push(("nvidia/__init__.py", Vec::new()));
+    }
+    wheel(name, version, requires, &files)
 }
 
 /// A package index with tiny wheels. Its address.
@@ -154,7 +138,7 @@ fn index(server: &Server) -> String {
     let mut address = String::new();
     for (name, version, requires) in wheels {
         let file = format!("{}-{version}-py3-none-any.whl", name.replace('-', "_"));
-        let (path, digest) = server.put(&format!("/{file}"), wheel(name, version, requires));
+        let (path, digest) = server.put(&format!("/{file}"), tiny_wheel(name, version, requires));
         pages.entry(name).or_default().push_str(&format!("<a href='{path}#sha256={digest}'>{file}</a>\n"));
     }
     for (name, page) in pages {

@@ -7,14 +7,13 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
 
-use crate::harness::{Build, Daemon, Outcome, archive, buildctl, frontend, setting};
+use crate::harness::{Build, Daemon, Outcome, archive, buildctl, frontend, setting, sha256, trap};
 
 const GOOD: &str = "name: node\nbase: debian:13\n";
 /// The frontend's program, as processes are called.
@@ -174,9 +173,7 @@ fn answer(head: String, pieces: Vec<Vec<u8>>, pause: Duration) -> String {
 }
 
 fn ngrok(url: &str, data: &[u8]) -> String {
-    use sha2::Digest;
-    let digest: String = sha2::Sha256::digest(data).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{GOOD}ngrok:\n  version: 1.2.3\n  url: {url}\n  sha256: {digest}\n")
+    format!("{GOOD}ngrok:\n  version: 1.2.3\n  url: {url}\n  sha256: {}\n", sha256(data))
 }
 
 #[test]
@@ -269,15 +266,7 @@ fn twenty_builds_at_once_of_contexts_of_their_own_are_not_mixed_up() {
 #[test]
 fn twenty_clients_of_one_spec_have_each_step_run_once() {
     let daemon = Daemon::start();
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("bound").port();
-    let runs = Arc::new(AtomicUsize::new(0));
-    let counted = runs.clone();
-    std::thread::spawn(move || {
-        listener.incoming().for_each(|_| {
-            counted.fetch_add(1, Ordering::SeqCst);
-        })
-    });
+    let (port, runs) = trap();
     let script = format!("sleep 2; echo >/dev/tcp/127.0.0.1/{port}");
     let spec = format!("{GOOD}commands:\n  - {{name: once, network: true, run: [bash, -c, '{script}']}}\n");
     let dirs: Vec<_> = (0..20).map(|_| directory(&spec)).collect();

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use sha2::{Digest, Sha256};
@@ -58,27 +59,35 @@ impl Daemon {
     }
 
     fn start_in(dir: TempDir) -> Self {
-        let config =
-            fs::read_to_string(format!("{}/buildkitd-newest.toml", setting("EDGENODE_ENV"))).expect("read");
-        let root = format!("{}/buildkitd-newest", setting("EDGENODE_ENV"));
-        let file = dir.path().join("buildkitd.toml");
-        fs::write(&file, config.replace(&root, &dir.path().display().to_string())).expect("written");
         let process = Self::spawn(dir.path());
         Self { dir, process }
     }
 
-    fn spawn(dir: &Path) -> Child {
-        let socket = dir.join("buildkitd.sock");
-        // One that was killed leaves it.
-        let _ = fs::remove_file(&socket);
+    /// Writes the configuration of a daemon of this directory; gives the words of its command.
+    pub(crate) fn configure(dir: &Path) -> [String; 3] {
+        let shared = format!("{}/buildkitd-newest", setting("EDGENODE_ENV"));
+        let config = fs::read_to_string(format!("{shared}.toml")).expect("read");
+        let file = dir.join("buildkitd.toml");
+        fs::write(&file, config.replace(&shared, &dir.display().to_string())).expect("written");
         let program = Path::new(&setting("EDGENODE_BUILDCTL")).with_file_name("buildkitd");
-        let log = fs::File::options().create(true).append(true).open(dir.join("log")).expect("opened");
-        let mut command = Command::new(program);
-        let process = command.arg("--config").arg(dir.join("buildkitd.toml")).stderr(log).spawn();
-        let process = process.expect("buildkitd starts");
-        while !socket.exists() {
+        [program.display().to_string(), "--config".to_owned(), file.display().to_string()]
+    }
+
+    /// Waits until the daemon of this directory listens.
+    pub(crate) fn wait(dir: &Path) {
+        while !dir.join("buildkitd.sock").exists() {
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
+    }
+
+    fn spawn(dir: &Path) -> Child {
+        // One that was killed leaves it.
+        let _ = fs::remove_file(dir.join("buildkitd.sock"));
+        let [program, arguments @ ..] = Self::configure(dir);
+        let log = fs::File::options().create(true).append(true).open(dir.join("log")).expect("opened");
+        let mut command = Command::new(program);
+        let process = command.args(arguments).stderr(log).spawn().expect("buildkitd starts");
+        Self::wait(dir);
         process
     }
 
@@ -388,17 +397,19 @@ for m in archive:
 }
 
 impl Outcome {
-    /// Steps that ran a program. Those that a build still running had begun before are among them, as BuildKit shows
-    /// them in every build that shares them: see [`Build::begun`].
+    /// Steps that ran a program; one whose result is pulled from a cache is not among them, though it is shown as done,
+    /// too. Those that a build still running had begun before are, as BuildKit shows them in every build that shares
+    /// them: see [`Build::begun`].
     pub(crate) fn executed(&self) -> Vec<&str> {
+        let lines = || self.log.lines().filter_map(|line| line.strip_prefix('#')?.split_once(' '));
+        let is_pull = |rest: &str| rest.starts_with("sha256:") || rest.starts_with("extracting ");
+        let pulled: BTreeSet<_> =
+            lines().filter(|(_, rest)| is_pull(rest)).map(|(number, _)| number).collect();
         let mut names = BTreeMap::new();
         let mut executed = Vec::new();
-        for line in self.log.lines() {
-            let Some((number, rest)) = line.strip_prefix('#').and_then(|line| line.split_once(' ')) else {
-                continue;
-            };
+        for (number, rest) in lines() {
             let name = *names.entry(number).or_insert(rest);
-            if rest.starts_with("DONE") && is_program(name) {
+            if rest.starts_with("DONE") && is_program(name) && !pulled.contains(number) {
                 executed.push(name);
             }
         }
@@ -476,10 +487,61 @@ impl Server {
 
     /// Serves a file; gives its address and its digest.
     pub(crate) fn put(&self, path: &str, data: Vec<u8>) -> (String, String) {
-        let digest = Sha256::digest(&data).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = sha256(&data);
         self.files.lock().expect("not poisoned").insert(path.to_owned(), data);
         (format!("{}{path}", self.address), digest)
     }
+}
+
+/// The digest of these bytes, in hexadecimal digits.
+pub(crate) fn sha256(data: &[u8]) -> String {
+    Sha256::digest(data).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A port that counts who connects.
+pub(crate) fn trap() -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = connections.clone();
+    std::thread::spawn(move || {
+        listener.incoming().for_each(|_| {
+            counted.fetch_add(1, Ordering::SeqCst);
+        });
+    });
+    (port, connections)
+}
+
+/// A wheel with these files, and one package that it requires if there is one. The same wheel has the same bytes.
+pub(crate) fn wheel(name: &str, version: &str, requires: &str, files: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let info = format!("{}-{version}.dist-info", name.replace('-', "_"));
+    let mut all: BTreeMap<String, Vec<u8>> =
+        files.iter().map(|(path, data)| ((*path).to_owned(), data.clone())).collect();
+    let requires = if requires.is_empty() { String::new() } else { format!("Requires-Dist: {requires}\n") };
+    let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}");
+    all.insert(format!("{info}/METADATA"), metadata.into_bytes());
+    let tag = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n";
+    all.insert(format!("{info}/WHEEL"), tag.as_bytes().to_vec());
+    let record: String = all.keys().map(|path| format!("{path},,\n")).collect();
+    all.insert(format!("{info}/RECORD"), format!("{record}{info}/RECORD,,\n").into_bytes());
+    let dir = tempfile::tempdir().expect("a directory");
+    for (path, data) in &all {
+        let path = dir.path().join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+        fs::write(path, data).expect("written");
+    }
+    let python = "
+import io, pathlib, sys, zipfile
+root, out = pathlib.Path(sys.argv[1]), io.BytesIO()
+with zipfile.ZipFile(out, 'w') as wheel:
+    for path in sorted(path for path in root.rglob('*') if path.is_file()):
+        wheel.writestr(zipfile.ZipInfo(str(path.relative_to(root)), (2026, 1, 1, 0, 0, 0)), path.read_bytes())
+sys.stdout.buffer.write(out.getvalue())
+";
+    let output =
+        Command::new("python3").args(["-c", python]).arg(dir.path()).output().expect("python3 starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
 }
 
 /// A packed tar archive of text files; those whose text begins with `#!` can be run.

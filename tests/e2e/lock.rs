@@ -3,11 +3,10 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::harness::{Build, Daemon, Outcome, Server, setting, small_ffmpeg};
+use crate::harness::{Build, Daemon, Outcome, Server, setting, small_ffmpeg, wheel};
 
 /// A base image with the distribution's Python, and where a vendor would put torch for CUDA 12.
 fn base() -> String {
@@ -222,42 +221,21 @@ fn tensorrt(server: &Server, wheel: &[u8], claimed: Option<&str>) -> String {
     )
 }
 
-/// A wheel with one module, `MODULE/__init__.py`, that says `text`.
-fn wheel(package: &str, version: &str, module: &str, requires: &str, text: &str) -> Vec<u8> {
-    let python = "
-import io, sys, zipfile
-package, version, module, requires, text = sys.argv[1:]
-info = f'{package}-{version}.dist-info/'
-metadata = f'Metadata-Version: 2.1\\nName: {package}\\nVersion: {version}\\n'
-files = {f'{module}/__init__.py': '# ' + text,
-         info + 'METADATA': metadata + (f'Requires-Dist: {requires}\\n' if requires else ''),
-         info + 'WHEEL': 'Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n'}
-files[info + 'RECORD'] = ''.join(f'{name},,\\n' for name in [*files, info + 'RECORD'])
-out = io.BytesIO()
-with zipfile.ZipFile(out, 'w') as wheel:
-    for name, text in files.items():
-        wheel.writestr(zipfile.ZipInfo(name), text)
-sys.stdout.buffer.write(out.getvalue())
-";
-    let output = Command::new("python3")
-        .args(["-c", python, package, version, module, requires, text])
-        .output()
-        .expect("python3 starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    output.stdout
-}
-
 /// TensorRT's libraries, which say `text`.
 fn libraries(text: &str) -> Vec<u8> {
-    wheel("tensorrt_cu12_libs", "10.13.3.9", "tensorrt_libs", "", text)
+    let module = format!("# {text}").into_bytes();
+    wheel("tensorrt-cu12-libs", "10.13.3.9", "", &[("tensorrt_libs/__init__.py", module)])
 }
 
 /// A build beside the wheel that specs here have.
 fn with_wheel(spec: &str) -> Build {
     let build = Build::new(spec);
     fs::create_dir(build.dir().join("dist")).expect("made");
-    fs::write(build.dir().join("dist").join(OWN), wheel("own", "1.0", "own", "idna==3.10", "ours"))
-        .expect("written");
+    fs::write(
+        build.dir().join("dist").join(OWN),
+        wheel("own", "1.0", "idna==3.10", &[("own/__init__.py", b"# ours".to_vec())]),
+    )
+    .expect("written");
     build
 }
 
@@ -299,27 +277,21 @@ impl Island {
     fn start(bundle: &Path) -> Self {
         let root = tempfile::tempdir().expect("a directory");
         let env = setting("EDGENODE_ENV");
-        let config = fs::read_to_string(format!("{env}/buildkitd-newest.toml")).expect("read");
-        let here = root.path().display().to_string();
-        let config = config.replace(&format!("{env}/buildkitd-newest"), &here);
-        fs::write(root.path().join("buildkitd.toml"), config).expect("written");
-        let buildkitd = Path::new(&setting("EDGENODE_BUILDCTL")).with_file_name("buildkitd");
+        let daemon = Daemon::configure(root.path());
         // All three end when the shell does.
         let script = "ip link set lo up
             docker-registry serve \"$1\" & registry=$!
             python3 -m http.server --bind 127.0.0.1 --directory \"$2\" 8080 & server=$!
-            \"$3\" --config \"$4\" & daemon=$!
+            \"$3\" \"$4\" \"$5\" & daemon=$!
             trap 'kill $registry $server $daemon' TERM
             wait
             wait";
         let mut command = Command::new("unshare");
         command.args(["--net", "sh", "-c", script, "island", &format!("{env}/registry.yml")]);
-        command.args([bundle, &buildkitd, &root.path().join("buildkitd.toml")]);
+        command.arg(bundle).args(daemon);
         let log = fs::File::create(root.path().join("log")).expect("a log");
         let process = command.stdout(Stdio::null()).stderr(log).spawn().expect("unshare starts");
-        while !root.path().join("buildkitd.sock").exists() {
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        Daemon::wait(root.path());
         Self { process, root }
     }
 

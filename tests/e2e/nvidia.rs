@@ -1,11 +1,10 @@
 //! CUDA's toolkit, TensorRT, Docker Engine and NVIDIA's container toolkit, from stand-ins of their vendors' archives and of
 //! torch's wheels: small real packages with the same names, versions and places.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
-use crate::harness::{Build, Server};
+use crate::harness::{Build, Server, wheel};
 use crate::lock::{lock, locked};
 
 /// A shared library whose file is named like its soname, as NVIDIA's are.
@@ -121,32 +120,10 @@ pub(crate) fn archive(server: &Server) -> String {
     index.trim_end_matches("/Packages").to_owned()
 }
 
-/// A wheel with these files; gives its page in a package index.
-fn wheel(server: &Server, name: &str, version: &str, requires: &str, files: Files<'_>) {
-    let dir = tempfile::tempdir().expect("a directory");
-    let module = name.replace('-', "_");
-    let info = format!("{module}-{version}.dist-info");
-    let mut all: BTreeMap<String, Vec<u8>> =
-        files.into_iter().map(|(path, data)| (path.to_owned(), data)).collect();
-    let requires = if requires.is_empty() { String::new() } else { format!("Requires-Dist: {requires}\n") };
-    let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}");
-    all.insert(format!("{info}/METADATA"), metadata.into_bytes());
-    let tag = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n";
-    all.insert(format!("{info}/WHEEL"), tag.as_bytes().to_vec());
-    let record: String = all.keys().map(|path| format!("{path},,\n")).collect();
-    all.insert(format!("{info}/RECORD"), format!("{record}{info}/RECORD,,\n").into_bytes());
-    for (path, data) in &all {
-        let path = dir.path().join("root").join(path);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("made");
-        fs::write(path, data).expect("written");
-    }
-    let file = format!("{module}-{version}-py3-none-any.whl");
-    let python = "import shutil, sys; shutil.make_archive(sys.argv[1], 'zip', sys.argv[2])";
-    let out = dir.path().join("wheel");
-    let zip = Command::new("python3").args(["-c", python]).args([&out, &dir.path().join("root")]).status();
-    assert!(zip.expect("python3 starts").success());
-    let data = fs::read(out.with_extension("zip")).expect("read");
-    let (address, digest) = server.put(&format!("/wheels/{file}"), data);
+/// Puts a wheel with these files into the package index.
+fn put_wheel(server: &Server, name: &str, version: &str, requires: &str, files: Files<'_>) {
+    let file = format!("{}-{version}-py3-none-any.whl", name.replace('-', "_"));
+    let (address, digest) = server.put(&format!("/wheels/{file}"), wheel(name, version, requires, &files));
     let page = format!("<a href='{address}#sha256={digest}'>{file}</a>");
     server.put(&format!("/simple/{name}/"), page.into_bytes());
 }
@@ -156,10 +133,10 @@ fn torch(server: &Server) -> String {
     let library = |path: &'static str, soname| vec![(path, library(soname))];
     let cublas = library("nvidia/cublas/lib/libcublas.so.12", "libcublas.so.12");
     let cudart = library("nvidia/cuda_runtime/lib/libcudart.so.12", "libcudart.so.12");
-    wheel(server, "nvidia-cublas-cu12", "12.8.4.1", "", cublas);
-    wheel(server, "nvidia-cuda-runtime-cu12", "12.8.90", "nvidia-cublas-cu12==12.8.4.1", cudart);
+    put_wheel(server, "nvidia-cublas-cu12", "12.8.4.1", "", cublas);
+    put_wheel(server, "nvidia-cuda-runtime-cu12", "12.8.90", "nvidia-cublas-cu12==12.8.4.1", cudart);
     let module = vec![("torch/__init__.py", b"__version__ = '2.9.1'\n".to_vec())];
-    wheel(server, "torch", "2.9.1", "nvidia-cuda-runtime-cu12==12.8.90", module);
+    put_wheel(server, "torch", "2.9.1", "nvidia-cuda-runtime-cu12==12.8.90", module);
     let (page, _) = server.put("/simple/", Vec::new());
     page.trim_end_matches('/').to_owned()
 }

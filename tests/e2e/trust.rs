@@ -9,30 +9,14 @@ mod whole_way;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
-use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
-use crate::harness::{Build, Daemon, frontend, setting};
+use crate::harness::{Build, Daemon, frontend, setting, trap};
 
 const GOOD: &str = "name: node\nbase: debian:13\n";
-
-/// A port that counts who connects.
-fn trap() -> (u16, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("bound").port();
-    let connections = Arc::new(AtomicUsize::new(0));
-    let counted = connections.clone();
-    std::thread::spawn(move || {
-        listener.incoming().for_each(|_| {
-            counted.fetch_add(1, Ordering::SeqCst);
-        });
-    });
-    (port, connections)
-}
 
 /// Values that would leave a file or open a connection if a shell read them.
 fn hostile(port: u16) -> Vec<String> {

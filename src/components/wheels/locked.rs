@@ -219,3 +219,58 @@ impl Tools {
         planner.run(name, span, run)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Parting;
+    use super::*;
+    use crate::lock::LockedFile;
+    use crate::resolve::pinned;
+    use crate::spec::{Sha256, Url};
+
+    fn locked(size: u64) -> LockedWheel {
+        let url = Url::parse("https://example.org/x.whl").expect("an address");
+        let file = LockedFile { url, sha256: Sha256::of(b""), size: Some(size), span: Span::default() };
+        LockedWheel { version: "1".to_owned(), file }
+    }
+
+    fn request(group: &str, packages: &[&str], parting: Option<Parting>) -> WheelRequest {
+        let installer = pinned("uv-amd64", super::super::UV_VERSION, Span::default()).expect("a release");
+        WheelRequest {
+            packages: super::super::patterns(packages),
+            parting,
+            ..WheelRequest::new(group, "1", installer, Span::default())
+        }
+    }
+
+    #[test]
+    fn wheels_are_parted_by_their_sizes_in_the_lock() {
+        let requests =
+            [request("torch", &["torch", "triton*"], None), request("wheels", &[], Some(Parting::BY_SIZE))];
+        let sizes = [
+            ("huge", 20_000_000),
+            ("large", 10_000_000),
+            ("medium", 9_999_999),
+            ("small", 999_999),
+            ("torch", 900_000_000),
+            ("triton-x", 5),
+        ];
+        let wheels: BTreeMap<_, _> =
+            sizes.iter().map(|(name, size)| ((*name).to_owned(), locked(*size))).collect();
+        let branches = |most: usize| {
+            let alone = alone(&requests, &wheels, most);
+            let branch = |(name, wheel): (&String, &LockedWheel)| {
+                let request = &requests[group_of(name, &requests).expect("a group")];
+                branch_of(name, wheel, request, &alone)
+            };
+            wheels.iter().map(branch).collect::<Vec<_>>()
+        };
+        let parted = ["wheels-huge", "wheels-large", "wheels.medium", "wheels", "torch", "torch"];
+        assert_eq!(branches(64), parted);
+        // Where an image can have no more layers, the largest come first.
+        assert_eq!(
+            branches(1),
+            ["wheels-huge", "wheels.medium", "wheels.medium", "wheels", "torch", "torch"]
+        );
+    }
+}
