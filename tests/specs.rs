@@ -2,136 +2,33 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests")]
 
-use std::collections::BTreeMap;
+#[path = "support/families.rs"]
+mod families;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use buildkit_llb::{Definition, Output, Platform, Source, SourceFile};
 use edgenode::components::WheelBranch;
-use edgenode::diagnostic::{Diagnostic, Problems};
+use edgenode::diagnostic::Diagnostic;
 use edgenode::lint::{Severity, lint};
-use edgenode::lower::{Target, lower};
 use edgenode::plan::{Action, plan};
-use edgenode::resolve::{BaseFacts, Inputs, Node, OsRelease, PackageIndex, resolve};
-use edgenode::spec::{Node as Yaml, Spec, Status, decode, document, merge, parse};
+use edgenode::resolve::{BaseFacts, Inputs, resolve};
+use edgenode::spec::{Status, parse};
+use families::{facts, inputs, llb, load, nodes, specs};
 
-/// What the images of vendors have, as far as specs ask for it.
-fn vendor_file(path: &str) -> Option<&'static str> {
-    match path {
-        "/opt/conda/include/python3.11/patchlevel.h" => Some("#define PY_VERSION \"3.11.14\"\n"),
-        "/opt/conda/lib/python3.11/os.py" | "/usr/local/lib/python3.13/os.py" => Some("r"),
-        "/opt/conda/lib/python3.11/site-packages/torch/version.py" => {
-            Some("__version__ = '2.9.1+cu128'\ndebug = False\ncuda: Optional[str] = '12.8'\n")
-        }
-        _ => None,
-    }
-}
-
-fn vendor_files(spec: &Spec) -> BTreeMap<String, String> {
-    spec.inspects()
-        .into_iter()
-        .filter_map(|path| Some((path.clone(), vendor_file(&path)?.to_owned())))
-        .collect()
-}
-
-fn facts(spec: &Spec, architecture: &str) -> BaseFacts {
-    let release = match spec.base.value.as_str() {
-        base if base.contains("ratio1/") => "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=22.04\n",
-        base if base.contains("ubuntu:24.04") => "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=24.04\n",
-        base if base.contains("ubuntu:22.04") => "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=22.04\n",
-        _ => "ID=debian\nVERSION_ID=13\n",
-    };
-    BaseFacts {
-        reference: format!("{}@sha256:{}", spec.base, "0".repeat(64)),
-        architecture: architecture.to_owned(),
-        os_release: OsRelease::parse(release),
-        layers: 1,
-        env: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
-        files: vendor_files(spec),
-    }
-}
-
-fn specs() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("specs");
-    let mut specs = Vec::new();
-    for directory in ["", "experimental", "archive"] {
-        let Ok(entries) = fs::read_dir(root.join(directory)) else { continue };
-        specs.extend(
-            entries
-                .flatten()
-                .map(|entry| entry.path())
-                .filter(|path| path.extension().is_some_and(|extension| extension == "yaml")),
-        );
-    }
-    specs.sort();
-    specs
-}
-
-/// Reads a spec and what it extends, whose paths count from `specs/`.
-fn load(path: &Path) -> Spec {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("specs");
-    let mut problems = Problems::default();
-    let mut roots: Vec<Yaml> = Vec::new();
-    let mut next = Some(path.to_owned());
-    while let Some(path) = next {
-        let text = fs::read_to_string(&path).expect("the file is there");
-        let document = document(&text, roots.len() as u8, &mut problems).expect("YAML");
-        roots.push(document.root);
-        next = document.extends.map(|path| root.join(path.value.as_str()));
-    }
-    let merged = roots.into_iter().rev().reduce(merge).expect("a spec");
-    decode(&merged, problems).unwrap_or_else(|found| panic!("{}: {found:#?}", path.display()))
-}
-
-fn inputs(spec: &Spec, facts: &BaseFacts) -> Inputs {
-    // Whatever the archive, it has what NVIDIA's has.
-    let index = PackageIndex::parse(include_str!("data/packages"));
-    Inputs {
-        indexes: spec.indexes(facts).into_iter().map(|address| (address.value, index.clone())).collect(),
-        lock: Default::default(),
-        explain: false,
-        build_args: [("EDGENODE_ARCHIVED".to_owned(), "true".to_owned())].into(),
-        files: [
-            ("good.txt".to_owned(), "six\n".to_owned()),
-            ("bad.txt".to_owned(), "six\n-r x\n".to_owned()),
-        ]
-        .into(),
-    }
-}
-
-fn llb(node: Node, architecture: &str) -> String {
-    let plan = plan(&node);
-    let platform = Platform::parse(&format!("linux/{architecture}")).expect("a platform");
-    let base = Source::image("base").platform(&platform).output();
-    let context = Source::local("context").output();
-    let target = Target::new(&platform, base, context);
-    let output: Output = lower(&plan, &target).output(plan.image);
-    let files = vec![SourceFile::default(); 8];
-    let labels: String =
-        plan.config.labels.iter().map(|(key, value)| format!("label {key}={value}\n")).collect();
-    let env: String =
-        plan.config.environment(&[]).iter().map(|(key, value)| format!("env {key}={value}\n")).collect();
-    format!("{}\n{labels}{env}", Definition::marshal(&output, &files).expect("a valid graph").to_text())
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/specs"))
 }
 
 #[test]
 fn every_spec_is_lowered_for_each_of_its_platforms() {
-    let specs = specs();
+    let specs = specs(root());
     assert!(specs.len() >= 2, "{specs:?}");
     for path in specs {
-        let platforms: Vec<String> = load(&path).platforms.iter().map(ToString::to_string).collect();
-        assert!(!platforms.is_empty(), "{} names no platform", path.display());
-        for platform in platforms {
-            let spec = load(&path);
-            let architecture = platform.trim_start_matches("linux/");
-            let facts = facts(&spec, architecture);
-            let inputs = inputs(&spec, &facts);
-            let node = resolve(spec, facts, &inputs)
-                .unwrap_or_else(|found| panic!("{} for {platform}: {found:#?}", path.display()));
-            let relative =
-                path.strip_prefix(concat!(env!("CARGO_MANIFEST_DIR"), "/specs")).expect("below specs");
-            let name = relative.with_extension("").to_string_lossy().replace('/', "_");
-            insta::assert_snapshot!(format!("{name}_{architecture}"), llb(node, architecture));
+        assert!(!load(root(), &path).platforms.is_empty(), "{} names no platform", path.display());
+        for (architecture, node) in nodes(root(), &path) {
+            let name = path.with_extension("").to_string_lossy().replace('/', "_");
+            insta::assert_snapshot!(format!("{name}_{architecture}"), llb(&node, &architecture));
         }
     }
 }
@@ -150,12 +47,9 @@ const PACKAGE_MANAGERS: [&str; 7] = [
 #[test]
 fn only_package_managers_have_a_network() {
     let (mut with, mut without) = (0, 0);
-    for path in specs() {
-        let spec = load(&path);
-        let architecture = spec.platforms[0].value.as_str().trim_start_matches("linux/").to_owned();
-        let facts = facts(&spec, &architecture);
-        let inputs = inputs(&spec, &facts);
-        let plan = plan(&resolve(spec, facts, &inputs).unwrap_or_else(|found| panic!("{found:#?}")));
+    for path in specs(root()) {
+        let (_, node) = nodes(root(), &path).swap_remove(0);
+        let plan = plan(&node);
         for step in &plan.steps {
             let Action::Run(run) = &step.action else { continue };
             let manager = PACKAGE_MANAGERS.iter().any(|words| step.name.ends_with(words));
@@ -170,8 +64,8 @@ fn only_package_managers_have_a_network() {
 #[test]
 fn specs_for_production_break_no_grave_rule() {
     let mut production = 0;
-    for path in specs() {
-        let spec = load(&path);
+    for path in specs(root()) {
+        let spec = load(root(), &path);
         if spec.status.as_ref().is_none_or(|status| status.value != Status::Production) {
             continue;
         }
@@ -365,6 +259,10 @@ fn what_cannot_work_is_refused_before_the_first_download() {
             "system: {users: [{name: a, id: 7}, {name: b, id: 7}]}\n",
             "the user `b` has a name or number that is taken",
         ),
+        (
+            "apiVersion: v2\n",
+            "4:13: `v2` is not an edition of specs that this frontend reads; it reads v1; a later edition needs a later",
+        ),
         ("status: prodution\n", "did you mean `production`?"),
         (
             "platforms: [linux/arm64]\n",
@@ -412,7 +310,7 @@ fn what_cannot_work_is_refused_before_the_first_download() {
 #[test]
 fn what_works_is_not_refused() {
     let fields = "python: {version: 3.13.5}\ntorch: {version: 2.9, channel: cu128}\ntensorrt: 10.9.0\nstatus: archived\n\
-                  onnxruntime: {version: 1.23.2, flavour: gpu}\nwheels: {files: [good.txt]}\nplatforms: [linux/amd64]\n";
+                  onnxruntime: {version: 1.23.2, flavour: gpu}\nwheels: {files: [good.txt]}\napiVersion: v1\nplatforms: [linux/amd64]\n";
     assert_eq!(refusal(fields, "amd64"), "");
     let packages = "docker: {provider: apt, version: 28.5.2}\nnvidia_container_toolkit: 1.18.0\n";
     assert_eq!(refusal(packages, "amd64"), "");
@@ -428,11 +326,10 @@ fn shown<T: std::fmt::Display>(value: Option<T>) -> String {
 #[test]
 fn the_tag_table_of_the_readme_is_that_of_the_specs() {
     let readme = include_str!("../README.md");
-    let specs = specs();
+    let specs = specs(root());
     for path in &specs {
-        let spec = load(path);
-        let name = path.strip_prefix(concat!(env!("CARGO_MANIFEST_DIR"), "/specs")).expect("below specs");
-        let name = name.with_extension("").display().to_string();
+        let spec = load(root(), path);
+        let name = path.with_extension("").display().to_string();
         let start = format!("| `{name}` | `{}` |", shown(spec.repository));
         let row =
             readme.lines().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("no row {start}"));

@@ -3,6 +3,7 @@
 mod args;
 mod command;
 mod decode;
+mod edition;
 mod extend;
 mod grammar;
 mod image;
@@ -21,6 +22,7 @@ pub(crate) use args::nearest_name;
 pub use args::{Arg, Values};
 pub use command::Command;
 pub use decode::{Fields, boolean, checked, entries, items, list, text};
+pub use edition::EDITIONS;
 pub use extend::{Document, document, merge, normal_name, to_text};
 pub use grammar::{
     ContextPath, DebianPackage, Duration, EnvName, FileMode, ImagePath, ImageReference, Locale, Name,
@@ -143,6 +145,9 @@ pub fn decode_with(root: &Node, values: &Values, mut problems: Problems) -> Resu
 
 fn decode_spec(root: &Node, args: Vec<Arg>, problems: &mut Problems) -> Option<Spec> {
     let mut fields = Fields::open("the spec", root, problems)?;
+    if let Some(edition) = fields.take("apiVersion") {
+        edition::check(edition, problems)?;
+    }
     // Already followed, and already put in.
     fields.take("extends");
     fields.take("args");

@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 use crate::components::capability;
 
 use super::{
-    ContextPath, DebianPackage, DriverRange, Duration, EnvName, FileMode, ImagePath, ImageReference, Locale,
-    Name, PackagePattern, Port, Repository, Requirement, Sha256, Signal, TagSchema, TimeZone, Url, UserId,
-    UserName, Version, Wish,
+    ContextPath, DebianPackage, DriverRange, Duration, EDITIONS, EnvName, FileMode, ImagePath,
+    ImageReference, Locale, Name, PackagePattern, Port, Repository, Requirement, Sha256, Signal, TagSchema,
+    TimeZone, Url, UserId, UserName, Version, Wish,
 };
 
 /// A field of a mapping.
@@ -720,6 +720,7 @@ const LINT: Shape = Shape::Fields(&[optional(
 
 /// The fields at the top of a spec.
 pub const SPEC: &[Field] = &[
+    optional("apiVersion", "The edition of the language.", Shape::Words(EDITIONS)),
     required("name", "What the node is called.", Shape::Text(NAME)),
     required("base", "The Debian or Ubuntu image that everything stands on.", Shape::Text(IMAGE)),
     optional("extends", "A spec of the build context that this one stands on.", Shape::Text(CONTEXT_PATH)),
