@@ -28,7 +28,7 @@ use crate::lint::{CHECK_ARG, CheckOptions, Finding, Severity, lint};
 use crate::lock::{self, LockUse, LockedArchive};
 use crate::lower::{self, Lowered, Target, lower};
 use crate::mirror;
-use crate::plan::{Plan, StepId, plan};
+use crate::plan::{Action, Plan, StepId, plan};
 use crate::report::Report;
 use crate::resolve::{self, BaseFacts, Inputs, OsRelease, PackageIndex};
 use crate::spec::{At, Healthcheck, MAX_BYTES, Node, Span, Spec, decode_with, to_text};
@@ -38,6 +38,8 @@ use crate::suggest::nearest;
 #[derive(Debug)]
 pub struct EdgeNode;
 
+/// What a builder says that can give steps its devices.
+const DEVICES_CAP: &str = "exec.meta.cdi";
 /// What linguist calls the language of a spec.
 const LANGUAGE: &str = "YAML";
 /// No `os-release` comes near.
@@ -513,12 +515,33 @@ impl Build<'_> {
             cache_namespace: options.cache_mount_ns.as_deref().unwrap_or_default(),
             no_cache: &options.no_cache,
             replaced: self.replaced(plan, platform).await?,
-            can_give_devices: self.gateway.caps().llb("exec.meta.cdi"),
+            can_give_devices: self.gateway.caps().llb(DEVICES_CAP),
             mirror: self.mirror.as_deref(),
             fresh,
             ..Target::new(platform, base.output.clone(), files)
         };
         Ok(lower(plan, &target))
+    }
+
+    /// Refuses a command, or a test where those run, that needs a device on a builder that has none to give: it would
+    /// take no notice of the wish.
+    fn check_devices(&self, plan: &Plan, with_tests: bool) -> Result<(), Error> {
+        if self.gateway.caps().llb(DEVICES_CAP) {
+            return Ok(());
+        }
+        let tests: BTreeSet<_> = plan.tests.iter().filter_map(|test| test.program).collect();
+        let steps = plan.steps.iter().enumerate();
+        for (_, step) in steps.filter(|(number, _)| with_tests || !tests.contains(&StepId(*number))) {
+            let Action::Run(run) = &step.action else { continue };
+            if let Some(device) = run.devices.iter().find(|device| !device.optional) {
+                let message = format!(
+                    "{} needs the device `{}`, and this builder gives steps none; BuildKit does from 0.20 on",
+                    step.name, device.name
+                );
+                return Err(self.sources.locate(Error::user(message), step.span));
+            }
+        }
+        Ok(())
     }
 
     async fn build_target(
@@ -529,6 +552,11 @@ impl Build<'_> {
         platform: &Platform,
         kind: Kind,
     ) -> Result<Built, Error> {
+        match kind {
+            Kind::Image => self.check_devices(plan, plan.require_tests)?,
+            Kind::Tests | Kind::Report => self.check_devices(plan, true)?,
+            _ => {}
+        }
         let output = match kind {
             Kind::Image => {
                 if plan.require_tests {

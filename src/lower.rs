@@ -12,9 +12,6 @@ use crate::mirror;
 use crate::plan::{Action, Part, Plan, Run, RunResult, Step, StepId, TextFile};
 use crate::spec::Span;
 
-/// The GPUs of a builder by their CDI name. Source: NVIDIA's container toolkit, which writes their description.
-const GPU: &str = "nvidia.com/gpu=all";
-
 /// What differs from builder to builder, and from call to call.
 #[derive(Debug)]
 pub struct Target<'a> {
@@ -135,8 +132,9 @@ fn meta(step: &Step, target: &Target<'_>, fresh: bool) -> Meta {
         _ => "",
     };
     // What a builder without a GPU skipped says nothing of a builder that has one.
-    let again =
-        fresh || runs_again(step, target.no_cache) || matches!(&step.action, Action::Run(run) if run.gpu);
+    let again = fresh
+        || runs_again(step, target.no_cache)
+        || matches!(&step.action, Action::Run(run) if run.devices.iter().any(|device| device.optional));
     let meta = Meta::named(&format!("{prefix}{}", step.name)).ignore_cache(again);
     if step.span == Span::default() { meta } else { meta.at(location(step.span)) }
 }
@@ -200,8 +198,8 @@ fn lower_run(run: &Run, done: &Lowered, target: &Target<'_>, meta: Meta) -> Outp
     if !run.user.is_empty() {
         exec = exec.user(&run.user);
     }
-    if run.gpu && target.can_give_devices {
-        exec = exec.device(GPU, true);
+    for device in run.devices.iter().filter(|device| target.can_give_devices || !device.optional) {
+        exec = exec.device(&device.name, device.optional);
     }
     if run.privileged {
         exec = exec.security(Security::Insecure);

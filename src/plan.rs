@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use crate::diagnostic::Diagnostic;
 use crate::lock::{LockedArchive, LockedFile};
 use crate::resolve::Decision;
-use crate::spec::{At, ImageSettings, Repository, Secret, Span, TagSchema};
+use crate::spec::{At, DeviceName, ImageSettings, Repository, Secret, Span, TagSchema};
 
 /// A step of the plan, by its place in [`Plan::steps`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -245,8 +245,8 @@ pub struct Run {
     pub secrets: Vec<SecretFile>,
     /// Only package managers have a network.
     pub network: bool,
-    /// Whether it gets the builder's GPUs, as far as there are any.
-    pub gpu: bool,
+    /// What it gets of the builder's devices.
+    pub devices: Vec<Device>,
     /// Whether it is not confined, which the client must allow.
     pub privileged: bool,
     /// What of the container is kept.
@@ -257,6 +257,22 @@ impl Run {
     /// Puts directories in front of where its programs are looked for.
     pub fn prepend_path(&mut self, directories: &[String]) {
         prepend_path(&mut self.env, directories);
+    }
+}
+
+/// A device of the builder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Its name in the Container Device Interface.
+    pub name: String,
+    /// Whether the step runs without it, too.
+    pub optional: bool,
+}
+
+impl Device {
+    /// One that a spec names.
+    pub fn required(name: &At<DeviceName>) -> Self {
+        Self { name: name.to_string(), optional: false }
     }
 }
 
@@ -275,6 +291,11 @@ impl SecretFile {
     /// A secret of the spec.
     pub fn new(at: String, secret: &Secret) -> Self {
         Self { at, id: secret.id.to_string(), optional: secret.optional }
+    }
+
+    /// One of a command or test, which finds it below `/run/secrets`.
+    pub fn in_run(secret: &Secret) -> Self {
+        Self::new(format!("/run/secrets/{}", secret.id), secret)
     }
 }
 

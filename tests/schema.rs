@@ -189,11 +189,13 @@ fn the_table_has_the_fields_that_the_loader_knows() {
             if !ours.contains("run") && !ours.contains("script") {
                 let of_programs = [
                     "arguments",
+                    "devices",
                     "env",
                     "exit_code",
                     "inputs",
                     "listens",
                     "needs",
+                    "secrets",
                     "stderr",
                     "stdin",
                     "stdout",

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use super::planner::{Collected, Planner, Provided, RUN_DIR, Script};
 use super::suites;
 use super::tests::add_test;
-use super::{Action, Config, Mount, Plan, Release, Run, RunResult, SecretFile, StepId, component_label};
+use super::{
+    Action, Config, Device, Mount, Plan, Release, Run, RunResult, SecretFile, StepId, component_label,
+};
 use crate::components::{System, install_wheels};
 use crate::lock::LockUse;
 use crate::resolve::Node;
@@ -213,13 +215,9 @@ fn add_command(
         mounts,
         caches: Vec::new(),
         scratch: Vec::new(),
-        secrets: command
-            .secrets
-            .iter()
-            .map(|secret| SecretFile::new(format!("/run/secrets/{}", secret.id), secret))
-            .collect(),
+        secrets: command.secrets.iter().map(SecretFile::in_run).collect(),
         network: command.network,
-        gpu: false,
+        devices: command.devices.iter().map(Device::required).collect(),
         privileged: false,
         result: RunResult::Root,
     };

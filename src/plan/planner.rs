@@ -437,7 +437,7 @@ impl Planner {
             scratch: Vec::new(),
             secrets: Vec::new(),
             network: false,
-            gpu: false,
+            devices: Vec::new(),
             privileged: false,
             result: RunResult::Directory(OUT_DIR.to_owned()),
         }

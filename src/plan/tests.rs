@@ -3,12 +3,14 @@
 
 use super::planner::{Planner, RUN_DIR, Script};
 use super::suites::SUITE_DIR;
-use super::{Config, Mount, Run, RunResult, StepId, TextFile};
+use super::{Config, Device, Mount, Run, RunResult, SecretFile, StepId, TextFile};
 use crate::spec::{At, Check, FileCheck, Name, Need, Program, Span, Test};
 
 const RUN: Script = Script { name: "test-run.sh", text: include_str!("../components/scripts/test-run.sh") };
 const CHECK: Script =
     Script { name: "test-check.sh", text: include_str!("../components/scripts/test-check.sh") };
+/// The GPUs of a builder by their CDI name. Source: NVIDIA's container toolkit, which writes their description.
+const GPUS: &str = "nvidia.com/gpu=all";
 /// Where the steps put what they leave.
 const OUT_DIR: &str = "/run/edgenode-out";
 /// Where a check finds what its program left.
@@ -118,7 +120,11 @@ fn run_program(planner: &mut Planner, image: StepId, program: &Program, config: 
     if let Some(workdir) = &config.settings.workdir {
         run.cwd = workdir.to_string();
     }
-    run.gpu = gpu;
+    run.secrets = program.secrets.iter().map(SecretFile::in_run).collect();
+    run.devices = program.devices.iter().map(Device::required).collect();
+    if gpu {
+        run.devices.push(Device { name: GPUS.to_owned(), optional: true });
+    }
     run.privileged = program.needs.contains(&Need::Privileged);
     run
 }

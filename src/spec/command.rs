@@ -1,6 +1,6 @@
 //! `commands:` what no component does: programs that run in the assembled image and may change it.
 
-use super::{At, ContextPath, Fields, Name, Node, Secret, boolean, checked, items, text};
+use super::{At, ContextPath, DeviceName, Fields, Name, Node, Secret, boolean, checked, items, text};
 use crate::diagnostic::Problems;
 
 /// A program that changes the image.
@@ -16,6 +16,8 @@ pub struct Command {
     pub network: bool,
     /// What it can read below `/run/secrets`.
     pub secrets: Vec<Secret>,
+    /// What it gets of the builder's devices.
+    pub devices: Vec<At<DeviceName>>,
 }
 
 impl Command {
@@ -43,6 +45,7 @@ impl Command {
         });
         let network = fields.take("network").and_then(|node| boolean("`network`", node, problems));
         let secrets = fields.take("secrets").map(|node| items("`secrets`", node, problems, Secret::decode));
+        let devices = fields.take("devices").map(|node| devices(node, problems));
         fields.finish(problems);
         Some(Self {
             name: name?,
@@ -50,6 +53,12 @@ impl Command {
             inputs: inputs.unwrap_or_default(),
             network: network.is_some_and(|network| network.value),
             secrets: secrets.unwrap_or_default(),
+            devices: devices.unwrap_or_default(),
         })
     }
+}
+
+/// Reads a list of devices.
+pub(super) fn devices(node: &Node, problems: &mut Problems) -> Vec<At<DeviceName>> {
+    items("`devices`", node, problems, |n, p| checked("a device", n, p, DeviceName::parse))
 }

@@ -42,6 +42,11 @@ checked_text! {
     EnvName
 }
 checked_text! {
+    /// A device by its name in the Container Device Interface, such as `nvidia.com/gpu=all`.
+    /// Source: the CDI specification, "Qualified device name".
+    DeviceName
+}
+checked_text! {
     /// An absolute path in the image, without `.`, `..`, empty parts or a slash at the end.
     ImagePath
 }
@@ -156,6 +161,31 @@ impl EnvName {
             Ok(Self(text.to_owned()))
         } else {
             Err("a name has letters, digits and `_`, and begins with no digit".to_owned())
+        }
+    }
+}
+
+impl DeviceName {
+    /// Reads vendor, class and name, as in `vendor.com/class=name`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let ends_well = |part: &str| part.ends_with(|c: char| c.is_ascii_alphanumeric());
+        let is_part = |part: &str, first: fn(&char) -> bool, others: &str| {
+            part.starts_with(|c: char| first(&c))
+                && ends_well(part)
+                && part.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+        };
+        let letter = char::is_ascii_alphabetic;
+        let parts = text.split_once('=').and_then(|(kind, name)| Some((kind.split_once('/')?, name)));
+        match parts {
+            Some(((vendor, class), name))
+                if text.len() <= 200
+                    && is_part(vendor, letter, "_-.")
+                    && is_part(class, letter, "_-")
+                    && is_part(name, char::is_ascii_alphanumeric, "_-.:") =>
+            {
+                Ok(Self(text.to_owned()))
+            }
+            _ => Err("write vendor, class and name, such as `nvidia.com/gpu=0`".to_owned()),
         }
     }
 }
@@ -638,6 +668,16 @@ mod tests {
     fn environment_names() {
         check(EnvName::parse, &["PATH", "_x", "A1"], &HOSTILE);
         check(EnvName::parse, &[], &["1A", "A-B", "A=B", "Ä"]);
+    }
+
+    #[test]
+    fn device_names() {
+        check(DeviceName::parse, &["nvidia.com/gpu=all", "a/b=0", "vendor1.com/net-card=GPU-1:2"], &HOSTILE);
+        check(
+            DeviceName::parse,
+            &[],
+            &["nvidia.com/gpu", "gpu=0", "1a/b=c", "a/b=c-", "a/b.c=d", "a/b=c/d", "a/b=c d"],
+        );
     }
 
     #[test]

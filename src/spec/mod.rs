@@ -25,8 +25,8 @@ pub use decode::{Fields, boolean, checked, entries, items, list, text};
 pub use edition::EDITIONS;
 pub use extend::{Document, document, merge, normal_name, to_text};
 pub use grammar::{
-    ContextPath, DebianPackage, Duration, EnvName, FileMode, ImagePath, ImageReference, Locale, Name,
-    PackagePattern, PlatformName, Port, Repository, Requirement, Sha256, Signal, TimeZone, Url, UserId,
+    ContextPath, DebianPackage, DeviceName, Duration, EnvName, FileMode, ImagePath, ImageReference, Locale,
+    Name, PackagePattern, PlatformName, Port, Repository, Requirement, Sha256, Signal, TimeZone, Url, UserId,
     UserName, Version,
 };
 pub use image::{Healthcheck, ImageSettings};
@@ -91,7 +91,9 @@ pub struct Spec {
 impl Spec {
     /// All secrets that steps read.
     pub fn all_secrets(&self) -> Vec<&Secret> {
-        self.secrets.netrc.iter().chain(self.commands.iter().flat_map(|command| &command.secrets)).collect()
+        let commands = self.commands.iter().flat_map(|command| &command.secrets);
+        let tests = self.tests.iter().filter_map(|test| test.program.as_ref());
+        self.secrets.netrc.iter().chain(commands).chain(tests.flat_map(|program| &program.secrets)).collect()
     }
 
     /// The files of the build context that must be read before versions are chosen.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::components::capability;
 
 use super::{
-    ContextPath, DebianPackage, DriverRange, Duration, EDITIONS, EnvName, FileMode, ImagePath,
+    ContextPath, DebianPackage, DeviceName, DriverRange, Duration, EDITIONS, EnvName, FileMode, ImagePath,
     ImageReference, Locale, Name, PackagePattern, Port, Repository, Requirement, Sha256, Signal, TagSchema,
     TimeZone, Url, UserId, UserName, Version, Wish,
 };
@@ -112,6 +112,14 @@ grammar!(
     None,
     |t| DebianPackage::parse(t).is_ok(),
     ["curl", "libstdc++6", "g++", "curl=8.14.1-2"]
+);
+grammar!(
+    DEVICE_NAME,
+    true,
+    "^[A-Za-z]([A-Za-z0-9._-]*[A-Za-z0-9])?/[A-Za-z]([A-Za-z0-9_-]*[A-Za-z0-9])?=[A-Za-z0-9]([A-Za-z0-9._:-]*[A-Za-z0-9])?$",
+    Some(200),
+    |t| DeviceName::parse(t).is_ok(),
+    ["nvidia.com/gpu=all", "vendor.com/card=0"]
 );
 grammar!(
     IMAGE_PATH,
@@ -547,10 +555,16 @@ const COMMANDS: Shape = Shape::List(
         required("run", "The program and its arguments; no shell reads them.", RUN),
         optional("inputs", "What of the build context it can read, below `/run/edgenode/inputs`.", PATHS),
         optional("network", "Whether it has a network.", Shape::Switch),
-        optional("secrets", "Secrets of the client, below `/run/secrets`.", Shape::List(&SECRET, false)),
+        STEP_SECRETS,
+        DEVICES,
     ]),
     false,
 );
+
+const STEP_SECRETS: Field =
+    optional("secrets", "Secrets of the client, below `/run/secrets`.", Shape::List(&SECRET, false));
+const DEVICES: Field =
+    optional("devices", "Devices of the builder (CDI).", Shape::List(&Shape::Text(DEVICE_NAME), false));
 
 /// A secret: its id alone, or with whether it may be absent.
 const SECRET: Shape = Shape::Any(&[
@@ -633,7 +647,7 @@ const PROGRAM: Field = required("run", "The program and its arguments; no shell 
 const SCRIPT: Field = required("script", "A script of the build context.", Shape::Text(CONTEXT_PATH));
 
 /// A test that runs something, named by this field.
-const fn of_program(program: Field) -> [Field; 19] {
+const fn of_program(program: Field) -> [Field; 21] {
     [
         TEST_NAME,
         program,
@@ -644,6 +658,8 @@ const fn of_program(program: Field) -> [Field; 19] {
         TIMEOUT,
         LISTENS,
         NEEDS,
+        STEP_SECRETS,
+        DEVICES,
         EXIT,
         STDOUT,
         STDERR,
@@ -827,9 +843,10 @@ fn fields(table: &[Field], whole: bool) -> Value {
     object
 }
 
-const GRAMMARS: [&Grammar; 36] = [
+const GRAMMARS: [&Grammar; 37] = [
     CAPABILITY,
     CONTEXT_PATH,
+    DEVICE_NAME,
     DRIVERS,
     DURATION,
     ENV_NAME,

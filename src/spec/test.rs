@@ -1,9 +1,10 @@
 //! `tests:` what must hold in the finished image.
 
+use super::command::devices;
 use super::node::shorten;
 use super::{
-    At, ContextPath, Duration, EnvName, Fields, FileMode, ImagePath, Name, Node, Sha256, Value, boolean,
-    checked, entries, items, list, text,
+    At, ContextPath, DeviceName, Duration, EnvName, Fields, FileMode, ImagePath, Name, Node, Secret, Sha256,
+    Value, boolean, checked, entries, items, list, text,
 };
 use crate::diagnostic::Problems;
 use crate::suggest::nearest;
@@ -41,6 +42,10 @@ pub struct Program {
     pub port: Option<u16>,
     /// What it needs of the builder.
     pub needs: Vec<Need>,
+    /// What it can read below `/run/secrets`.
+    pub secrets: Vec<Secret>,
+    /// What it gets of the builder's devices.
+    pub devices: Vec<At<DeviceName>>,
 }
 
 /// What a program needs that not every builder has.
@@ -211,6 +216,9 @@ impl Program {
         let limit = limit.and_then(|node| checked("a time", node, problems, Duration::parse));
         let port = fields.take("listens").and_then(|node| checked("a port", node, problems, port));
         let needs = fields.take("needs").map(|node| decode_needs(node, problems)).unwrap_or_default();
+        let secrets = fields.take("secrets").map(|node| items("`secrets`", node, problems, Secret::decode));
+        let secrets = secrets.unwrap_or_default();
+        let devices = fields.take("devices").map(|node| devices(node, problems)).unwrap_or_default();
         let exit = fields.take("exit_code").and_then(|node| {
             checked("an exit code", node, problems, |text| {
                 text.parse::<u8>().map_err(|_| "write a number from 0 to 255".to_owned())
@@ -225,6 +233,8 @@ impl Program {
                     (limit.is_none(), "timeout"),
                     (port.is_none(), "listens"),
                     (needs.is_empty(), "needs"),
+                    (secrets.is_empty(), "secrets"),
+                    (devices.is_empty(), "devices"),
                     (exit.is_none(), "exit_code"),
                     (run.is_empty(), "arguments"),
                     (inputs.is_empty(), "inputs"),
@@ -257,6 +267,8 @@ impl Program {
             limit: limit.map_or(USUAL_LIMIT, |limit| limit.value.nanoseconds().div_ceil(1_000_000_000)),
             port: port.map(|port| port.value),
             needs,
+            secrets,
+            devices,
         })
     }
 
@@ -270,6 +282,8 @@ impl Program {
             limit: USUAL_LIMIT,
             port: None,
             needs: Vec::new(),
+            secrets: Vec::new(),
+            devices: Vec::new(),
         }
     }
 }
@@ -614,6 +628,8 @@ mod tests {
             ("{name: report, run: [a]}", "no test can be called `report`"),
             ("{name: t, files: [/a], timeout: 3s}", "`timeout` of a test without a program"),
             ("{name: t, stdout: {empty: true}}", "a test without a program has no output"),
+            ("{name: t, run: [a], devices: [gpu]}", "write vendor, class and name"),
+            ("{name: t, files: [/a], secrets: [s]}", "`secrets` of a test without a program"),
             ("{name: t, run: [a], needs: gpus}", "did you mean `gpu`?"),
             ("{name: t, run: [a], exit_code: 256}", "write a number from 0 to 255"),
             ("{name: t, run: [a], stdout: {equal: x}}", "did you mean `equals`?"),
