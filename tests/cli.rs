@@ -32,6 +32,43 @@ fn directory(files: &[(&str, &str)]) -> TempDir {
 }
 
 #[test]
+fn lock_says_what_it_would_run() {
+    let directory = directory(&[
+        ("specs/node.yaml", "extends: common/below.yaml\nname: node\n"),
+        ("specs/common/below.yaml", "base: debian:13\n"),
+    ]);
+    let (code, text) =
+        edgenode(directory.path(), &["lock", "--dry-run", "specs/node.yaml", "--", "--builder", "far"]);
+    assert_eq!(code, Some(0), "{text}");
+    let expected = "build --target lock --output specs --file specs/node.yaml --builder far specs\n";
+    assert!(text.ends_with(expected), "{text}");
+    let (_, text) = edgenode(
+        directory.path(),
+        &["--json", "lock", "--dry-run", "--update=torch,ffmpeg", "specs/node.yaml"],
+    );
+    let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let words: Vec<_> =
+        json["command"].as_array().expect("words").iter().filter_map(|word| word.as_str()).collect();
+    assert!(
+        words.ends_with(&[
+            "--target",
+            "update",
+            "--build-arg",
+            "EDGENODE_UPDATE=torch,ffmpeg",
+            "--output",
+            "specs",
+            "--file",
+            "specs/node.yaml",
+            "specs"
+        ]),
+        "{words:?}"
+    );
+    assert_eq!(json["lock"], "specs/node.lock");
+    let (code, text) = edgenode(directory.path(), &["lock", "gone.yaml"]);
+    assert!(code == Some(1) && text.contains("gone.yaml cannot be read"), "{text}");
+}
+
+#[test]
 fn validate_tells_everything_in_the_file_that_has_it() {
     let directory = directory(&[
         (

@@ -93,7 +93,8 @@ pub(super) fn load(path: &Path, context: Option<&Path>) -> Result<Loaded, Failur
     }
 }
 
-fn parent(path: &Path) -> PathBuf {
+/// The directory that a file is in.
+pub(super) fn parent(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
         _ => PathBuf::from("."),

@@ -8,6 +8,7 @@ mod explain;
 mod import;
 mod init;
 mod load;
+mod lock;
 mod plan;
 mod registry;
 mod retag;
@@ -46,6 +47,8 @@ enum Command {
     Retag(retag::Arguments),
     /// Write a bake file for all specs of a directory.
     Bake(bake::Arguments),
+    /// Have a builder write the lock beside a spec.
+    Lock(lock::Arguments),
     /// Show the steps that a spec stands for.
     Plan(plan::Arguments),
     /// Show what is known of what goes together: versions, GPUs, drivers, with sources and dates.
@@ -120,6 +123,7 @@ pub fn run() -> ExitCode {
         Command::Tags(arguments) => tags::run(&arguments),
         Command::Retag(arguments) => retag::run(&arguments),
         Command::Bake(arguments) => bake::run(&arguments),
+        Command::Lock(arguments) => lock::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Catalog(arguments) => catalog::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
