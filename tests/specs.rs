@@ -312,6 +312,12 @@ fn what_works_is_not_refused() {
     let fields = "python: {version: 3.13.5}\ntorch: {version: 2.9, channel: cu128}\ntensorrt: 10.9.0\nstatus: archived\n\
                   onnxruntime: {version: 1.23.2, flavour: gpu}\nwheels: {files: [good.txt]}\napiVersion: v1\nplatforms: [linux/amd64]\n";
     assert_eq!(refusal(fields, "amd64"), "");
+    let built = format!(
+        "python: {{version: 3.13.5}}\nwheels: {{requirements: [numpy==2.4.4], cpu_baseline: x86-64}}\n\
+         sdists: [{{name: NumPy, version: 2.4.4, url: 'https://example.org/numpy.tar.gz', sha256: {}}}]\n",
+        "0".repeat(64)
+    );
+    assert_eq!(refusal(&built, "amd64"), "");
     let packages = "docker: {provider: apt, version: 28.5.2}\nnvidia_container_toolkit: 1.18.0\n";
     assert_eq!(refusal(packages, "amd64"), "");
     let vendor = "python: {version: 3.11, vendor: /opt/conda}\ntorch: vendor\ntensorrt: 10.14.1.48\n";

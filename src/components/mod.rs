@@ -157,6 +157,11 @@ pub trait Declared: Debug + Send + Sync {
         None
     }
 
+    /// Whether it builds a Python package from its source archive, so that nothing of the published wheels is asked for.
+    fn builds(&self, _package: &str) -> bool {
+        false
+    }
+
     /// Whether it brings `nvcc`.
     fn compiles_cuda(&self) -> bool {
         false

@@ -163,6 +163,10 @@ impl Declared for Sdists {
         Vec::new()
     }
 
+    fn builds(&self, package: &str) -> bool {
+        self.0.iter().any(|sdist| sdist.name.value == package)
+    }
+
     fn resolve(&self, context: &Context<'_>, _: Span, problems: &mut Problems) -> Option<Box<dyn Component>> {
         let sdists: Vec<_> = self.0.iter().map(|sdist| sdist.resolve(context, problems)).collect();
         Some(Box::new(Built(sdists.into_iter().collect::<Option<_>>()?)))

@@ -378,12 +378,12 @@ impl Component for AllWheels {
 }
 
 impl WheelsSpec {
-    /// The first release of numpy whose wheels do not run on the oldest processor of the spec.
+    /// The first release of numpy whose wheels do not run on the oldest processor of the spec; none where the spec has
+    /// it built.
     fn numpy_limit<'c>(&self, context: &Context<'c>) -> Option<&'c str> {
         let oldest = context.fleet.cpu.as_ref().is_some_and(|cpu| cpu.value == CpuLevel::X86_64);
-        if context.facts.architecture != "amd64"
-            || !(oldest || self.cpu_baseline == Some(CpuBaseline::X86_64))
-        {
+        let asked = oldest || self.cpu_baseline == Some(CpuBaseline::X86_64);
+        if context.facts.architecture != "amd64" || !asked || context.builds("numpy") {
             return None;
         }
         context

@@ -347,6 +347,11 @@ impl<'a> Context<'a> {
         self.component(key)?.cuda(self)
     }
 
+    /// Whether a component of the spec builds a Python package from its source archive.
+    pub fn builds(&self, package: &str) -> bool {
+        self.components.iter().any(|component| component.value.builds(package))
+    }
+
     /// Whether a component of the spec brings `nvcc`.
     pub fn compiles_cuda(&self) -> bool {
         self.components.iter().any(|component| component.value.compiles_cuda())
