@@ -4,7 +4,8 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::harness::{Build, Outcome, sha256};
+use crate::harness::{Build, Daemon, Outcome, sha256};
+use crate::lock::Fresh;
 
 /// Two files to look at, and a script with its data.
 const FILES: [(&str, &str); 3] = [
@@ -217,6 +218,62 @@ fn the_suites_test_what_the_spec_has() {
     }
     assert_eq!(read("node-python.txt"), "Python 3.13.5\n");
     assert!(read("node-ffmpeg.txt").starts_with("ffmpeg version 7.1.5"));
+}
+
+#[test]
+fn a_test_reads_a_secret_and_leaves_nothing_of_it() {
+    let secret = tempfile::tempdir().expect("a directory");
+    let file = secret.path().join("token");
+    fs::write(&file, "MARK-OF-A-TEST").expect("written");
+    let tests = "tests:\n  - {name: reads, run: [sh, -c, 'wc -c < /run/secrets/token'], secrets: [token], stdout: {equals: '14'}}\n";
+    let given = format!("id=token,src={}", file.display());
+    let reports = spec(tests).with("--target", "test").with("--secret", &given).files();
+    for report in fs::read_dir(reports.path()).expect("read") {
+        let text = fs::read_to_string(report.expect("read").path()).expect("a text");
+        assert!(!text.contains("MARK-OF-A-TEST"), "{text}");
+    }
+    spec(tests).with("--target", "test").fail(&["secret token: not found", ">>>   - {name: reads"]);
+    let outline = spec(tests).with("--call", "outline,format=json").run();
+    assert!(outline.stdout.contains("\"token\""), "{outline:?}");
+}
+
+/// A device that changes nothing but the environment, as a vendor would describe it to the builder.
+#[test]
+fn a_step_gets_the_devices_that_it_names() {
+    let daemon = Daemon::start();
+    let card = serde_json::json!({"cdiVersion": "0.6.0", "kind": "vendor.com/card", "devices": [
+        {"name": "0", "containerEdits": {"env": ["CARD=number zero"]}}]});
+    fs::write(daemon.devices().join("card.json"), card.to_string()).expect("written");
+    let builder = Fresh::of(&daemon.address());
+    let build = |device: &str| {
+        let text = format!(
+            "commands:\n  - {{name: notes, run: [sh, -c, 'echo $CARD >/card'], devices: [{device}]}}\n\
+             tests:\n  - {{name: same, run: [sh, -c, 'echo $CARD; cat /card'], devices: [{device}], \
+             stdout: {{equals: \"number zero\\nnumber zero\"}}}}\n"
+        );
+        spec(&text).with("--target", "test")
+    };
+    build("vendor.com/card=0").on(&builder.builder).with("--allow", "device=vendor.com/card=0").succeed();
+    build("vendor.com/card=0").on(&builder.builder).fail(&["vendor.com/card=0", ">>>   - {name: notes"]);
+    let other = build("vendor.com/card=1").on(&builder.builder).with("--allow", "device");
+    other.fail(&["vendor.com/card=1", ">>>   - {name: notes"]);
+    build("vendor.com/card=0").on("oldest").fail(&[
+        "[command] notes needs the device `vendor.com/card=0`, and this builder gives steps none",
+        ">>>   - {name: notes",
+    ]);
+}
+
+/// A Docker Engine in a step of a build, which runs a container of its own.
+#[test]
+fn the_suite_of_the_engine_inside_runs_a_container() {
+    let daemon = Daemon::start();
+    let builder = Fresh::of(&daemon.address());
+    let build =
+        Build::new("name: n\nbase: debian:13\ndocker: distribution\nsuites: [dind]\n").on(&builder.builder);
+    let reports = build.with("--target", "test").with("--allow", "security.insecure").files();
+    let told = fs::read_to_string(reports.path().join("dind-runs-a-container.txt")).expect("read");
+    let lines: Vec<_> = told.lines().collect();
+    assert!(matches!(lines[..], [version, driver] if version.contains('.') && !driver.is_empty()), "{told}");
 }
 
 /// The scripts of the suites in an image that does not do what they ask for.

@@ -185,11 +185,16 @@ fn what_the_vendor_of_the_base_image_provides_is_kept() {
     Build::new(&spec("3.12")).fail(&["the base image has no Python 3.12 at /opt/python", "node.yaml:4"]);
 }
 
+/// A base image whose authorities stay known: the distribution's Python brings their package, which only keeps those that
+/// lie here.
+pub(crate) fn trusting_base() -> String {
+    let trusting = "FROM debian:13\nRUN install -D -t /usr/local/share/ca-certificates /etc/ssl/certs/ca-certificates.crt\n";
+    Build::raw(trusting.as_bytes()).push("components/trusting")
+}
+
 #[test]
 fn a_virtual_environment_of_the_python_of_the_distribution() {
-    // The distribution's Python brings the package of the authorities, which only keeps those that lie here.
-    let trusting = "FROM debian:13\nRUN install -D -t /usr/local/share/ca-certificates /etc/ssl/certs/ca-certificates.crt\n";
-    let base = Build::raw(trusting.as_bytes()).push("components/trusting");
+    let base = trusting_base();
     let spec = format!(
         "name: node\nbase: {base}\npython: {{version: 3.13, venv: /opt/venv}}\n\
          wheels: {{requirements: [six==1.17.0]}}\n\

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::thread::sleep;
@@ -118,6 +118,54 @@ fn a_step_that_is_killed_is_named() {
     kill(below(daemon.id(), "sleep")[0]);
     let log = end(build).log;
     assert!(log.contains("exit code: 137") && log.contains(">>>   - {name: waits"), "{log}");
+}
+
+/// A control group whose processes have so much memory together. It ends with the test.
+struct Limited(PathBuf);
+
+impl Limited {
+    fn new(bytes: u32) -> Self {
+        let name = format!("edgenode-limit-{}", std::process::id());
+        let first = Path::new("/sys/fs/cgroup/memory");
+        let (root, file) = if first.exists() {
+            (first, "memory.limit_in_bytes")
+        } else {
+            (Path::new("/sys/fs/cgroup"), "memory.max")
+        };
+        let group = root.join(name);
+        fs::create_dir(&group).expect("made");
+        fs::write(group.join(file), bytes.to_string()).expect("written");
+        Self(group)
+    }
+
+    /// As `--cgroup-parent` has it.
+    fn name(&self) -> String {
+        format!("/{}", self.0.file_name().expect("a name").display())
+    }
+}
+
+impl Drop for Limited {
+    fn drop(&mut self) {
+        // The kernel may still count a process that has ended.
+        for _ in 0..50 {
+            if fs::remove_dir(&self.0).is_ok() {
+                return;
+            }
+            sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+#[test]
+fn a_step_that_needs_too_much_memory_is_named() {
+    let (daemon, limited) = (Daemon::start(), Limited::new(100 << 20));
+    // It keeps the last line, and there is none that ends.
+    let dir = directory(&format!("{GOOD}commands:\n  - {{name: greedy, run: [tail, /dev/zero]}}\n"));
+    let option = format!("cgroup-parent={}", limited.name());
+    let outcome = buildctl(&daemon.address(), dir.path(), &[&option], &[]);
+    assert!(!outcome.ok && outcome.log.contains("exit code: 137"), "{}", outcome.log);
+    assert!(outcome.log.contains(">>>   - {name: greedy"), "{}", outcome.log);
+    still_builds(&daemon);
 }
 
 #[test]
@@ -242,10 +290,10 @@ fn check_memory(peaks: &BTreeMap<u32, u64>) {
 }
 
 #[test]
-fn twenty_builds_at_once_of_contexts_of_their_own_are_not_mixed_up() {
+fn fifty_builds_at_once_of_contexts_of_their_own_are_not_mixed_up() {
     let daemon = Daemon::start();
     let spec = format!("{GOOD}files:\n  - {{from: mine, to: /mine}}\n");
-    let dirs: Vec<_> = (0..20)
+    let dirs: Vec<_> = (0..50)
         .map(|number| {
             let dir = directory(&spec);
             fs::write(dir.path().join("mine"), format!("{number}")).expect("written");

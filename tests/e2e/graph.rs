@@ -1,8 +1,10 @@
 //! What runs again after a change, and what does not.
 
+use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::harness::{Build, Server, small_ffmpeg, source};
+use crate::harness::{Build, Daemon, Server, small_ffmpeg, source};
+use crate::lock::Fresh;
 
 /// A node with a component that is compiled in a second, and was by no earlier run of the tests.
 fn spec(server: &Server, path: &str, text: &str, rest: &str) -> String {
@@ -27,25 +29,31 @@ fn unlikely_packages() -> String {
 
 #[test]
 fn only_what_a_change_concerns_runs_again() {
-    for builder in ["newest", "oldest"] {
+    // Older BuildKits miss what is cached while another build holds a source that both share and that was never loaded
+    // from the cache before (moby/buildkit#4674): the oldest one is this test's alone.
+    let daemon = Daemon::start_oldest();
+    let oldest = Fresh::of(&daemon.address());
+    for builder in ["newest", &oldest.builder] {
         let server = Server::start();
-        let build = |spec: &str| Build::new(spec).on(builder).succeed();
+        let build = |spec: &str| Build::new(spec).on(builder).begun();
+        let none = BTreeSet::new();
         let first = spec(&server, "/a.tar.gz", "one", "");
         build(&first);
-        assert_eq!(build(&first).executed(), [""; 0], "nothing changed");
+        assert_eq!(build(&first), none, "nothing changed");
         for settings in ["env: {A: b}\n", "labels: {a: b}\n", "entrypoint: [ffmpeg]\n", "# a comment\n"] {
-            assert_eq!(build(&format!("{first}{settings}")).executed(), [""; 0], "{settings}");
+            assert_eq!(build(&format!("{first}{settings}")), none, "{settings}");
         }
         let command = |name: &str| format!("{first}commands: [{{name: {name}, run: [touch, /noted]}}]\n");
         build(&command("note"));
-        assert_eq!(build(&command("another-name")).executed(), [""; 0], "a command has another name");
+        assert_eq!(build(&command("another-name")), none, "a command has another name");
         let rebuilt = build(&spec(&server, "/b.tar.gz", "two", ""));
         // The new FFmpeg needs the same packages, so that the system stays as it is.
         let fit = "[image] check that the parts fit";
         let expected = ["[ffmpeg 1.0.0] build", "[ffmpeg] find needed packages", fit, "[image] seal"];
-        assert_eq!(rebuilt.executed(), expected);
+        assert_eq!(rebuilt, expected.map(str::to_owned).into());
         let more = build(&format!("{first}system:\n  packages: [{}]\n", unlikely_packages()));
-        assert_eq!(more.executed(), ["[system] install packages", "[system] list links", "[image] seal"]);
+        let expected = ["[system] install packages", "[system] list links", "[image] seal"];
+        assert_eq!(more, expected.map(str::to_owned).into());
     }
 }
 

@@ -31,15 +31,59 @@ pub(crate) fn daemon(builder: &str) -> String {
     format!("unix://{}/buildkitd-{builder}/buildkitd.sock", setting("EDGENODE_ENV"))
 }
 
-/// A daemon of its own, as new as the newest, that has seen nothing yet. It ends with the test.
+/// A daemon of its own that has seen nothing yet. It ends with the test.
 pub(crate) struct Daemon {
     dir: TempDir,
     process: Child,
+    kind: Kind,
 }
+
+/// What daemon a test wants.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Newest,
+    Oldest,
+    /// The newest, without any power outside of a user namespace, and its steps without it as well.
+    Rootless,
+}
+
+/// Runs a program in a user namespace, as root of 65536 subordinate ids that begin at 100000. A child outside of it writes
+/// the maps, which the program itself may not.
+const ROOTLESS: &str = r#"
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+unshared, mapped = os.pipe(), os.pipe()
+if os.fork() == 0:
+    os.read(unshared[0], 1)
+    for kind in ("uid", "gid"):
+        with open(f"/proc/{os.getppid()}/{kind}_map", "w") as file:
+            file.write("0 100000 65536")
+    os.write(mapped[1], b"x")
+    os._exit(0)
+if libc.unshare(0x00020000 | 0x10000000):  # CLONE_NEWNS | CLONE_NEWUSER
+    sys.exit("unshare: " + os.strerror(ctypes.get_errno()))
+os.write(unshared[1], b"x")
+os.read(mapped[0], 1)
+os.wait()
+os.setgroups([])
+os.setresgid(0, 0, 0)
+os.setresuid(0, 0, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"#;
 
 impl Daemon {
     pub(crate) fn start() -> Self {
-        Self::start_in(tempfile::tempdir().expect("a directory"))
+        Self::start_in(tempfile::tempdir().expect("a directory"), Kind::Newest)
+    }
+
+    /// Starts one of the oldest BuildKit that is supported.
+    pub(crate) fn start_oldest() -> Self {
+        Self::start_in(tempfile::tempdir().expect("a directory"), Kind::Oldest)
+    }
+
+    /// Starts one that has no power outside of a user namespace, nor have its steps.
+    pub(crate) fn start_rootless() -> Self {
+        Self::start_in(tempfile::tempdir().expect("a directory"), Kind::Rootless)
     }
 
     /// Starts one whose state is in a file system of so many bytes, in memory.
@@ -48,7 +92,7 @@ impl Daemon {
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &format!("size={bytes}"), "tmpfs"]).arg(dir.path());
         assert!(mount.status().expect("mount starts").success());
-        Self::start_in(dir)
+        Self::start_in(dir, Kind::Newest)
     }
 
     /// Gives one that was started small more room.
@@ -58,19 +102,20 @@ impl Daemon {
         assert!(mount.status().expect("mount starts").success());
     }
 
-    fn start_in(dir: TempDir) -> Self {
-        let process = Self::spawn(dir.path());
-        Self { dir, process }
+    fn start_in(dir: TempDir, kind: Kind) -> Self {
+        let process = Self::spawn(dir.path(), kind);
+        Self { dir, process, kind }
     }
 
-    /// Writes the configuration of a daemon of this directory; gives the words of its command.
-    pub(crate) fn configure(dir: &Path) -> [String; 3] {
+    /// Writes the configuration of a daemon of this directory; gives the arguments of its command.
+    pub(crate) fn configure(dir: &Path) -> [String; 2] {
         let shared = format!("{}/buildkitd-newest", setting("EDGENODE_ENV"));
         let config = fs::read_to_string(format!("{shared}.toml")).expect("read");
         let file = dir.join("buildkitd.toml");
+        // What a client may ask for, if it says so.
+        let config = format!("insecure-entitlements = [\"security.insecure\"]\n{config}");
         fs::write(&file, config.replace(&shared, &dir.display().to_string())).expect("written");
-        let program = Path::new(&setting("EDGENODE_BUILDCTL")).with_file_name("buildkitd");
-        [program.display().to_string(), "--config".to_owned(), file.display().to_string()]
+        ["--config".to_owned(), file.display().to_string()]
     }
 
     /// Waits until the daemon of this directory listens.
@@ -80,12 +125,20 @@ impl Daemon {
         }
     }
 
-    fn spawn(dir: &Path) -> Child {
+    fn spawn(dir: &Path, kind: Kind) -> Child {
         // One that was killed leaves it.
         let _ = fs::remove_file(dir.join("buildkitd.sock"));
-        let [program, arguments @ ..] = Self::configure(dir);
+        fs::create_dir_all(dir.join("devices")).expect("made");
+        let arguments = Self::configure(dir);
         let log = fs::File::options().create(true).append(true).open(dir.join("log")).expect("opened");
-        let mut command = Command::new(program);
+        let mut command = match kind {
+            Kind::Newest => Command::new(setting("EDGENODE_BUILDKITD")),
+            Kind::Oldest => Command::new(setting("EDGENODE_OLDEST_BUILDKITD")),
+            Kind::Rootless => without_root(dir, &setting("EDGENODE_BUILDKITD")),
+        };
+        if kind != Kind::Oldest {
+            command.arg("--cdi-spec-dir").arg(dir.join("devices"));
+        }
         let process = command.args(arguments).stderr(log).spawn().expect("buildkitd starts");
         Self::wait(dir);
         process
@@ -95,7 +148,7 @@ impl Daemon {
     pub(crate) fn crash(&mut self) {
         self.process.kill().expect("killed");
         let _ = self.process.wait();
-        self.process = Self::spawn(self.dir.path());
+        self.process = Self::spawn(self.dir.path(), self.kind);
     }
 
     /// Its process.
@@ -106,6 +159,11 @@ impl Daemon {
     /// What it wrote into its log.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.dir.path().join("log")).expect("read")
+    }
+
+    /// Where vendors describe their devices to it.
+    pub(crate) fn devices(&self) -> PathBuf {
+        self.dir.path().join("devices")
     }
 
     /// Where it listens.
@@ -125,6 +183,21 @@ impl Drop for Daemon {
             let _ = Command::new("umount").args(["-l", place]).status();
         }
     }
+}
+
+/// The command of a daemon that has no power outside of a user namespace; its directory is given to the namespace's root.
+fn without_root(dir: &Path, program: &str) -> Command {
+    let copy = dir.join("buildkitd");
+    // What lies below the home of the real root is out of reach.
+    fs::copy(program, &copy).expect("copied");
+    let given = Command::new("chown").args(["-R", "100000:100000"]).arg(dir).status().expect("chown starts");
+    assert!(given.success());
+    let mut command = Command::new("python3");
+    command.args(["-c", ROOTLESS]).arg(copy).arg("--rootless");
+    // A user who is not root has its directories below this one.
+    command.env("USER", "builder").env("XDG_RUNTIME_DIR", dir).env("HOME", dir).env("TMPDIR", dir);
+    command.current_dir(dir);
+    command
 }
 
 /// Runs the spec of a directory by buildctl, with these options (`key=value`) for the frontend and these arguments.
@@ -540,6 +613,25 @@ sys.stdout.buffer.write(out.getvalue())
 ";
     let output =
         Command::new("python3").args(["-c", python]).arg(dir.path()).output().expect("python3 starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// The source archive of a Python package's release, from the index that pip asks.
+#[cfg(feature = "e2e-full")]
+pub(crate) fn sdist(name: &str, version: &str) -> Vec<u8> {
+    let python = r#"
+import json, os, sys, urllib.request
+from pip._internal.models.index import PyPI
+name, version = sys.argv[1:]
+index = os.environ.get("PIP_INDEX_URL", PyPI.simple_url).rstrip("/")
+accept = {"Accept": "application/vnd.pypi.simple.v1+json"}
+page = json.load(urllib.request.urlopen(urllib.request.Request(f"{index}/{name}/", headers=accept)))
+[url] = [file["url"] for file in page["files"] if file["filename"] == f"{name}-{version}.tar.gz"]
+sys.stdout.buffer.write(urllib.request.urlopen(url).read())
+"#;
+    let output =
+        Command::new("python3").args(["-c", python, name, version]).output().expect("python3 starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }

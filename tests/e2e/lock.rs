@@ -34,8 +34,8 @@ fn spec(server: &Server, text: &str, rest: &str) -> String {
 }
 
 /// A daemon that has built nothing, as a builder of buildx.
-struct Fresh {
-    builder: String,
+pub(crate) struct Fresh {
+    pub(crate) builder: String,
     _daemon: Option<Daemon>,
 }
 
@@ -48,7 +48,7 @@ impl Fresh {
     }
 
     /// A builder for a daemon that is there already.
-    fn of(address: &str) -> Self {
+    pub(crate) fn of(address: &str) -> Self {
         let directory = Path::new(address).parent().and_then(Path::file_name).expect("a directory");
         // Its name is made of letters and digits behind a dot.
         let builder = format!("fresh{}", directory.display()).replace('.', "");
@@ -282,13 +282,13 @@ impl Island {
         let script = "ip link set lo up
             docker-registry serve \"$1\" & registry=$!
             python3 -m http.server --bind 127.0.0.1 --directory \"$2\" 8080 & server=$!
-            \"$3\" \"$4\" \"$5\" & daemon=$!
+XX
             trap 'kill $registry $server $daemon' TERM
             wait
             wait";
         let mut command = Command::new("unshare");
         command.args(["--net", "sh", "-c", script, "island", &format!("{env}/registry.yml")]);
-        command.arg(bundle).args(daemon);
+        command.arg(bundle).arg(setting("EDGENODE_BUILDKITD")).args(daemon);
         let log = fs::File::create(root.path().join("log")).expect("a log");
         let process = command.stdout(Stdio::null()).stderr(log).spawn().expect("unshare starts");
         Daemon::wait(root.path());

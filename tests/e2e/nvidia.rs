@@ -217,6 +217,33 @@ fn packages_are_built_from_their_archives() {
         .fail(&["No matching distribution found for tiny==1.2.4", "[tiny 1.2.4] build"]);
 }
 
+/// Newer wheels of numpy stop where the processor is older than x86-64-v2; built from its archive it asks for nothing.
+#[cfg(feature = "e2e-full")]
+#[test]
+fn numpy_is_built_for_old_processors() {
+    let spec = |settings: &str| {
+        format!(
+            "name: node\nbase: debian:13\npython: {{version: 3.13.5}}\n\
+             wheels: {{requirements: [numpy==2.4.4], cpu_baseline: x86-64}}\n{settings}\
+             tests:\n\
+             \x20 - {{name: baseline, run: [python3, -c, 'import numpy; \
+             from numpy._core import _multiarray_umath as m; print(numpy.__version__, m.__cpu_baseline__)'], \
+             stdout_contains: ['2.4.4 []']}}\n\
+             \x20 - {{name: solves, run: [python3, -c, 'import numpy; \
+             print(numpy.linalg.solve(numpy.eye(3) * 2, numpy.ones(3)))'], stdout_contains: ['[0.5 0.5 0.5]']}}\n"
+        )
+    };
+    Build::new(&spec("")).fail(&["x86-64-v2", "numpy"]);
+    let server = Server::start();
+    let (url, sha256) = server.put("/numpy-2.4.4.tar.gz", crate::harness::sdist("numpy", "2.4.4"));
+    let build = Build::new(&spec(&format!(
+        "sdists:\n  - {{name: numpy, version: 2.4.4, url: '{url}', sha256: {sha256}, packages: [libopenblas-dev, \
+         pkg-config], requires: [meson-python==0.18.0, cython==3.2.1, ninja==1.13.0], \
+         settings: [setup-args=-Dcpu-baseline=none, setup-args=-Dblas=openblas, setup-args=-Dlapack=openblas]}}\n"
+    )));
+    build.with("--target", "test").succeed();
+}
+
 /// A lock has what archives give and what packages are built with: the same is built when the indexes are empty.
 #[cfg(feature = "e2e-full")]
 #[test]
@@ -270,6 +297,37 @@ fn the_toolkit_has_one_copy_of_each_library() {
          \x20 - {{name: place, run: [readlink, -f, /usr/local/cuda/lib64/libcudart.so], stdout_contains: [/{LIB}/]}}\n"
     );
     Build::new(&alone).with("--target", "test").succeed();
+}
+
+/// NVIDIA's real wheels of CUDA 13, whose compiler compiles and links a program that asks for the driver.
+#[cfg(feature = "e2e-full")]
+#[test]
+fn the_compiler_of_cuda_13_comes_from_wheels() {
+    let server = Server::start();
+    let module = vec![("torch/__init__.py", b"__version__ = '2.11.0'\n".to_vec())];
+    put_wheel(&server, "torch", "2.11.0", "nvidia-cuda-runtime==13.0.96", module);
+    let (page, _) = server.put("/simple/", Vec::new());
+    let index = page.trim_end_matches('/');
+    let spec = format!(
+        "name: node\nbase: debian:13\nsystem: {{packages: [g++]}}\npython: {{version: 3.13.5}}\n\
+         torch: {{version: 2.11.0, channel: pypi, vision: false, audio: false}}\n\
+         cuda: {{version: 13.0, compiler: wheels}}\n\
+         wheels: {{indexes: ['{index}']}}\n\
+         files: [{{from: driver.cu, to: /driver.cu}}]\n\
+         tests:\n\
+         \x20 - {{name: nvcc, run: [nvcc, --version], stdout_contains: [release 13.0]}}\n\
+         \x20 - {{name: home, run: [readlink, -f, /usr/local/cuda], \
+         stdout_contains: [/opt/python/lib/python3.13/site-packages/nvidia/cu13]}}\n\
+         \x20 - {{name: shared, run: [sh, -c, 'nvcc -arch=sm_90 -cudart shared -o /tmp/driver /driver.cu && /tmp/driver'], \
+         stdout_contains: [runtime 13000]}}\n\
+         \x20 - {{name: code, run: [sh, -c, 'nvcc -arch=sm_120 -cubin -o /tmp/driver.cubin /driver.cu && \
+         head -c 4 /tmp/driver.cubin'], stdout_contains: [ELF]}}\n"
+    );
+    let build = Build::new(&spec);
+    let program = "#include <cstdio>\n__global__ void twice(float *x) { x[threadIdx.x] *= 2; }\n\
+                   int main() { int v = 0; cudaRuntimeGetVersion(&v); std::printf(\"runtime %d\\n\", v); }\n";
+    fs::write(build.dir().join("driver.cu"), program).expect("written");
+    build.with("--target", "test").succeed();
 }
 
 /// The check above finds what it looks for.

@@ -354,3 +354,32 @@ fn a_bake_file_builds() {
         String::from_utf8_lossy(&checked.stdout).into_owned() + &String::from_utf8_lossy(&checked.stderr);
     assert!(text.contains("UnpinnedBase"), "{text}");
 }
+
+#[test]
+fn the_command_line_has_a_lock_written() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let client = directory.path().join("docker-buildx");
+    std::os::unix::fs::symlink(setting("EDGENODE_BUILDX"), client).expect("linked");
+    let spec = directory.path().join("node.yaml");
+    let lock = |text: &str| {
+        fs::write(&spec, format!("# syntax=ratio1/edgenode:1\n{text}")).expect("written");
+        Command::new(env!("CARGO_BIN_EXE_edgenode"))
+            .args(["lock".as_ref(), spec.as_os_str()])
+            .args(["--", "--builder", "newest", "--build-arg", &format!("BUILDKIT_SYNTAX={}", frontend())])
+            .env("PATH", directory.path())
+            .output()
+            .expect("edgenode starts")
+    };
+    let made = lock("name: node\nbase: debian:13\nsystem: {packages: [ed]}\n");
+    let log = String::from_utf8_lossy(&made.stderr);
+    assert!(made.status.success(), "{log}");
+    let path = directory.path().join("node.lock");
+    assert_eq!(String::from_utf8_lossy(&made.stdout).trim(), path.display().to_string());
+    let text = fs::read_to_string(&path).expect("a lock");
+    assert!(text.contains("name: \"ed:amd64\""), "{text}");
+    let failed = lock("name: node\nbase: debian:13\nsystem: {packages: [no-such-package]}\n");
+    assert_eq!(failed.status.code(), Some(1));
+    let log = String::from_utf8_lossy(&failed.stderr);
+    assert!(log.contains("no-such-package") && log.contains("is as it was: the build failed"), "{log}");
+    assert_eq!(fs::read_to_string(&path).expect("a lock"), text);
+}
