@@ -3,6 +3,7 @@
 mod args;
 mod bundle;
 mod locking;
+mod reads;
 mod release;
 mod requests;
 mod sources;
@@ -19,6 +20,7 @@ use serde_json::Value;
 
 use self::args::MERGE_ARG;
 use self::locking::LockWish;
+use self::reads::Reads;
 use self::requests::Request;
 use self::sources::Sources;
 use self::targets::Kind;
@@ -96,12 +98,14 @@ impl Frontend for EdgeNode {
         let warned = Mutex::new(Vec::new());
         let mirror = args::mirror(&gateway)?;
         let explain = request == Some(Request::Explain);
-        let build =
-            Build { gateway: gateway.clone(), context, sources: &sources, several, explain, mirror, warned };
+        let with_lock = lock.is_some() || matches!(wish, LockWish::Make(_));
+        let reads = Reads::load(&gateway, &context, &sources, &specs, with_lock).await?;
+        let (gateway, sources) = (gateway.clone(), &sources);
+        let build = Build { gateway, context, sources, reads, several, explain, mirror, warned };
         if let (LockWish::Make(update), None) = (&wish, request) {
             return build.make_lock(&platforms, &root, read, lock.as_ref(), update).await;
         }
-        build.check_lock(&wish, lock.as_ref(), &root, &specs[0]).await?;
+        build.check_lock(&wish, lock.as_ref(), &root, &specs[0])?;
         let locks = platforms.iter().map(|platform| build.lock_of(lock.as_ref(), platform));
         let locks = locks.collect::<Result<Vec<_>, _>>()?;
         let all = platforms.iter().zip(specs).zip(locks);
@@ -201,6 +205,8 @@ struct Build<'s> {
     gateway: Gateway,
     context: BuildContext,
     sources: &'s Sources,
+    /// What was read of the build context.
+    reads: Reads,
     /// Whether there are several, which progress tells apart.
     several: bool,
     /// Whether decisions are explained.
@@ -332,7 +338,7 @@ impl Build<'_> {
         base: &Base,
         locked: Option<&BTreeMap<String, LockedArchive>>,
     ) -> Result<Inputs, Error> {
-        let files = self.read_files(spec).await?;
+        let files = self.reads.of(spec).files;
         let indexes = match locked {
             Some(archives) => lock::indexes(archives),
             None => self.read_indexes(spec, &base.facts).await?,
@@ -408,26 +414,6 @@ impl Build<'_> {
             warned.push(warning.clone());
         }
         !known
-    }
-
-    /// The texts of the files of the build context that the spec reads. Those that are not there are left out.
-    async fn read_files(&self, spec: &Spec) -> Result<BTreeMap<String, String>, Error> {
-        let paths = spec.reads();
-        let mut texts = BTreeMap::new();
-        if paths.is_empty() {
-            return Ok(texts);
-        }
-        let names: Vec<String> = paths.iter().map(ToString::to_string).collect();
-        let files = self.context.files(&names).await?;
-        let root = self.gateway.solve(&marshal(&files, self.sources)?).await?;
-        for path in paths {
-            let name = path.to_string();
-            let text = read_text(&self.gateway, &root, &name, MAX_BYTES).await;
-            if let Some(text) = text.map_err(|error| self.sources.locate(error, path.span))? {
-                texts.insert(name, text);
-            }
-        }
-        Ok(texts)
     }
 
     /// The package indexes that the spec chooses from. They change without their addresses changing, so they have no

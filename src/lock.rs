@@ -10,8 +10,11 @@ use crate::diagnostic::Problems;
 use crate::mirror;
 use crate::resolve::{DebPackage, PackageIndex};
 use crate::spec::{
-    At, Fields, Node, Sha256, Span, Spec, Url, Value, Version, Wish, entries, items, parse_yaml, text,
+    At, Fields, Node, Sha256, Span, Url, Value, Version, Wish, entries, items, parse_yaml, text,
 };
+
+/// What the inputs of a lock call wheels of the build context.
+const WHEEL: &str = "wheel";
 
 /// The form of the file.
 const FORM: &str = "1";
@@ -180,14 +183,20 @@ pub fn file_name(spec: &str) -> String {
     format!("{stem}.lock")
 }
 
-/// The fields that decide what is resolved, with a digest of each one's value. Fields of the image's configuration, files,
-/// commands and tests are not among them. `files` are the texts of the files that the spec reads, `args` the values that
-/// the client gave for the spec's arguments.
-pub fn inputs(
-    root: &Node,
-    files: &BTreeMap<String, String>,
-    args: &BTreeMap<String, String>,
-) -> BTreeMap<String, String> {
+/// What decides beside the fields of a spec what is resolved.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// The texts of the files that the spec reads, by their paths.
+    pub files: BTreeMap<String, String>,
+    /// Marks of the wheels of the build context, by their paths.
+    pub wheels: BTreeMap<String, String>,
+    /// The values that the client gave for the spec's arguments.
+    pub args: BTreeMap<String, String>,
+}
+
+/// All that decides what is resolved, with a digest of each value. Fields of the image's configuration, files, commands
+/// and tests are not among it.
+pub fn inputs(root: &Node, beside: &Beside) -> BTreeMap<String, String> {
     const IGNORED: [&str; 23] = [
         "cmd",
         "commands",
@@ -230,8 +239,10 @@ pub fn inputs(
             }
         }
     }
-    inputs.extend(files.iter().map(|(path, text)| (format!("file {path}"), digest(text))));
-    inputs.extend(args.iter().map(|(name, value)| (format!("argument {name}"), digest(value))));
+    let Beside { files, wheels, args } = beside;
+    for (kind, values) in [("file", files), (WHEEL, wheels), ("argument", args)] {
+        inputs.extend(values.iter().map(|(name, value)| (format!("{kind} {name}"), digest(value))));
+    }
     inputs
 }
 
@@ -262,10 +273,19 @@ pub fn place(root: &Node, input: &str) -> Span {
         }
         _ => None,
     };
-    let (field, part) = input.split_once('.').unwrap_or((input, ""));
-    match find(root, field) {
-        Some(node) => find(&node, part).map_or(node.span, |part| part.span),
-        None => root.span.first(),
+    let wheel = input.strip_prefix(WHEEL).and_then(|rest| rest.strip_prefix(' '));
+    let (field, part) = match wheel {
+        Some(_) => ("wheels", "local"),
+        None => input.split_once('.').unwrap_or((input, "")),
+    };
+    let Some(node) = find(root, field) else { return root.span.first() };
+    let part = find(&node, part).unwrap_or(node);
+    match (&part.value, wheel) {
+        (Value::List(items), Some(wheel)) => {
+            let is_it = |item: &&Node| matches!(&item.value, Value::Scalar(scalar) if scalar.text == wheel);
+            items.iter().find(is_it).map_or(part.span, |item| item.span)
+        }
+        _ => part.span,
     }
 }
 
@@ -280,14 +300,6 @@ pub fn moved(lock: &Lock, now: &BTreeMap<String, String>) -> Vec<String> {
     moved.sort();
     moved.dedup();
     moved
-}
-
-/// The files of the build context whose texts count among the inputs.
-pub fn read_files<'f>(spec: &Spec, files: &'f BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let paths: Vec<_> = spec.reads().iter().map(ToString::to_string).collect();
-    let known =
-        |(path, text): (&'f String, &'f String)| paths.contains(path).then(|| (path.clone(), text.clone()));
-    files.iter().filter_map(known).collect()
 }
 
 impl Lock {
@@ -788,16 +800,33 @@ mod tests {
         let before = read(
             "name: a\nbase: debian:13\nffmpeg: {version: 7.1, libraries: {aom: distribution}}\nenv: {A: b}\n",
         );
-        let lock = Lock { inputs: inputs(&before, &BTreeMap::new(), &BTreeMap::new()), ..Lock::default() };
-        let moved_in = |text: &str| moved(&lock, &inputs(&read(text), &BTreeMap::new(), &BTreeMap::new()));
+        let lock = Lock { inputs: inputs(&before, &Beside::default()), ..Lock::default() };
+        let moved_in = |text: &str| moved(&lock, &inputs(&read(text), &Beside::default()));
         let same = "env: {A: c}\nffmpeg: {libraries: {aom: distribution}, version: '7.1'}\nname: b\nbase: debian:13\n";
         assert_eq!(moved_in(same), [""; 0]);
         let other = read(
             "name: a\nbase: debian:12\nffmpeg: {version: 7.1.5, libraries: {aom: distribution}}\npython: {version: 3.13.5}\n",
         );
-        let found = moved(&lock, &inputs(&other, &BTreeMap::new(), &BTreeMap::new()));
+        let found = moved(&lock, &inputs(&other, &Beside::default()));
         assert_eq!(found, ["base", "ffmpeg.version", "python.version"]);
         assert_eq!(place(&other, "ffmpeg.version").start, (3, 19));
+    }
+
+    #[test]
+    fn a_wheel_that_moved_is_named_at_its_line() {
+        let text =
+            "name: a\nwheels:\n  local:\n    - dist/a-1-py3-none-any.whl\n    - dist/b-1-py3-none-any.whl\n";
+        let root = parse_yaml(text, 0, &mut Problems::default()).expect("YAML");
+        let path = "dist/b-1-py3-none-any.whl";
+        let with = |mark: &str| {
+            let wheels = [(path.to_owned(), mark.to_owned())].into();
+            inputs(&root, &Beside { wheels, ..Beside::default() })
+        };
+        let lock = Lock { inputs: with("one"), ..Lock::default() };
+        assert_eq!(moved(&lock, &with("one")), [""; 0]);
+        assert_eq!(moved(&lock, &with("two")), [format!("wheel {path}")]);
+        assert_eq!(place(&root, &format!("wheel {path}")).start, (5, 7));
+        assert_eq!(place(&root, "wheel dist/gone.whl").start, (4, 5));
     }
 
     #[test]

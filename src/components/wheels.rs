@@ -296,6 +296,10 @@ impl Declared for WheelsSpec {
         self.files.clone()
     }
 
+    fn local_wheels(&self) -> Vec<At<ContextPath>> {
+        self.local.iter().map(LocalWheel::place).collect()
+    }
+
     fn alternatives(&self, context: &Context<'_>) -> Vec<Alternative> {
         let mut all = Vec::new();
         let limit = self.numpy_limit(context).map(|limit| format!("numpy<{}", short(limit)));

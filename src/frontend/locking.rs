@@ -11,9 +11,12 @@ use buildkit_llb::{File, Meta, Mkfile, Output, Platform};
 use futures_util::future::{join_all, try_join_all};
 
 use super::args::{LOCKED_ARG, UPDATE_ARG};
+use super::reads::Reads;
 use super::{Base, Build, marshal, read_text};
 use crate::diagnostic::Problems;
-use crate::lock::{self, Lock, LockUse, LockedFile, LockedPackages, PlatformLock, wheels_from_resolution};
+use crate::lock::{
+    self, Beside, Lock, LockUse, LockedFile, LockedPackages, PlatformLock, wheels_from_resolution,
+};
 use crate::lower::{self, Lowered};
 use crate::plan::{Pending, Plan, Unlocked, plan};
 use crate::resolve::{Inputs, resolve};
@@ -109,8 +112,14 @@ impl Build<'_> {
         spec.args.iter().filter_map(|arg| of(&arg.name.value)).collect()
     }
 
+    /// All that decides what a spec is resolved to.
+    fn lock_inputs(&self, root: &Node, spec: &Spec) -> BTreeMap<String, String> {
+        let Reads { files, wheels } = self.reads.of(spec);
+        lock::inputs(root, &Beside { files, wheels, args: self.given(spec) })
+    }
+
     /// Refuses a lock that was made for another spec, and a missing one where it is asked for.
-    pub(super) async fn check_lock(
+    pub(super) fn check_lock(
         &self,
         wish: &LockWish,
         lock: Option<&Lock>,
@@ -126,7 +135,7 @@ impl Build<'_> {
                 _ => Ok(()),
             };
         };
-        let now = lock::inputs(root, &self.read_files(spec).await?, &self.given(spec));
+        let now = self.lock_inputs(root, spec);
         let mut problems = Problems::default();
         for input in lock::moved(lock, &now) {
             problems.error_with_help(
@@ -166,8 +175,7 @@ impl Build<'_> {
         old: Option<&Lock>,
         update: &Update,
     ) -> Result<BuildResult, Error> {
-        let spec = read(&platforms[0])?;
-        let inputs = lock::inputs(root, &self.read_files(&spec).await?, &self.given(&spec));
+        let inputs = self.lock_inputs(root, &read(&platforms[0])?);
         let moved = old.map(|old| lock::moved(old, &inputs)).unwrap_or_default();
         let made = platforms.iter().map(|platform| async {
             let old = old.and_then(|old| old.platforms.get(&platform.to_string()));
