@@ -10,7 +10,7 @@ use crate::diagnostic::Problems;
 use crate::mirror;
 use crate::resolve::{DebPackage, PackageIndex};
 use crate::spec::{
-    At, Fields, Node, Sha256, Span, Url, Value, Version, Wish, entries, items, parse_yaml, text,
+    At, Fields, Node, PlatformName, Sha256, Span, Url, Value, Version, Wish, entries, items, parse_yaml, text,
 };
 
 /// What the inputs of a lock call wheels of the build context.
@@ -18,6 +18,9 @@ const WHEEL: &str = "wheel";
 
 /// The form of the file.
 const FORM: &str = "1";
+
+/// What helps where a lock is not what was written.
+const ANEW: &str = "the lock was changed by hand; make it anew with `--target lock`";
 
 /// What a spec was resolved to.
 #[derive(Clone, Debug, Default)]
@@ -307,7 +310,7 @@ impl Lock {
     pub fn parse(text: &str, file: u8, problems: &mut Problems) -> Option<Self> {
         let root = parse_yaml(text, file, problems)?;
         let mut fields = Fields::open("the lock", &root, problems)?;
-        let form = fields.require("lock", FORM, problems).and_then(|node| word(node, problems));
+        let form = fields.require_or("lock", ANEW, problems).and_then(|node| word(node, problems));
         if form.as_ref().is_some_and(|form| form.value != FORM) {
             problems.error_with_help(
                 root.span.first(),
@@ -322,10 +325,14 @@ impl Lock {
             }),
             None => Vec::new(),
         };
-        let platforms = match fields.require("platforms", "{}", problems) {
-            Some(node) => entries("`platforms`", node, problems, |key, node, problems| {
-                Some((key.value.clone(), PlatformLock::parse(node, problems)?))
-            }),
+        let platforms = match fields.require_or("platforms", ANEW, problems) {
+            Some(node) => {
+                let platforms = entries("`platforms`", node, problems, platform);
+                if platforms.is_empty() {
+                    problems.error_with_help(node.span, "the lock is for no platform", ANEW);
+                }
+                platforms
+            }
             None => Vec::new(),
         };
         fields.finish(problems);
@@ -364,8 +371,7 @@ impl PlatformLock {
 
     fn parse(node: &Node, problems: &mut Problems) -> Option<Self> {
         let mut fields = Fields::open("a platform of the lock", node, problems)?;
-        let base =
-            fields.require("base", "debian:13@sha256:…", problems).and_then(|node| word(node, problems));
+        let base = fields.require_or("base", ANEW, problems).and_then(|node| word(node, problems));
         let sources = rows(&mut fields, "sources", problems, |row, problems| {
             Some((cell(row, "name", problems)?, file(row, problems)?))
         });
@@ -462,6 +468,26 @@ impl PlatformLock {
     }
 }
 
+/// Reads what a lock has for a platform, which is for no other one.
+fn platform(key: &At<String>, node: &Node, problems: &mut Problems) -> Option<(String, PlatformLock)> {
+    let name = key.value.clone();
+    if PlatformName::parse(&name).is_err() {
+        let message = format!("`{}` is no platform that is locked", name.escape_debug());
+        problems.error_with_help(key.span, message, ANEW);
+        return None;
+    }
+    let mut locked = PlatformLock::parse(node, problems)?;
+    let others: &[&str] =
+        if name == "linux/amd64" { &["_arm64.deb", "_aarch64.whl"] } else { &["_amd64.deb", "_x86_64.whl"] };
+    for (entry, file) in locked.files_mut() {
+        if others.iter().any(|end| file.name().ends_with(end)) {
+            let message = format!("the entry `{entry}` of the lock is not for {name}: {}", file.name());
+            problems.error_with_help(file.span, message, ANEW);
+        }
+    }
+    Some((name, locked))
+}
+
 fn write_wheels(wheels: &BTreeMap<String, LockedWheel>, indent: &str, text: &mut String) {
     let (count, empty) = (wheels.len(), empty(wheels.is_empty()));
     let _ = writeln!(text, "{indent}entries: {count}\n{indent}files:{empty}");
@@ -524,7 +550,7 @@ impl LockedFile {
 impl LockedPackages {
     fn parse(node: &Node, problems: &mut Problems) -> Option<Self> {
         let mut fields = Fields::open("a step of the lock", node, problems)?;
-        let asked = match fields.require("asked", "[curl]", problems) {
+        let asked = match fields.require_or("asked", ANEW, problems) {
             Some(node) => {
                 items("`asked`", node, problems, |node, problems| Some(word(node, problems)?.value))
             }
@@ -605,8 +631,8 @@ fn counted<K: Ord, T>(
     problems: &mut Problems,
     row: impl Fn(&Node, &mut Problems) -> Option<(K, T)>,
 ) -> Option<BTreeMap<K, T>> {
-    let count = fields.require("entries", "1", problems).and_then(|node| word(node, problems));
-    let node = fields.require("files", "[]", problems)?;
+    let count = fields.require_or("entries", ANEW, problems).and_then(|node| word(node, problems));
+    let node = fields.require_or("files", ANEW, problems)?;
     let written = match &node.value {
         Value::List(rows) => rows.len(),
         _ => 0,
@@ -621,7 +647,7 @@ fn counted<K: Ord, T>(
                 rows.len(),
                 count.escape_debug()
             ),
-            "the lock was changed by hand; make it anew with `--target lock`",
+            ANEW,
         );
     }
     Some(rows)
@@ -634,7 +660,7 @@ fn word(node: &Node, problems: &mut Problems) -> Option<At<String>> {
 /// A cell of a row.
 fn cell(row: &Node, key: &'static str, problems: &mut Problems) -> Option<String> {
     let mut fields = Fields::open("an entry of the lock", row, problems)?;
-    fields.require(key, "…", problems).and_then(|node| word(node, problems)).map(|word| word.value)
+    fields.require_or(key, ANEW, problems).and_then(|node| word(node, problems)).map(|word| word.value)
 }
 
 /// The cells of a row that are about its file.
@@ -642,11 +668,7 @@ fn file(row: &Node, problems: &mut Problems) -> Option<LockedFile> {
     let (url, sha256) = (cell(row, "url", problems)?, cell(row, "sha256", problems)?);
     let name = cell(row, "name", &mut Problems::default()).unwrap_or_default();
     let mut refuse = |message: String| {
-        problems.error_with_help(
-            row.span,
-            message,
-            "the lock was changed by hand; make it anew with `--target lock`",
-        );
+        problems.error_with_help(row.span, message, ANEW);
         None
     };
     let Ok(sha256) = Sha256::parse(&sha256) else {
@@ -774,7 +796,20 @@ mod tests {
                 "the entry `ffmpeg 7.1.5` of the lock has no address",
             ),
             (text.replace("lock: 1", "lock: 2"), "the lock is of a form that is not known here"),
-            (without("asked"), "lacks the field `asked`"),
+            (without("asked"), "lacks the field `asked`; the lock was changed by hand"),
+            (
+                text.split("platforms:").next().unwrap_or_default().to_owned(),
+                "the lock lacks the field `platforms`; the lock was changed by hand; make it anew",
+            ),
+            (
+                format!("{}platforms: {{}}\n", text.split("platforms:").next().unwrap_or_default()),
+                "the lock is for no platform",
+            ),
+            (text.replace("linux/amd64", "linux/amd46"), "`linux/amd46` is no platform that is locked"),
+            (
+                text.replace("linux/amd64", "linux/arm64").replace("x264.deb", "x264_amd64.deb"),
+                "the entry `libx264-164:amd64 2:0.164-1` of the lock is not for linux/arm64: x264_amd64.deb",
+            ),
             (text.replace("    wheels:", "    weels:"), "did you mean `wheels`?"),
             ("[".to_owned(), "not valid YAML"),
         ];

@@ -190,8 +190,19 @@ fn what_was_changed_by_hand(spec: &str, text: &str) {
     .fail(&["the lock has no entry for `ffmpeg 1.0.0`"]);
     locked(spec, &text.replace("asked: [tree]", "asked: [bc]"))
         .fail(&["the lock has no entry for `system: tree`"]);
-    locked(spec, &text.replace("linux/amd64", "linux/arm64"))
-        .fail(&["node.lock has nothing for linux/amd64, only for linux/arm64"]);
+    locked(spec, &text.replace("linux/amd64", "linux/arm64")).fail(&[
+        "the entry `tree:amd64",
+        "of the lock is not for linux/arm64",
+        "node.lock:",
+    ]);
+    locked(spec, text)
+        .with("--platform", "linux/arm64")
+        .fail(&["node.lock has nothing for linux/arm64, only for linux/amd64; make it with `--target lock"]);
+    locked(spec, text.split("platforms:").next().unwrap_or_default()).fail(&[
+        "the lock lacks the field `platforms`",
+        "make it anew with `--target lock`",
+        "node.lock:",
+    ]);
     locked(spec, "lock: [").fail(&["node.lock:", "not valid YAML"]);
 }
 
