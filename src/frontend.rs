@@ -269,7 +269,8 @@ impl Build<'_> {
             return self.build_target(&first, &lowered, &base, platform, target).await;
         };
         let whole = async {
-            node.wheel_branches = self.wheel_branches(&lowered.output(resolution)).await?;
+            let at = first.steps[resolution.0].span;
+            node.wheel_branches = self.wheel_branches(&lowered.output(resolution), at).await?;
             let plan = plan(&node);
             let lowered = self.lower(&plan, &base, platform, BTreeSet::new()).await?;
             self.build_target(&plan, &lowered, &base, platform, target).await
@@ -298,7 +299,7 @@ impl Build<'_> {
 
     /// Runs the resolution of the Python requirements, and reads what is parted from their groups. Groups that the client
     /// brings are whole.
-    async fn wheel_branches(&self, resolution: &Output) -> Result<Vec<WheelBranch>, Error> {
+    async fn wheel_branches(&self, resolution: &Output, at: Span) -> Result<Vec<WheelBranch>, Error> {
         let root = self.gateway.solve(&marshal(resolution, self.sources)?).await?;
         let list = read_text(&self.gateway, &root, WheelBranch::LIST, MAX_BYTES).await?;
         let mut branches = WheelBranch::parse_list(&list.unwrap_or_default());
@@ -306,12 +307,23 @@ impl Build<'_> {
         Ok(branches)
     }
 
+        self.warn_of_resolution(&root, at).await?;
     /// Runs what does not depend on the Python requirements, if the whole image is wanted.
     async fn run_independent(
         &self,
         plan: &Plan,
         resolution: StepId,
         lowered: &Lowered,
+    /// Shows what a resolution of Python requirements warns of, such as a release that was taken back.
+    async fn warn_of_resolution(&self, root: &Reference, span: Span) -> Result<(), Error> {
+        let text = read_text(&self.gateway, root, "/warnings", MAX_BYTES).await?.unwrap_or_default();
+        let severity = diagnostic::Severity::Warning;
+        let found = text.lines().map(str::to_owned);
+        let found = found.map(|message| Diagnostic { severity, message, help: None, span });
+        self.warn(&found.collect::<Vec<_>>()).await;
+        Ok(())
+    }
+
         target: Kind,
     ) -> Result<(), Error> {
         let needing = plan.needing(resolution);

@@ -32,11 +32,17 @@ use crate::spec::{
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "wheels", decode };
 
+/// The index that is asked for what no other one has. Source: uv's documentation.
+const PUBLIC_INDEX: &str = "https://pypi.org/simple";
+
 /// The installer. It is a tool of the build and not in the image.
 const UV_VERSION: &str = "0.12.1";
 
 const CHOOSE: Script = Script { name: "wheels-choose.sh", text: include_str!("scripts/wheels-choose.sh") };
 const INSTALL: Script = Script { name: "wheels-install.sh", text: include_str!("scripts/wheels-install.sh") };
+
+/// What both scripts that resolve have in common.
+const COMPILE: Script = Script { name: "wheels-compile.sh", text: include_str!("scripts/wheels-compile.sh") };
 
 const OFFLINE: Script = Script { name: "wheels-offline.sh", text: include_str!("scripts/wheels-offline.sh") };
 
@@ -584,7 +590,11 @@ impl Tools {
 
     /// A run of a script that installs with uv.
     pub(super) fn run(&self, script: &Script, planner: &mut Planner) -> Run {
-        let mut run = planner.script(script, self.interpreter.root, Vec::new());
+        self.run_sourcing(script, &[], planner)
+    }
+
+    fn run_sourcing(&self, script: &Script, others: &[Script], planner: &mut Planner) -> Run {
+        let mut run = planner.script_with(script, others, self.interpreter.root, Vec::new());
         let mount = |at: &str, from, part: &str| Mount { at: at.to_owned(), from, part: part.to_owned() };
         let uv_dir = format!("{RUN_DIR}/uv");
         let prefix = &self.interpreter.prefix;
@@ -615,10 +625,10 @@ impl Tools {
         run
     }
 
-    /// The same of a script that reads these files.
+    /// The same of a script that reads these files, and may resolve what they ask for.
     fn run_with(&self, script: &Script, label: &str, files: Vec<TextFile>, planner: &mut Planner) -> Run {
         let from = planner.files(format!("[{label}] requirements"), files);
-        let mut run = self.run(script, planner);
+        let mut run = self.run_sourcing(script, &[COMPILE], planner);
         let at = format!("{RUN_DIR}/inputs");
         run.env.push(("INPUTS".to_owned(), at.clone()));
         run.mounts.push(Mount { at, from, part: "/".to_owned() });

@@ -234,7 +234,7 @@ impl Build<'_> {
                 self.verify(&mut locked, &mut known).await?;
                 return Ok(locked);
             }
-            let answers = ready.iter().map(|pending| self.answer(pending, &lowered));
+            let answers = ready.iter().map(|pending| self.answer(pending, &plan, &lowered));
             for (pending, text) in ready.iter().zip(try_join_all(answers).await?) {
                 take(&mut locked, pending, &text).map_err(Error::user)?;
             }
@@ -260,13 +260,14 @@ impl Build<'_> {
     }
 
     /// Runs a resolution and gives what it wrote.
-    async fn answer(&self, pending: &Pending, lowered: &Lowered) -> Result<String, Error> {
+    async fn answer(&self, pending: &Pending, plan: &Plan, lowered: &Lowered) -> Result<String, Error> {
         let root = self.gateway.solve(&marshal(&lowered.output(pending.step), self.sources)?).await?;
         let file = match pending.what {
             Unlocked::Packages { .. } => "/packages",
             Unlocked::Wheels | Unlocked::Requires(_) => "/wheels",
         };
         let text = read_text(&self.gateway, &root, file, MAX_RESOLUTION_BYTES).await?;
+        self.warn_of_resolution(&root, plan.steps[pending.step.0].span).await?;
         text.ok_or_else(|| Error::internal(format!("a resolution wrote no {file}")))
     }
 

@@ -409,7 +409,7 @@ impl Planner {
     }
 
     /// The same of a script that sources `others`.
-    fn script_with(
+    pub fn script_with(
         &mut self,
         script: &Script,
         others: &[Script],
@@ -560,7 +560,7 @@ impl Planner {
         &self.excluded
     }
 
-    /// Says where steps find names and passwords for package indexes.
+    /// Says where steps find names and passwords for archives and indexes of packages.
     pub fn set_netrc(&mut self, netrc: Option<Secret>) {
         self.netrc = netrc;
     }

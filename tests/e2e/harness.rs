@@ -423,6 +423,8 @@ pub(crate) struct Server {
     files: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
     /// What the header `Authorization` must be for paths that begin like this.
     guarded: Arc<Mutex<Vec<(String, String)>>>,
+    /// Files of which half is sent before the connection ends.
+    broken: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Server {
@@ -431,12 +433,12 @@ impl Server {
         let address = format!("http://{}", listener.local_addr().expect("bound"));
         let files = Arc::new(Mutex::new(BTreeMap::<String, Vec<u8>>::new()));
         let guarded = Arc::new(Mutex::new(Vec::<(String, String)>::new()));
-        let (served, guards) = (files.clone(), guarded.clone());
+        let broken = Arc::new(Mutex::new(BTreeSet::<String>::new()));
+        let (served, guards, breaks) = (files.clone(), guarded.clone(), broken.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (Ok(mut stream), served, guards) = (stream, served.clone(), guards.clone()) else {
-                    continue;
-                };
+                let Ok(mut stream) = stream else { continue };
+                let (served, guards, breaks) = (served.clone(), guards.clone(), breaks.clone());
                 std::thread::spawn(move || {
                     let mut lines = BufReader::new(stream.try_clone().expect("cloned")).lines();
                     let Some(Ok(request)) = lines.next() else { return };
@@ -467,12 +469,14 @@ impl Server {
                     );
                     let _ = stream.write_all(head.as_bytes());
                     if !request.starts_with("HEAD") {
-                        let _ = stream.write_all(&body);
+                        let breaks_off = breaks.lock().expect("not poisoned").contains(&path);
+                        let end = if breaks_off { body.len() / 2 } else { body.len() };
+                        let _ = stream.write_all(&body[..end]);
                     }
                 });
             }
         });
-        Self { address, files, guarded }
+        Self { address, files, guarded, broken }
     }
 
     /// Where it listens, such as `http://127.0.0.1:8080`.
@@ -483,6 +487,11 @@ impl Server {
     /// Asks for a header `Authorization` where paths begin like this.
     pub(crate) fn guard(&self, start: &str, authorization: &str) {
         self.guarded.lock().expect("not poisoned").push((start.to_owned(), authorization.to_owned()));
+    }
+
+    /// Breaks off in the middle of these files, and of no others.
+    pub(crate) fn break_off(&self, paths: &[&str]) {
+        *self.broken.lock().expect("not poisoned") = paths.iter().map(|&path| path.to_owned()).collect();
     }
 
     /// Serves a file; gives its address and its digest.

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::harness::{Build, Daemon, Outcome, Server, setting, small_ffmpeg, wheel};
 
 /// A base image with the distribution's Python, and where a vendor would put torch for CUDA 12.
-fn base() -> String {
+pub(crate) fn base() -> String {
     let python = Build::new("name: base\nbase: debian:13\nsystem: {packages: [python3]}\n")
         .push("test/lock-python:13");
     let torch = "/usr/lib/python3.13/site-packages/torch/version.py";
@@ -83,7 +83,7 @@ pub(crate) fn lock(spec: &str, old: &str, target: &str) -> String {
 }
 
 /// A lock that cannot be made: the words are in what the user sees, and no file is written.
-fn no_lock(spec: &str, words: &[&str]) -> Outcome {
+pub(crate) fn no_lock(spec: &str, words: &[&str]) -> Outcome {
     let out = tempfile::tempdir().expect("a directory");
     let output = format!("type=local,dest={}", out.path().display());
     let outcome = Build::new(spec).with("--target", "lock").with("--output", &output).run();
@@ -240,14 +240,38 @@ fn libraries(text: &str) -> Vec<u8> {
 
 /// A build beside the wheel that specs here have.
 fn with_wheel(spec: &str) -> Build {
-    let build = Build::new(spec);
-    fs::create_dir(build.dir().join("dist")).expect("made");
-    fs::write(
-        build.dir().join("dist").join(OWN),
-        wheel("own", "1.0", "idna==3.10", &[("own/__init__.py", b"# ours".to_vec())]),
-    )
-    .expect("written");
+    beside(Build::new(spec), "idna==3.10", "# ours")
+}
+
+/// Puts the wheel beside a spec: what it requires, and what it has.
+fn beside(build: Build, requires: &str, text: &str) -> Build {
+    let files = [("own/__init__.py", text.as_bytes().to_vec())];
+    fs::create_dir_all(build.dir().join("dist")).expect("made");
+    fs::write(build.dir().join("dist").join(OWN), wheel("own", "1.0", requires, &files)).expect("written");
     build
+}
+
+#[test]
+fn a_wheel_of_the_context_that_requires_something_else_makes_the_lock_stale() {
+    let spec = format!(
+        "name: node\nbase: {}\npython: {{version: 3.13, vendor: /usr}}\nwheels:\n  local:\n    - dist/{OWN}\n",
+        base()
+    );
+    let text = lock(&spec, "", "lock");
+    assert!(text.contains("name: idna"), "{text}");
+    // Another file in it is none of the lock's business.
+    let files = beside(locked(&spec, &text), "idna==3.10", "# changed").files();
+    let own = fs::read_to_string(files.path().join("usr/lib/python3.13/site-packages/own/__init__.py"));
+    assert_eq!(own.expect("read"), "# changed");
+
+    beside(locked(&spec, &text), "six==1.16.0", "# ours").fail(&[
+        &format!("node.yaml:7:7: `wheel dist/{OWN}` is not what node.lock was made for"),
+        "make it anew with `--target lock",
+        &format!(">>>     - dist/{OWN}"),
+    ]);
+    let again = beside(locked(&spec, &text), "six==1.16.0", "# ours").with("--target", "lock").files();
+    let again = fs::read_to_string(again.path().join("node.lock")).expect("a lock");
+    assert!(again.contains("name: six") && !again.contains("name: idna"), "{again}");
 }
 
 #[test]

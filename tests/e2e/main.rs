@@ -16,6 +16,7 @@ mod families;
 mod faults;
 mod graph;
 mod harness;
+mod indexes;
 mod libraries;
 mod lock;
 mod media_node;
