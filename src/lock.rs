@@ -10,7 +10,8 @@ use crate::diagnostic::Problems;
 use crate::mirror;
 use crate::resolve::{DebPackage, PackageIndex};
 use crate::spec::{
-    At, Fields, Node, PlatformName, Sha256, Span, Url, Value, Version, Wish, entries, items, parse_yaml, text,
+    At, Fields, Node, PlatformName, Sha256, Span, Url, Value, Version, Wish, checked, entries, items,
+    parse_yaml, text,
 };
 
 /// What the inputs of a lock call wheels of the build context.
@@ -70,6 +71,8 @@ pub struct LockedFile {
 pub struct LockedPackages {
     /// What was asked for.
     pub asked: Vec<String>,
+    /// The state of archives that keep what they drop, by the addresses of the archives.
+    pub snapshots: BTreeMap<String, Url>,
     /// What is installed, by name and architecture.
     pub files: BTreeMap<String, LockedPackage>,
     /// Its place in the lock.
@@ -421,6 +424,12 @@ impl PlatformLock {
         for (step, packages) in &self.packages {
             let asked: Vec<_> = packages.asked.iter().map(|name| quoted(name)).collect();
             let _ = writeln!(text, "      {}:\n        asked: [{}]", quoted(step), asked.join(", "));
+            if !packages.snapshots.is_empty() {
+                text.push_str("        snapshots:\n");
+            }
+            for (archive, snapshot) in &packages.snapshots {
+                let _ = writeln!(text, "          {}: {}", quoted(archive), quoted(snapshot.as_str()));
+            }
             let _ = writeln!(
                 text,
                 "        entries: {}\n        files:{}",
@@ -548,6 +557,14 @@ impl LockedFile {
 }
 
 impl LockedPackages {
+    /// Where a file is once the archive has dropped it.
+    pub fn spare(&self, file: &LockedFile) -> Option<String> {
+        let of = |(archive, snapshot): (&String, &Url)| {
+            Some(format!("{snapshot}{}", file.url.as_str().strip_prefix(archive.as_str())?))
+        };
+        self.snapshots.iter().find_map(of)
+    }
+
     fn parse(node: &Node, problems: &mut Problems) -> Option<Self> {
         let mut fields = Fields::open("a step of the lock", node, problems)?;
         let asked = match fields.require_or("asked", ANEW, problems) {
@@ -556,13 +573,19 @@ impl LockedPackages {
             }
             None => Vec::new(),
         };
+        let snapshots = match fields.take("snapshots") {
+            Some(node) => entries("`snapshots`", node, problems, |key, node, problems| {
+                Some((key.value.clone(), checked("an address", node, problems, Url::parse)?.value))
+            }),
+            None => Vec::new(),
+        };
         let files = counted(&mut fields, node.span, problems, |row, problems| {
             let (name, version) = (cell(row, "name", problems), cell(row, "version", problems));
             let file = file(row, problems);
             Some((name?, LockedPackage { version: version?, file: file? }))
         });
         fields.finish(problems);
-        Some(Self { asked, files: files?, span: node.span })
+        Some(Self { asked, snapshots: snapshots.into_iter().collect(), files: files?, span: node.span })
     }
 
     /// Reads what `apt-resolve.sh` writes.
@@ -572,8 +595,15 @@ impl LockedPackages {
             let package = LockedPackage { version: version.to_owned(), file: resolved(sha256, size, url)? };
             Ok::<_, String>((format!("{name}:{architecture}"), package))
         };
-        let files = text.lines().map(file).collect::<Result<_, _>>()?;
-        Ok(Self { asked: asked.to_vec(), files, span: Span::default() })
+        let snapshot = |line: &str| {
+            let [archive, snapshot] = words(line)?;
+            Ok::<_, String>((archive.to_owned(), Url::parse(snapshot)?))
+        };
+        let (snapshots, files): (Vec<_>, Vec<_>) =
+            text.lines().partition(|line| line.split(' ').count() == 2);
+        let snapshots = snapshots.into_iter().map(snapshot).collect::<Result<_, _>>()?;
+        let files = files.into_iter().map(file).collect::<Result<_, _>>()?;
+        Ok(Self { asked: asked.to_vec(), snapshots, files, span: Span::default() })
     }
 }
 
@@ -714,7 +744,8 @@ mod tests {
     fn locked() -> Lock {
         let sum = "a".repeat(64);
         let packages = format!(
-            "curl 8.14.1-2+deb13u1 amd64 {sum} 123 http://deb.debian.org/pool/curl_8%2b1.deb\n\
+            "http://deb.debian.org/ https://snapshot.debian.org/archive/debian/20261125T120000Z/\n\
+             curl 8.14.1-2+deb13u1 amd64 {sum} 123 http://deb.debian.org/pool/curl_8%2b1.deb\n\
              libx264-164 2:0.164-1 amd64 {sum} 7 http://deb.debian.org/pool/x264.deb\n"
         );
         let wheels = format!("numpy 2.2.6 {sum} - https://example.org/numpy-2.2.6%2Bcpu.whl\n");
@@ -758,6 +789,10 @@ mod tests {
         let wheel = &again.platforms["linux/amd64"].wheels.as_ref().expect("wheels")["numpy"];
         assert_eq!(wheel.file.name(), "numpy-2.2.6+cpu.whl");
         assert_eq!(wheel.file.span.file, 1);
+        let system = &again.platforms["linux/amd64"].packages["system"];
+        let spare = "https://snapshot.debian.org/archive/debian/20261125T120000Z/pool/x264.deb";
+        assert_eq!(system.spare(&system.files["libx264-164:amd64"].file).as_deref(), Some(spare));
+        assert_eq!(system.spare(&wheel.file), None);
     }
 
     #[test]

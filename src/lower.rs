@@ -40,6 +40,8 @@ pub struct Target<'a> {
     pub can_give_devices: bool,
     /// The mirror that downloads come from.
     pub mirror: Option<&'a str>,
+    /// Whether what may be gone where it was comes from where it is kept.
+    pub spares: bool,
     /// Steps that run again in any case.
     pub fresh: BTreeSet<StepId>,
 }
@@ -59,6 +61,7 @@ impl<'a> Target<'a> {
             replaced: BTreeMap::new(),
             can_give_devices: true,
             mirror: None,
+            spares: false,
             fresh: BTreeSet::new(),
         }
     }
@@ -100,7 +103,10 @@ fn lower_with(step: &Step, done: &Lowered, target: &Target<'_>, fresh: bool) -> 
     let meta = meta(step, target, fresh);
     match &step.action {
         Action::Base => target.base.clone(),
-        Action::Fetch { url, sha256, file_name } => fetch(target.mirror, url, sha256, file_name, meta),
+        Action::Fetch { url, spare, sha256, file_name } => {
+            let url = spare.as_ref().filter(|_| target.spares).unwrap_or(url);
+            fetch(target.mirror, url, sha256, file_name, meta)
+        }
         Action::Unpack { archive, file_name } => {
             let from = done.output(*archive);
             let copy = Copy::new(&from, format!("/{file_name}"), "/").unpack().create_dest_path();

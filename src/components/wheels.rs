@@ -19,9 +19,9 @@ use super::local_wheels::{self, LOCAL_DIR, LocalWheel};
 use super::{Alternative, Component, Declared, REGISTRY, Registration, python};
 use crate::catalog::compare;
 use crate::diagnostic::Problems;
+use crate::mirror;
 use crate::plan::{
-    Cache, ChosenWheels, Interpreter, Mount, Planner, Provided, RUN_DIR, Run, Script, SecretFile, StepId,
-    TextFile,
+    Cache, ChosenWheels, Interpreter, Mount, Planner, Provided, RUN_DIR, Run, Script, StepId, TextFile,
 };
 use crate::resolve::{Context, Node as ResolvedNode, SourceArchive, pinned};
 use crate::spec::{
@@ -607,8 +607,13 @@ impl Tools {
             ("UV".to_owned(), format!("{uv_dir}/{}/uv", self.folder)),
             ("UV_CACHE_DIR".to_owned(), cache.clone()),
         ]);
+        let mirror = planner.mirror();
         if !self.indexes.is_empty() {
-            run.env.push(("UV_INDEX".to_owned(), self.indexes.join(" ")));
+            let indexes: Vec<_> = self.indexes.iter().map(|index| mirror::address(mirror, index)).collect();
+            run.env.push(("UV_INDEX".to_owned(), indexes.join(" ")));
+        }
+        if mirror.is_some() {
+            run.env.push(("UV_DEFAULT_INDEX".to_owned(), mirror::address(mirror, PUBLIC_INDEX)));
         }
         if let Some(channel) = &self.channel {
             run.env.push(("UV_TORCH_BACKEND".to_owned(), channel.clone()));
@@ -616,11 +621,7 @@ impl Tools {
         // The files in it are named as wheels are, by Python and platform, so that releases of Python can share them.
         let id = format!("edgenode-uv-{}", planner.facts().architecture);
         run.caches.push(Cache { at: cache, id, locked: false });
-        if let Some(netrc) = planner.netrc() {
-            let at = format!("{RUN_DIR}-secrets/netrc");
-            run.env.push(("NETRC".to_owned(), at.clone()));
-            run.secrets.push(SecretFile::new(at, netrc));
-        }
+        planner.sign_in(&mut run);
         run.network = true;
         run
     }
@@ -650,7 +651,8 @@ impl Tools {
 
     /// A run that installs wheels which it has, as its arguments tell uv: without network, cache, indexes and secrets.
     pub(super) fn run_offline(&self, planner: &mut Planner) -> Run {
-        const ONLINE: [&str; 4] = ["UV_CACHE_DIR", "UV_INDEX", "UV_TORCH_BACKEND", "NETRC"];
+        const ONLINE: [&str; 5] =
+            ["UV_CACHE_DIR", "UV_DEFAULT_INDEX", "UV_INDEX", "UV_TORCH_BACKEND", "NETRC"];
         let mut run = self.run(&OFFLINE, planner);
         run.env.retain(|(name, _)| !ONLINE.contains(&name.as_str()));
         run.caches.clear();

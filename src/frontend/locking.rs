@@ -255,7 +255,7 @@ impl Build<'_> {
         let plan = plan(&node);
         // What archives have today is asked anew each time, whatever an earlier build was told.
         let resolutions: BTreeSet<_> = plan.pending.iter().map(|pending| pending.step).collect();
-        let lowered = self.lower(&plan, base, platform, resolutions).await?;
+        let lowered = self.lower(&plan, base, platform, resolutions, false).await?;
         Ok((plan, lowered))
     }
 
@@ -286,7 +286,10 @@ impl Build<'_> {
                     file.size = Some(size);
                     Ok(())
                 }
-                Err(error) => Err(format!("  {name} ({}): {error}", file.url)),
+                Err(error) => {
+                    let error = self.told_of(error, file.url.as_str()).await;
+                    Err(format!("  {name} ({}): {error}", file.url))
+                }
             }
         });
         let failed: Vec<_> = join_all(checks).await.into_iter().filter_map(Result::err).collect();

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::harness::{Build, Server, sha256, wheel};
-use crate::lock::{base, lock, locked, no_lock};
+use crate::lock::{Fresh, base, lock, locked, no_lock};
 
 /// A package of our own on an index of our own, which nobody has asked before.
 struct Index {
@@ -132,30 +132,87 @@ fn deb(name: &str) -> Vec<u8> {
     fs::read(file).expect("read")
 }
 
-/// An archive with one package, and a base image that knows no other archive.
-fn archive(server: &Server, name: &str) -> String {
-    let data = deb(name);
-    let size = data.len();
-    let (_, digest) = server.put(&format!("/debian/{name}_1.0_all.deb"), data);
+/// Where archives have a file: they and their clients write the address of a flat one in both ways.
+fn places(below: &str, file: &str) -> [String; 2] {
+    [format!("{below}/{file}"), format!("{below}/./{file}")]
+}
+
+/// Lays an archive with one package below a path.
+pub(crate) fn archive(server: &Server, below: &str, name: &str) {
+    let put = |file: &str, data: &[u8]| {
+        places(below, file).iter().for_each(|place| {
+            server.put(place, data.to_vec());
+        });
+    };
+    let (file, data) = (format!("{name}_1.0_all.deb"), deb(name));
+    put(&file, &data);
     let index = format!(
         "Package: {name}\nVersion: 1.0\nArchitecture: all\nMaintainer: tests <tests@example.org>\n\
-         Filename: ./{name}_1.0_all.deb\nSize: {size}\nSHA256: {digest}\nDescription: a test\n{}\n",
+         Filename: ./{file}\nSize: {}\nSHA256: {}\nDescription: a test\n{}\n",
+        data.len(),
+        sha256(&data),
         "X-Padding: nothing\n".repeat(50)
     );
-    server.put("/debian/./Packages", index.clone().into_bytes());
-    server.put("/debian/Packages", index.into_bytes());
-    let list = format!("deb [trusted=yes] {}/debian ./\n", server.address());
-    let dockerfile = "FROM debian:13\nRUN rm -rf /etc/apt/sources.list.d\nCOPY list /etc/apt/sources.list\n";
+    put("Packages", index.as_bytes());
+    let list = format!(" {} {} Packages\n", sha256(index.as_bytes()), index.len());
+    let release = format!("Origin: Tests\nDate: Wed, 25 Nov 2026 00:00:00 UTC\nSHA256:\n{list}");
+    put("Release", release.as_bytes());
+}
+
+/// An image on `base` that knows the archive at this address, besides others if it `adds`. Of archives like that states
+/// are kept at `kept`.
+pub(crate) fn knowing(base: &str, archive: &str, adds: bool, kept: &str) -> String {
+    let list = format!("deb [trusted=yes] {archive} ./\n");
+    let forgets = if adds { "true" } else { "rm -rf /etc/apt/sources.list /etc/apt/sources.list.d" };
+    let dockerfile = format!(
+        "FROM {base}\nRUN {forgets}\nCOPY list /etc/apt/sources.list.d/tests.list\nCOPY conf /etc/apt/apt.conf.d/99tests\n"
+    );
     let build = Build::raw(dockerfile.as_bytes());
     fs::write(build.dir().join("list"), list).expect("written");
-    build.push(&format!("test/archive-{}", std::process::id()))
+    let host = archive.split(['/', ':']).nth(3).unwrap_or_default();
+    let conf = format!("Acquire::Snapshots::URI::Host::{host} \"{kept}/@PATH@/@SNAPSHOTID@/\";\n");
+    fs::write(build.dir().join("conf"), conf).expect("written");
+    let digest = sha256(format!("{archive}{kept}{adds}").as_bytes());
+    build.push(&format!("test/archive-{}", &digest[..16]))
+}
+
+#[test]
+fn what_an_archive_drops_comes_from_where_it_is_kept() {
+    let server = Server::start();
+    let name = format!("dropped{}", std::process::id());
+    archive(&server, "/debian", &name);
+    let address = format!("{}/debian", server.address());
+    let base = knowing("debian:13", &address, false, &format!("{}/kept", server.address()));
+    let node = format!("name: node\nbase: {base}\nsystem: {{packages: [{name}]}}\n");
+    let text = lock(&node, "", "lock");
+    let kept = text.split("/kept/debian/").nth(1).and_then(|rest| rest.lines().next());
+    let kept = kept.unwrap_or_else(|| panic!("no snapshot is named:\n{text}"));
+    let below = format!("/kept/debian/{}", kept.trim_end_matches(['"', '/']));
+    let file = format!("{name}_1.0_all.deb");
+    for (from, to) in places("/debian", &file).iter().zip(places(&below, &file)) {
+        server.put(&to, server.drop(from).expect("it was there"));
+    }
+    // What a builder has already it does not ask for.
+    let fresh = Fresh::start();
+    let build = locked(&node, &text).on(&fresh.builder);
+    let log = build.succeed().log;
+    assert!(log.contains("the archives have dropped some packages of the lock"), "{log}");
+    let status = fs::read_to_string(build.files().path().join("var/lib/dpkg/status")).expect("read");
+    assert!(status.contains(&format!("Package: {name}\n")), "{status}");
+    places(&below, &file).iter().for_each(|place| {
+        server.drop(place);
+    });
+    let fresh = Fresh::start();
+    locked(&node, &text).on(&fresh.builder).fail(&["invalid response status 404", &below, "node.lock:"]);
 }
 
 #[test]
 fn a_distribution_that_breaks_off_leaves_no_lock() {
     let server = Server::start();
     let name = format!("broken{}", std::process::id());
-    let node = format!("name: node\nbase: {}\nsystem: {{packages: [{name}]}}\n", archive(&server, &name));
+    archive(&server, "/debian", &name);
+    let base = knowing("debian:13", &format!("{}/debian", server.address()), false, "http://nowhere.invalid");
+    let node = format!("name: node\nbase: {base}\nsystem: {{packages: [{name}]}}\n");
     server.break_off(&["/debian/./Packages", "/debian/Packages"]);
     no_lock(&node, &[&format!("{}/debian", server.address()), "[system] find packages"]);
     server.break_off(&[&format!("/debian/{name}_1.0_all.deb"), &format!("/debian/./{name}_1.0_all.deb")]);

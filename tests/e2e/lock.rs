@@ -34,16 +34,16 @@ fn spec(server: &Server, text: &str, rest: &str) -> String {
 }
 
 /// A daemon that has built nothing, as a builder of buildx.
-struct Fresh {
-    builder: String,
-    _daemon: Option<Daemon>,
+pub(crate) struct Fresh {
+    pub(crate) builder: String,
+    pub(crate) daemon: Option<Daemon>,
 }
 
 impl Fresh {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let daemon = Daemon::start();
         let mut fresh = Self::of(&daemon.address());
-        fresh._daemon = Some(daemon);
+        fresh.daemon = Some(daemon);
         fresh
     }
 
@@ -53,7 +53,7 @@ impl Fresh {
         // Its name is made of letters and digits behind a dot.
         let builder = format!("fresh{}", directory.display()).replace('.', "");
         buildx(&["create", "--name", &builder, "--driver", "remote", address]);
-        Self { builder, _daemon: None }
+        Self { builder, daemon: None }
     }
 }
 
@@ -342,6 +342,22 @@ impl Drop for Island {
     }
 }
 
+/// The policy that gives stand-ins of releases, which have other digests, for their addresses on a mirror: from there, if
+/// the mirror has them.
+pub(crate) fn policy(mirror: &str, has_them: bool) -> String {
+    let policy = fs::read_to_string(setting("EXPERIMENTAL_BUILDKIT_SOURCE_POLICY")).expect("a policy");
+    let mut policy: serde_json::Value = serde_json::from_str(&policy).expect("JSON");
+    for rule in policy["rules"].as_array_mut().expect("rules") {
+        let address = rule["selector"]["identifier"].as_str().unwrap_or_default();
+        let mirrored: serde_json::Value = address.replace("https://", &format!("{mirror}/")).into();
+        if has_them {
+            rule["updates"]["identifier"] = mirrored.clone();
+        }
+        rule["selector"]["identifier"] = mirrored;
+    }
+    policy.to_string()
+}
+
 /// A builder that reaches nothing but a server of the bundle and a registry gives the same image.
 fn a_build_without_a_network(spec: &str, text: &str) {
     with_wheel(spec)
@@ -353,16 +369,8 @@ fn a_build_without_a_network(spec: &str, text: &str) {
     let island = Island::start(bundle.path());
     let far = Fresh::of(&island.address());
     locked(spec, text).on(&far.builder).fail(&["dial tcp"]);
-    // Stand-ins of releases have other digests than those: the policy says which, at the mirror's addresses here.
-    let policy = fs::read_to_string(setting("EXPERIMENTAL_BUILDKIT_SOURCE_POLICY")).expect("a policy");
-    let mut policy: serde_json::Value = serde_json::from_str(&policy).expect("JSON");
-    for rule in policy["rules"].as_array_mut().expect("rules") {
-        let address = rule["selector"]["identifier"].as_str().unwrap_or_default();
-        let mirrored: serde_json::Value = address.replace("https://", "http://127.0.0.1:8080/").into();
-        (rule["updates"]["identifier"], rule["selector"]["identifier"]) = (mirrored.clone(), mirrored);
-    }
     let file = island.root.path().join("policy.json");
-    fs::write(&file, policy.to_string()).expect("written");
+    fs::write(&file, policy("http://127.0.0.1:8080", true)).expect("written");
     let near = locked(spec, text).with("--build-arg", "EDGENODE_MIRROR=http://127.0.0.1:8080");
     let near = near.env("EXPERIMENTAL_BUILDKIT_SOURCE_POLICY", &file.display().to_string());
     let digest = near.on(&far.builder).digest();

@@ -20,6 +20,7 @@ mod indexes;
 mod libraries;
 mod lock;
 mod media_node;
+mod mirrors;
 mod nvidia;
 mod readme;
 mod release;
