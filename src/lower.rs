@@ -104,8 +104,14 @@ fn lower_with(step: &Step, done: &Lowered, target: &Target<'_>, fresh: bool) -> 
     match &step.action {
         Action::Base => target.base.clone(),
         Action::Fetch { url, spare, sha256, file_name } => {
-            let url = spare.as_ref().filter(|_| target.spares).unwrap_or(url);
-            fetch(target.mirror, url, sha256, file_name, meta)
+            match spare.as_ref().filter(|_| target.spares) {
+                // BuildKit takes downloads of one digest for the same, and what failed for failed: the permissions, which
+                // are those that files have anyway, tell this one apart.
+                Some(spare) => {
+                    download(target.mirror, spare, sha256, file_name).perm(0o600).meta(meta).output()
+                }
+                None => fetch(target.mirror, url, sha256, file_name, meta),
+            }
         }
         Action::Unpack { archive, file_name } => {
             let from = done.output(*archive);
@@ -130,8 +136,12 @@ fn lower_with(step: &Step, done: &Lowered, target: &Target<'_>, fresh: bool) -> 
 
 /// A download from the mirror, if there is one, or from its own address.
 pub fn fetch(mirror: Option<&str>, url: &str, sha256: &str, file_name: &str, meta: Meta) -> Output {
+    download(mirror, url, sha256, file_name).meta(meta).output()
+}
+
+fn download(mirror: Option<&str>, url: &str, sha256: &str, file_name: &str) -> Source {
     let source = Source::http(&mirror::address(mirror, url)).checksum(&format!("sha256:{sha256}"));
-    source.filename(file_name).meta(meta).output()
+    source.filename(file_name)
 }
 
 fn meta(step: &Step, target: &Target<'_>, fresh: bool) -> Meta {

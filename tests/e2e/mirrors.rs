@@ -86,18 +86,16 @@ impl Mirror {
             .env("EXPERIMENTAL_BUILDKIT_SOURCE_POLICY", &self.policy.path().display().to_string())
     }
 
-    /// A node with all of it.
-    fn node(&self) -> String {
-        let rest = |spec: &str| spec.splitn(3, '\n').nth(2).unwrap_or_default().to_owned();
-        format!("{}{}{}", self.wheels, rest(&self.system), rest(&self.download))
+    /// The same with all that the server wants.
+    fn build_with_login(&self, spec: &str) -> Build {
+        self.login.give(self.build(spec), "netrc")
     }
 }
 
-/// Runs a build on a builder of its own and keeps all that it leaves.
-fn left(build: Build) -> TempDir {
+/// Runs a build on a builder of the test's own and keeps all that it leaves.
+fn left(build: Build, fresh: &Fresh) -> TempDir {
     let out = tempfile::tempdir().expect("a directory");
     let to = |name: &str| out.path().join(name).display().to_string();
-    let fresh = Fresh::start();
     let outcome = build
         .on(&fresh.builder)
         .with("--provenance", "mode=max")
@@ -123,27 +121,31 @@ fn a_mirror_that_wants_a_password_gets_it_and_nobody_else() {
     mirror.build(&mirror.download).fail(&[refused, help]);
     mirror.build(&mirror.download).on("oldest").fail(&[refused, "this BuildKit cannot give them"]);
 
-    let node = mirror.node();
-    let build = || mirror.login.give(mirror.build(&node), "netrc");
-    let unlocked = left(build());
-    let files = build().with("--target", "lock").files();
+    let fresh = Fresh::start();
+    let node = format!("{}{}", mirror.system, mirror.download.splitn(3, '\n').nth(2).unwrap_or_default());
+    let files = mirror.build_with_login(&node).on(&fresh.builder).with("--target", "lock").files();
     let lock = fs::read_to_string(files.path().join("node.lock")).expect("a lock");
     for address in
-        ["/mirror/archive.invalid/debian/", "/mirror/pypi.org/simple/", "http://files.invalid/ngrok"]
+        ["http://kept.invalid/debian/", "/mirror/archive.invalid/debian/", "http://files.invalid/ngrok"]
     {
         assert!(lock.contains(address), "{address} is not in:\n{lock}");
     }
     let locked = mirror.login.give_header(mirror.build(&node));
     fs::write(locked.dir().join("node.lock"), &lock).expect("written");
-    let locked = left(locked);
-    for out in [&unlocked, &locked, &files] {
+    let all = [
+        left(mirror.build_with_login(&node), &fresh),
+        left(mirror.build_with_login(&mirror.wheels).with("--target", "wheels"), &fresh),
+        left(locked, &fresh),
+        files,
+    ];
+    for out in &all {
+        assert!(find(out.path(), mirror.name.as_bytes()), "the search does not work");
         for mark in [MARK, mirror.login.header.trim_start_matches("Basic ")] {
             assert!(!find(out.path(), mark.as_bytes()), "the password is in what the build left");
         }
     }
-    assert!(find(unlocked.path(), mirror.name.as_bytes()), "the search does not work");
     // What the image has is what it would have without a mirror.
-    let image = build().files();
+    let image = mirror.build_with_login(&node).on(&fresh.builder).files();
     let list = fs::read_to_string(image.path().join("etc/apt/sources.list.d/tests.list")).expect("read");
     assert_eq!(list, "deb [trusted=yes] http://archive.invalid/debian ./\n");
     for path in ["etc/apt/auth.conf", "run/edgenode-secrets", "etc/apt/auth.conf.d/edgenode"] {
