@@ -257,20 +257,24 @@ fn a_wheel_of_the_context_that_requires_something_else_makes_the_lock_stale() {
         "name: node\nbase: {}\npython: {{version: 3.13, vendor: /usr}}\nwheels:\n  local:\n    - dist/{OWN}\n",
         base()
     );
-    let text = lock(&spec, "", "lock");
+    // Not the wheel of other tests, whose steps would be shared with theirs.
+    let locking = |build: Build, requires: &str| {
+        let files = beside(build, requires, "# of this test").with("--target", "lock").files();
+        fs::read_to_string(files.path().join("node.lock")).expect("a lock")
+    };
+    let text = locking(Build::new(&spec), "idna==3.10");
     assert!(text.contains("name: idna"), "{text}");
     // Another file in it is none of the lock's business.
     let files = beside(locked(&spec, &text), "idna==3.10", "# changed").files();
     let own = fs::read_to_string(files.path().join("usr/lib/python3.13/site-packages/own/__init__.py"));
     assert_eq!(own.expect("read"), "# changed");
 
-    beside(locked(&spec, &text), "six==1.16.0", "# ours").fail(&[
+    beside(locked(&spec, &text), "six==1.16.0", "# of this test").fail(&[
         &format!("node.yaml:7:7: `wheel dist/{OWN}` is not what node.lock was made for"),
         "make it anew with `--target lock",
         &format!(">>>     - dist/{OWN}"),
     ]);
-    let again = beside(locked(&spec, &text), "six==1.16.0", "# ours").with("--target", "lock").files();
-    let again = fs::read_to_string(again.path().join("node.lock")).expect("a lock");
+    let again = locking(locked(&spec, &text), "six==1.16.0");
     assert!(again.contains("name: six") && !again.contains("name: idna"), "{again}");
 }
 
