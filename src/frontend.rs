@@ -2,7 +2,9 @@
 
 mod args;
 mod bundle;
+mod downloads;
 mod locking;
+mod reads;
 mod release;
 mod requests;
 mod sources;
@@ -19,6 +21,7 @@ use serde_json::Value;
 
 use self::args::MERGE_ARG;
 use self::locking::LockWish;
+use self::reads::Reads;
 use self::requests::Request;
 use self::sources::Sources;
 use self::targets::Kind;
@@ -55,69 +58,76 @@ const MAX_FINDINGS: usize = 10;
 
 impl Frontend for EdgeNode {
     async fn build(&self, gateway: Gateway) -> Result<BuildResult, Error> {
-        let request = match &gateway.options().request_id {
-            Some(id) => Some(Request::parse(id).ok_or_else(|| Error::unsupported_request(id))?),
-            None => None,
-        };
-        match request {
-            Some(Request::Describe) => return Ok(requests::describe()),
-            Some(Request::Schema) => return Ok(requests::schema()),
-            _ => {}
-        }
-        let context = BuildContext::load(&gateway, LANGUAGE, MAX_BYTES).await?;
-        let wish = LockWish::read(&gateway)?;
-        let (loaded, lock) = try_join(Sources::load(&gateway, &context), wish.read_lock(&context)).await?;
-        let (mut sources, root, problems) = loaded;
-        let lock = match (lock.map(|text| sources.add_lock(&text)), &wish) {
-            // One that cannot be read is made anew.
-            (Some(Err(_)), LockWish::Make(_)) => None,
-            (lock, _) => lock.transpose()?,
-        };
-        if request.is_none() && gateway.options().target.as_deref() == Some("spec") {
-            problems.check(Some(())).map_err(|found| sources.report(&found))?;
-            return merged_spec(&gateway, &sources, &root).await;
-        }
-        let platforms = target_platforms(&gateway);
-        let read = |platform: &Platform| {
-            let values = args::values(&gateway, platform);
-            decode_with(&root, &values, problems.clone()).map_err(|found| sources.report(&found))
-        };
-        let spec = read(&platforms[0])?;
-        let findings = findings(&gateway, &spec)?;
-        let wanted = gateway.options().target.as_deref().unwrap_or("image");
-        match request {
-            Some(Request::Outline) => return Ok(requests::outline(&spec, wanted, &sources)),
-            Some(Request::Targets) => return Ok(requests::targets(&spec, &sources)),
-            Some(Request::Lint) => return Ok(requests::check(&findings, &sources)),
-            _ => {}
-        }
-        let target = targets::find(wanted, &spec)?;
-        let specs = platforms.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        let several = platforms.len() > 1;
-        let index = wants_index(&gateway, several)?;
-        let warned = Mutex::new(Vec::new());
-        let mirror = args::mirror(&gateway)?;
-        let explain = request == Some(Request::Explain);
-        let build =
-            Build { gateway: gateway.clone(), context, sources: &sources, several, explain, mirror, warned };
-        if let (LockWish::Make(update), None) = (&wish, request) {
-            return build.make_lock(&platforms, &root, read, lock.as_ref(), update).await;
-        }
-        build.check_lock(&wish, lock.as_ref(), &root, &specs[0]).await?;
-        let locks = platforms.iter().map(|platform| build.lock_of(lock.as_ref(), platform));
-        let locks = locks.collect::<Result<Vec<_>, _>>()?;
-        let all = platforms.iter().zip(specs).zip(locks);
-        if let Some(request) = request {
-            let plans = all.map(|((platform, spec), lock)| build.plan(platform, spec, lock));
-            return Ok(requests::about(request, &platforms, &try_join_all(plans).await?, &sources));
-        }
-        build.show(&findings).await;
-        for unknown in args::unknown(&build.gateway, &spec) {
-            sources.warn(&build.gateway, &unknown).await;
-        }
-        let builds = all.map(|((platform, spec), lock)| build.run(platform, spec, target, lock));
-        result(try_join_all(builds).await?, index)
+        answer(gateway.clone()).await.map_err(|error| downloads::explain(error, &gateway))
     }
+}
+
+/// What the client asks for: an image, another target, or an answer to a question.
+async fn answer(gateway: Gateway) -> Result<BuildResult, Error> {
+    let request = match &gateway.options().request_id {
+        Some(id) => Some(Request::parse(id).ok_or_else(|| Error::unsupported_request(id))?),
+        None => None,
+    };
+    match request {
+        Some(Request::Describe) => return Ok(requests::describe()),
+        Some(Request::Schema) => return Ok(requests::schema()),
+        _ => {}
+    }
+    let context = BuildContext::load(&gateway, LANGUAGE, MAX_BYTES).await?;
+    let wish = LockWish::read(&gateway)?;
+    let (loaded, lock) = try_join(Sources::load(&gateway, &context), wish.read_lock(&context)).await?;
+    let (mut sources, root, problems) = loaded;
+    let lock = match (lock.map(|text| sources.add_lock(&text)), &wish) {
+        // One that cannot be read is made anew.
+        (Some(Err(_)), LockWish::Make(_)) => None,
+        (lock, _) => lock.transpose()?,
+    };
+    if request.is_none() && gateway.options().target.as_deref() == Some("spec") {
+        problems.check(Some(())).map_err(|found| sources.report(&found))?;
+        return merged_spec(&gateway, &sources, &root).await;
+    }
+    let platforms = target_platforms(&gateway);
+    let read = |platform: &Platform| {
+        let values = args::values(&gateway, platform);
+        decode_with(&root, &values, problems.clone()).map_err(|found| sources.report(&found))
+    };
+    let spec = read(&platforms[0])?;
+    let findings = findings(&gateway, &spec)?;
+    let wanted = gateway.options().target.as_deref().unwrap_or("image");
+    match request {
+        Some(Request::Outline) => return Ok(requests::outline(&spec, wanted, &sources)),
+        Some(Request::Targets) => return Ok(requests::targets(&spec, &sources)),
+        Some(Request::Lint) => return Ok(requests::check(&findings, &sources)),
+        _ => {}
+    }
+    let target = targets::find(wanted, &spec)?;
+    let specs = platforms.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let several = platforms.len() > 1;
+    let index = wants_index(&gateway, several)?;
+    let warned = Mutex::new(Vec::new());
+    let mirror = args::mirror(&gateway)?;
+    let explain = request == Some(Request::Explain);
+    let with_lock = lock.is_some() || matches!(wish, LockWish::Make(_));
+    let reads = Reads::load(&gateway, &context, &sources, &specs, with_lock).await?;
+    let (gateway, sources) = (gateway.clone(), &sources);
+    let build = Build { gateway, context, sources, reads, several, explain, mirror, warned };
+    if let (LockWish::Make(update), None) = (&wish, request) {
+        return build.make_lock(&platforms, &root, read, lock.as_ref(), update).await;
+    }
+    build.check_lock(&wish, lock.as_ref(), &root, &specs[0])?;
+    let locks = platforms.iter().map(|platform| build.lock_of(lock.as_ref(), platform));
+    let locks = locks.collect::<Result<Vec<_>, _>>()?;
+    let all = platforms.iter().zip(specs).zip(locks);
+    if let Some(request) = request {
+        let plans = all.map(|((platform, spec), lock)| build.plan(platform, spec, lock));
+        return Ok(requests::about(request, &platforms, &try_join_all(plans).await?, sources));
+    }
+    build.show(&findings).await;
+    for unknown in args::unknown(&build.gateway, &spec) {
+        sources.warn(&build.gateway, &unknown).await;
+    }
+    let builds = all.map(|((platform, spec), lock)| build.run(platform, spec, target, lock));
+    result(try_join_all(builds).await?, index)
 }
 
 /// What the linter finds, as far as the client wants to know. Findings end the build where the client says so.
@@ -203,6 +213,8 @@ struct Build<'s> {
     gateway: Gateway,
     context: BuildContext,
     sources: &'s Sources,
+    /// What was read of the build context.
+    reads: Reads,
     /// Whether there are several, which progress tells apart.
     several: bool,
     /// Whether decisions are explained.
@@ -256,22 +268,52 @@ impl Build<'_> {
         lock: LockUse,
     ) -> Result<Built, Error> {
         let base = self.load_base(&spec, platform, lock.base()).await?;
-        let mut node = self.resolve(spec, &base, lock).await?;
+        let at = spec.base.span;
+        let node = self.resolve(spec, &base, lock).await?;
         self.warn(&node.warnings).await;
         let first = self.checked_plan(&node)?;
         self.show_unused(&first, node.base.span).await;
-        let lowered = self.lower(&first, &base, platform, BTreeSet::new()).await?;
-        let Some(resolution) = self.resolution(&first, target) else {
-            return self.build_target(&first, &lowered, &base, platform, target).await;
+        let lowered = self.lower(&first, &base, platform, BTreeSet::new(), false).await?;
+        let built = match self.resolution(&first, target) {
+            Some(resolution) => {
+                self.build_resolved(node, &first, resolution, &lowered, &base, platform, target).await
+            }
+            None => self.build_target(&first, &lowered, &base, platform, target).await,
         };
+        let Err(error) = built else { return built };
+        let error = self.told(error, &first, false).await;
+        if !downloads::is_gone(&error) || !first.has_spares() {
+            return Err(error);
+        }
+        self.warn_of_spares(at).await;
+        let lowered = self.lower(&first, &base, platform, BTreeSet::new(), true).await?;
+        match self.build_target(&first, &lowered, &base, platform, target).await {
+            Err(error) => Err(self.told(error, &first, true).await),
+            built => built,
+        }
+    }
+
+    /// Builds what depends on a resolution of Python requirements, which says how the plan goes on.
+    #[expect(clippy::too_many_arguments, reason = "all that a build has")]
+    async fn build_resolved(
+        &self,
+        mut node: resolve::Node,
+        first: &Plan,
+        resolution: StepId,
+        lowered: &Lowered,
+        base: &Base,
+        platform: &Platform,
+        target: Kind,
+    ) -> Result<Built, Error> {
         let whole = async {
-            node.wheel_branches = self.wheel_branches(&lowered.output(resolution)).await?;
+            let at = first.steps[resolution.0].span;
+            node.wheel_branches = self.wheel_branches(&lowered.output(resolution), at).await?;
             let plan = plan(&node);
-            let lowered = self.lower(&plan, &base, platform, BTreeSet::new()).await?;
-            self.build_target(&plan, &lowered, &base, platform, target).await
+            let lowered = self.lower(&plan, base, platform, BTreeSet::new(), false).await?;
+            self.build_target(&plan, &lowered, base, platform, target).await
         };
         // The rest of the image does not wait for the resolution. Both end together: what nobody waits for is cancelled.
-        let (built, ()) = try_join(whole, self.run_independent(&first, resolution, &lowered, target)).await?;
+        let (built, ()) = try_join(whole, self.run_independent(first, resolution, lowered, target)).await?;
         Ok(built)
     }
 
@@ -294,12 +336,23 @@ impl Build<'_> {
 
     /// Runs the resolution of the Python requirements, and reads what is parted from their groups. Groups that the client
     /// brings are whole.
-    async fn wheel_branches(&self, resolution: &Output) -> Result<Vec<WheelBranch>, Error> {
+    async fn wheel_branches(&self, resolution: &Output, at: Span) -> Result<Vec<WheelBranch>, Error> {
         let root = self.gateway.solve(&marshal(resolution, self.sources)?).await?;
+        self.warn_of_resolution(&root, at).await?;
         let list = read_text(&self.gateway, &root, WheelBranch::LIST, MAX_BYTES).await?;
         let mut branches = WheelBranch::parse_list(&list.unwrap_or_default());
         branches.retain(|branch| self.gateway.options().named_contexts().all(|name| name != branch.group));
         Ok(branches)
+    }
+
+    /// Shows what a resolution of Python requirements warns of, such as a release that was taken back.
+    async fn warn_of_resolution(&self, root: &Reference, span: Span) -> Result<(), Error> {
+        let text = read_text(&self.gateway, root, "/warnings", MAX_BYTES).await?.unwrap_or_default();
+        let severity = diagnostic::Severity::Warning;
+        let found = text.lines().map(str::to_owned);
+        let found = found.map(|message| Diagnostic { severity, message, help: None, span });
+        self.warn(&found.collect::<Vec<_>>()).await;
+        Ok(())
     }
 
     /// Runs what does not depend on the Python requirements, if the whole image is wanted.
@@ -334,13 +387,14 @@ impl Build<'_> {
         base: &Base,
         locked: Option<&BTreeMap<String, LockedArchive>>,
     ) -> Result<Inputs, Error> {
-        let files = self.read_files(spec).await?;
+        let files = self.reads.of(spec).files;
         let indexes = match locked {
             Some(archives) => lock::indexes(archives),
             None => self.read_indexes(spec, &base.facts).await?,
         };
         let build_args = self.gateway.options().build_args.clone();
-        Ok(Inputs { files, build_args, indexes, lock: LockUse::None, explain: self.explain })
+        let mirror = self.mirror.clone();
+        Ok(Inputs { files, build_args, indexes, mirror, lock: LockUse::None, explain: self.explain })
     }
 
     /// What would be done, without doing it. Only the base image is looked at.
@@ -412,26 +466,6 @@ impl Build<'_> {
         !known
     }
 
-    /// The texts of the files of the build context that the spec reads. Those that are not there are left out.
-    async fn read_files(&self, spec: &Spec) -> Result<BTreeMap<String, String>, Error> {
-        let paths = spec.reads();
-        let mut texts = BTreeMap::new();
-        if paths.is_empty() {
-            return Ok(texts);
-        }
-        let names: Vec<String> = paths.iter().map(ToString::to_string).collect();
-        let files = self.context.files(&names).await?;
-        let root = self.gateway.solve(&marshal(&files, self.sources)?).await?;
-        for path in paths {
-            let name = path.to_string();
-            let text = read_text(&self.gateway, &root, &name, MAX_BYTES).await;
-            if let Some(text) = text.map_err(|error| self.sources.locate(error, path.span))? {
-                texts.insert(name, text);
-            }
-        }
-        Ok(texts)
-    }
-
     /// The package indexes that the spec chooses from. They change without their addresses changing, so they have no
     /// digest; what is taken from them has one.
     async fn read_indexes(
@@ -495,13 +529,24 @@ impl Build<'_> {
         Ok(Base { output, facts, config })
     }
 
-    /// Lowers the plan for this builder. The steps of `fresh` run again in any case.
+    /// Says that archives do not have all packages of the lock.
+    async fn warn_of_spares(&self, span: Span) {
+        let message =
+            "the archives have dropped some packages of the lock; they come from where they are kept";
+        let help = Some("`--target update` takes what the archives have today".to_owned());
+        let severity = diagnostic::Severity::Warning;
+        self.warn(&[Diagnostic { severity, message: message.to_owned(), help, span }]).await;
+    }
+
+    /// Lowers the plan for this builder. The steps of `fresh` run again in any case; with `spares` packages that archives
+    /// may have dropped come from where they are kept.
     async fn lower(
         &self,
         plan: &Plan,
         base: &Base,
         platform: &Platform,
         fresh: BTreeSet<StepId>,
+        spares: bool,
     ) -> Result<Lowered, Error> {
         let options = self.gateway.options();
         let files = match plan.context_paths() {
@@ -517,6 +562,7 @@ impl Build<'_> {
             replaced: self.replaced(plan, platform).await?,
             can_give_devices: self.gateway.caps().llb(DEVICES_CAP),
             mirror: self.mirror.as_deref(),
+            spares,
             fresh,
             ..Target::new(platform, base.output.clone(), files)
         };
@@ -575,8 +621,17 @@ impl Build<'_> {
             }
             _ => component(plan, lowered, self.gateway.options().target.as_deref().unwrap_or_default())?,
         };
-        let reference = self.gateway.solve(&marshal(&output, self.sources)?).await?;
+        let reference = self.result_of(plan, &marshal(&output, self.sources)?).await?;
         Ok(Built { platform: platform.clone(), reference, config: None, names: None })
+    }
+
+    /// Hands the last graph of a build over.
+    async fn result_of(&self, plan: &Plan, definition: &Definition) -> Result<Reference, Error> {
+        match plan.locked || self.mirror.is_some() {
+            // What a server refuses is told here, where it can be explained.
+            true => self.gateway.evaluate(definition).await,
+            false => self.gateway.solve(definition).await,
+        }
     }
 
     async fn build_image(
@@ -591,7 +646,7 @@ impl Build<'_> {
         let (reference, named) = match plan.release.wheels {
             // What was chosen is known only when that step has run, and all others need not wait for it.
             Some(_) => try_join(self.gateway.evaluate(&definition), name).await?,
-            None => try_join(self.gateway.solve(&definition), name).await?,
+            None => try_join(self.result_of(plan, &definition), name).await?,
         };
         let config = image_config(plan, base, self.gateway.options(), platform, named.labels);
         Ok(Built { platform: platform.clone(), reference, config: Some(config), names: named.names })

@@ -10,11 +10,18 @@ use crate::diagnostic::Problems;
 use crate::mirror;
 use crate::resolve::{DebPackage, PackageIndex};
 use crate::spec::{
-    At, Fields, Node, Sha256, Span, Spec, Url, Value, Version, Wish, entries, items, parse_yaml, text,
+    At, Fields, Node, PlatformName, Sha256, Span, Url, Value, Version, Wish, checked, entries, items,
+    parse_yaml, text,
 };
+
+/// What the inputs of a lock call wheels of the build context.
+const WHEEL: &str = "wheel";
 
 /// The form of the file.
 const FORM: &str = "1";
+
+/// What helps where a lock is not what was written.
+const ANEW: &str = "the lock was changed by hand; make it anew with `--target lock`";
 
 /// What a spec was resolved to.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +71,8 @@ pub struct LockedFile {
 pub struct LockedPackages {
     /// What was asked for.
     pub asked: Vec<String>,
+    /// The state of archives that keep what they drop, by the addresses of the archives.
+    pub snapshots: BTreeMap<String, Url>,
     /// What is installed, by name and architecture.
     pub files: BTreeMap<String, LockedPackage>,
     /// Its place in the lock.
@@ -180,14 +189,20 @@ pub fn file_name(spec: &str) -> String {
     format!("{stem}.lock")
 }
 
-/// The fields that decide what is resolved, with a digest of each one's value. Fields of the image's configuration, files,
-/// commands and tests are not among them. `files` are the texts of the files that the spec reads, `args` the values that
-/// the client gave for the spec's arguments.
-pub fn inputs(
-    root: &Node,
-    files: &BTreeMap<String, String>,
-    args: &BTreeMap<String, String>,
-) -> BTreeMap<String, String> {
+/// What decides beside the fields of a spec what is resolved.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// The texts of the files that the spec reads, by their paths.
+    pub files: BTreeMap<String, String>,
+    /// Marks of the wheels of the build context, by their paths.
+    pub wheels: BTreeMap<String, String>,
+    /// The values that the client gave for the spec's arguments.
+    pub args: BTreeMap<String, String>,
+}
+
+/// All that decides what is resolved, with a digest of each value. Fields of the image's configuration, files, commands
+/// and tests are not among it.
+pub fn inputs(root: &Node, beside: &Beside) -> BTreeMap<String, String> {
     const IGNORED: [&str; 23] = [
         "cmd",
         "commands",
@@ -230,8 +245,10 @@ pub fn inputs(
             }
         }
     }
-    inputs.extend(files.iter().map(|(path, text)| (format!("file {path}"), digest(text))));
-    inputs.extend(args.iter().map(|(name, value)| (format!("argument {name}"), digest(value))));
+    let Beside { files, wheels, args } = beside;
+    for (kind, values) in [("file", files), (WHEEL, wheels), ("argument", args)] {
+        inputs.extend(values.iter().map(|(name, value)| (format!("{kind} {name}"), digest(value))));
+    }
     inputs
 }
 
@@ -262,10 +279,19 @@ pub fn place(root: &Node, input: &str) -> Span {
         }
         _ => None,
     };
-    let (field, part) = input.split_once('.').unwrap_or((input, ""));
-    match find(root, field) {
-        Some(node) => find(&node, part).map_or(node.span, |part| part.span),
-        None => root.span.first(),
+    let wheel = input.strip_prefix(WHEEL).and_then(|rest| rest.strip_prefix(' '));
+    let (field, part) = match wheel {
+        Some(_) => ("wheels", "local"),
+        None => input.split_once('.').unwrap_or((input, "")),
+    };
+    let Some(node) = find(root, field) else { return root.span.first() };
+    let part = find(&node, part).unwrap_or(node);
+    match (&part.value, wheel) {
+        (Value::List(items), Some(wheel)) => {
+            let is_it = |item: &&Node| matches!(&item.value, Value::Scalar(scalar) if scalar.text == wheel);
+            items.iter().find(is_it).map_or(part.span, |item| item.span)
+        }
+        _ => part.span,
     }
 }
 
@@ -282,20 +308,12 @@ pub fn moved(lock: &Lock, now: &BTreeMap<String, String>) -> Vec<String> {
     moved
 }
 
-/// The files of the build context whose texts count among the inputs.
-pub fn read_files<'f>(spec: &Spec, files: &'f BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let paths: Vec<_> = spec.reads().iter().map(ToString::to_string).collect();
-    let known =
-        |(path, text): (&'f String, &'f String)| paths.contains(path).then(|| (path.clone(), text.clone()));
-    files.iter().filter_map(known).collect()
-}
-
 impl Lock {
     /// Reads a lock, which is the file with this number.
     pub fn parse(text: &str, file: u8, problems: &mut Problems) -> Option<Self> {
         let root = parse_yaml(text, file, problems)?;
         let mut fields = Fields::open("the lock", &root, problems)?;
-        let form = fields.require("lock", FORM, problems).and_then(|node| word(node, problems));
+        let form = fields.require_or("lock", ANEW, problems).and_then(|node| word(node, problems));
         if form.as_ref().is_some_and(|form| form.value != FORM) {
             problems.error_with_help(
                 root.span.first(),
@@ -310,10 +328,14 @@ impl Lock {
             }),
             None => Vec::new(),
         };
-        let platforms = match fields.require("platforms", "{}", problems) {
-            Some(node) => entries("`platforms`", node, problems, |key, node, problems| {
-                Some((key.value.clone(), PlatformLock::parse(node, problems)?))
-            }),
+        let platforms = match fields.require_or("platforms", ANEW, problems) {
+            Some(node) => {
+                let platforms = entries("`platforms`", node, problems, platform);
+                if platforms.is_empty() {
+                    problems.error_with_help(node.span, "the lock is for no platform", ANEW);
+                }
+                platforms
+            }
             None => Vec::new(),
         };
         fields.finish(problems);
@@ -352,8 +374,7 @@ impl PlatformLock {
 
     fn parse(node: &Node, problems: &mut Problems) -> Option<Self> {
         let mut fields = Fields::open("a platform of the lock", node, problems)?;
-        let base =
-            fields.require("base", "debian:13@sha256:…", problems).and_then(|node| word(node, problems));
+        let base = fields.require_or("base", ANEW, problems).and_then(|node| word(node, problems));
         let sources = rows(&mut fields, "sources", problems, |row, problems| {
             Some((cell(row, "name", problems)?, file(row, problems)?))
         });
@@ -403,6 +424,12 @@ impl PlatformLock {
         for (step, packages) in &self.packages {
             let asked: Vec<_> = packages.asked.iter().map(|name| quoted(name)).collect();
             let _ = writeln!(text, "      {}:\n        asked: [{}]", quoted(step), asked.join(", "));
+            if !packages.snapshots.is_empty() {
+                text.push_str("        snapshots:\n");
+            }
+            for (archive, snapshot) in &packages.snapshots {
+                let _ = writeln!(text, "          {}: {}", quoted(archive), quoted(snapshot.as_str()));
+            }
             let _ = writeln!(
                 text,
                 "        entries: {}\n        files:{}",
@@ -448,6 +475,26 @@ impl PlatformLock {
         all.extend(wheels.map(|(name, wheel)| (format!("{name} {}", wheel.version), &mut wheel.file)));
         all
     }
+}
+
+/// Reads what a lock has for a platform, which is for no other one.
+fn platform(key: &At<String>, node: &Node, problems: &mut Problems) -> Option<(String, PlatformLock)> {
+    let name = key.value.clone();
+    if PlatformName::parse(&name).is_err() {
+        let message = format!("`{}` is no platform that is locked", name.escape_debug());
+        problems.error_with_help(key.span, message, ANEW);
+        return None;
+    }
+    let mut locked = PlatformLock::parse(node, problems)?;
+    let others: &[&str] =
+        if name == "linux/amd64" { &["_arm64.deb", "_aarch64.whl"] } else { &["_amd64.deb", "_x86_64.whl"] };
+    for (entry, file) in locked.files_mut() {
+        if others.iter().any(|end| file.name().ends_with(end)) {
+            let message = format!("the entry `{entry}` of the lock is not for {name}: {}", file.name());
+            problems.error_with_help(file.span, message, ANEW);
+        }
+    }
+    Some((name, locked))
 }
 
 fn write_wheels(wheels: &BTreeMap<String, LockedWheel>, indent: &str, text: &mut String) {
@@ -510,12 +557,26 @@ impl LockedFile {
 }
 
 impl LockedPackages {
+    /// Where a file is once the archive has dropped it.
+    pub fn spare(&self, file: &LockedFile) -> Option<String> {
+        let of = |(archive, snapshot): (&String, &Url)| {
+            Some(format!("{snapshot}{}", file.url.as_str().strip_prefix(archive.as_str())?))
+        };
+        self.snapshots.iter().find_map(of)
+    }
+
     fn parse(node: &Node, problems: &mut Problems) -> Option<Self> {
         let mut fields = Fields::open("a step of the lock", node, problems)?;
-        let asked = match fields.require("asked", "[curl]", problems) {
+        let asked = match fields.require_or("asked", ANEW, problems) {
             Some(node) => {
                 items("`asked`", node, problems, |node, problems| Some(word(node, problems)?.value))
             }
+            None => Vec::new(),
+        };
+        let snapshots = match fields.take("snapshots") {
+            Some(node) => entries("`snapshots`", node, problems, |key, node, problems| {
+                Some((key.value.clone(), checked("an address", node, problems, Url::parse)?.value))
+            }),
             None => Vec::new(),
         };
         let files = counted(&mut fields, node.span, problems, |row, problems| {
@@ -524,7 +585,7 @@ impl LockedPackages {
             Some((name?, LockedPackage { version: version?, file: file? }))
         });
         fields.finish(problems);
-        Some(Self { asked, files: files?, span: node.span })
+        Some(Self { asked, snapshots: snapshots.into_iter().collect(), files: files?, span: node.span })
     }
 
     /// Reads what `apt-resolve.sh` writes.
@@ -534,8 +595,15 @@ impl LockedPackages {
             let package = LockedPackage { version: version.to_owned(), file: resolved(sha256, size, url)? };
             Ok::<_, String>((format!("{name}:{architecture}"), package))
         };
-        let files = text.lines().map(file).collect::<Result<_, _>>()?;
-        Ok(Self { asked: asked.to_vec(), files, span: Span::default() })
+        let snapshot = |line: &str| {
+            let [archive, snapshot] = words(line)?;
+            Ok::<_, String>((archive.to_owned(), Url::parse(snapshot)?))
+        };
+        let (snapshots, files): (Vec<_>, Vec<_>) =
+            text.lines().partition(|line| line.split(' ').count() == 2);
+        let snapshots = snapshots.into_iter().map(snapshot).collect::<Result<_, _>>()?;
+        let files = files.into_iter().map(file).collect::<Result<_, _>>()?;
+        Ok(Self { asked: asked.to_vec(), snapshots, files, span: Span::default() })
     }
 }
 
@@ -593,8 +661,8 @@ fn counted<K: Ord, T>(
     problems: &mut Problems,
     row: impl Fn(&Node, &mut Problems) -> Option<(K, T)>,
 ) -> Option<BTreeMap<K, T>> {
-    let count = fields.require("entries", "1", problems).and_then(|node| word(node, problems));
-    let node = fields.require("files", "[]", problems)?;
+    let count = fields.require_or("entries", ANEW, problems).and_then(|node| word(node, problems));
+    let node = fields.require_or("files", ANEW, problems)?;
     let written = match &node.value {
         Value::List(rows) => rows.len(),
         _ => 0,
@@ -609,7 +677,7 @@ fn counted<K: Ord, T>(
                 rows.len(),
                 count.escape_debug()
             ),
-            "the lock was changed by hand; make it anew with `--target lock`",
+            ANEW,
         );
     }
     Some(rows)
@@ -622,7 +690,7 @@ fn word(node: &Node, problems: &mut Problems) -> Option<At<String>> {
 /// A cell of a row.
 fn cell(row: &Node, key: &'static str, problems: &mut Problems) -> Option<String> {
     let mut fields = Fields::open("an entry of the lock", row, problems)?;
-    fields.require(key, "…", problems).and_then(|node| word(node, problems)).map(|word| word.value)
+    fields.require_or(key, ANEW, problems).and_then(|node| word(node, problems)).map(|word| word.value)
 }
 
 /// The cells of a row that are about its file.
@@ -630,11 +698,7 @@ fn file(row: &Node, problems: &mut Problems) -> Option<LockedFile> {
     let (url, sha256) = (cell(row, "url", problems)?, cell(row, "sha256", problems)?);
     let name = cell(row, "name", &mut Problems::default()).unwrap_or_default();
     let mut refuse = |message: String| {
-        problems.error_with_help(
-            row.span,
-            message,
-            "the lock was changed by hand; make it anew with `--target lock`",
-        );
+        problems.error_with_help(row.span, message, ANEW);
         None
     };
     let Ok(sha256) = Sha256::parse(&sha256) else {
@@ -680,7 +744,8 @@ mod tests {
     fn locked() -> Lock {
         let sum = "a".repeat(64);
         let packages = format!(
-            "curl 8.14.1-2+deb13u1 amd64 {sum} 123 http://deb.debian.org/pool/curl_8%2b1.deb\n\
+            "http://deb.debian.org/ https://snapshot.debian.org/archive/debian/20261125T120000Z/\n\
+             curl 8.14.1-2+deb13u1 amd64 {sum} 123 http://deb.debian.org/pool/curl_8%2b1.deb\n\
              libx264-164 2:0.164-1 amd64 {sum} 7 http://deb.debian.org/pool/x264.deb\n"
         );
         let wheels = format!("numpy 2.2.6 {sum} - https://example.org/numpy-2.2.6%2Bcpu.whl\n");
@@ -724,6 +789,10 @@ mod tests {
         let wheel = &again.platforms["linux/amd64"].wheels.as_ref().expect("wheels")["numpy"];
         assert_eq!(wheel.file.name(), "numpy-2.2.6+cpu.whl");
         assert_eq!(wheel.file.span.file, 1);
+        let system = &again.platforms["linux/amd64"].packages["system"];
+        let spare = "https://snapshot.debian.org/archive/debian/20261125T120000Z/pool/x264.deb";
+        assert_eq!(system.spare(&system.files["libx264-164:amd64"].file).as_deref(), Some(spare));
+        assert_eq!(system.spare(&wheel.file), None);
     }
 
     #[test]
@@ -762,7 +831,20 @@ mod tests {
                 "the entry `ffmpeg 7.1.5` of the lock has no address",
             ),
             (text.replace("lock: 1", "lock: 2"), "the lock is of a form that is not known here"),
-            (without("asked"), "lacks the field `asked`"),
+            (without("asked"), "lacks the field `asked`; the lock was changed by hand"),
+            (
+                text.split("platforms:").next().unwrap_or_default().to_owned(),
+                "the lock lacks the field `platforms`; the lock was changed by hand; make it anew",
+            ),
+            (
+                format!("{}platforms: {{}}\n", text.split("platforms:").next().unwrap_or_default()),
+                "the lock is for no platform",
+            ),
+            (text.replace("linux/amd64", "linux/amd46"), "`linux/amd46` is no platform that is locked"),
+            (
+                text.replace("linux/amd64", "linux/arm64").replace("x264.deb", "x264_amd64.deb"),
+                "the entry `libx264-164:amd64 2:0.164-1` of the lock is not for linux/arm64: x264_amd64.deb",
+            ),
             (text.replace("    wheels:", "    weels:"), "did you mean `wheels`?"),
             ("[".to_owned(), "not valid YAML"),
         ];
@@ -788,16 +870,33 @@ mod tests {
         let before = read(
             "name: a\nbase: debian:13\nffmpeg: {version: 7.1, libraries: {aom: distribution}}\nenv: {A: b}\n",
         );
-        let lock = Lock { inputs: inputs(&before, &BTreeMap::new(), &BTreeMap::new()), ..Lock::default() };
-        let moved_in = |text: &str| moved(&lock, &inputs(&read(text), &BTreeMap::new(), &BTreeMap::new()));
+        let lock = Lock { inputs: inputs(&before, &Beside::default()), ..Lock::default() };
+        let moved_in = |text: &str| moved(&lock, &inputs(&read(text), &Beside::default()));
         let same = "env: {A: c}\nffmpeg: {libraries: {aom: distribution}, version: '7.1'}\nname: b\nbase: debian:13\n";
         assert_eq!(moved_in(same), [""; 0]);
         let other = read(
             "name: a\nbase: debian:12\nffmpeg: {version: 7.1.5, libraries: {aom: distribution}}\npython: {version: 3.13.5}\n",
         );
-        let found = moved(&lock, &inputs(&other, &BTreeMap::new(), &BTreeMap::new()));
+        let found = moved(&lock, &inputs(&other, &Beside::default()));
         assert_eq!(found, ["base", "ffmpeg.version", "python.version"]);
         assert_eq!(place(&other, "ffmpeg.version").start, (3, 19));
+    }
+
+    #[test]
+    fn a_wheel_that_moved_is_named_at_its_line() {
+        let text =
+            "name: a\nwheels:\n  local:\n    - dist/a-1-py3-none-any.whl\n    - dist/b-1-py3-none-any.whl\n";
+        let root = parse_yaml(text, 0, &mut Problems::default()).expect("YAML");
+        let path = "dist/b-1-py3-none-any.whl";
+        let with = |mark: &str| {
+            let wheels = [(path.to_owned(), mark.to_owned())].into();
+            inputs(&root, &Beside { wheels, ..Beside::default() })
+        };
+        let lock = Lock { inputs: with("one"), ..Lock::default() };
+        assert_eq!(moved(&lock, &with("one")), [""; 0]);
+        assert_eq!(moved(&lock, &with("two")), [format!("wheel {path}")]);
+        assert_eq!(place(&root, &format!("wheel {path}")).start, (5, 7));
+        assert_eq!(place(&root, "wheel dist/gone.whl").start, (4, 5));
     }
 
     #[test]

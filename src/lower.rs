@@ -37,6 +37,8 @@ pub struct Target<'a> {
     pub can_give_devices: bool,
     /// The mirror that downloads come from.
     pub mirror: Option<&'a str>,
+    /// Whether what may be gone where it was comes from where it is kept.
+    pub spares: bool,
     /// Steps that run again in any case.
     pub fresh: BTreeSet<StepId>,
 }
@@ -56,6 +58,7 @@ impl<'a> Target<'a> {
             replaced: BTreeMap::new(),
             can_give_devices: true,
             mirror: None,
+            spares: false,
             fresh: BTreeSet::new(),
         }
     }
@@ -97,7 +100,16 @@ fn lower_with(step: &Step, done: &Lowered, target: &Target<'_>, fresh: bool) -> 
     let meta = meta(step, target, fresh);
     match &step.action {
         Action::Base => target.base.clone(),
-        Action::Fetch { url, sha256, file_name } => fetch(target.mirror, url, sha256, file_name, meta),
+        Action::Fetch { url, spare, sha256, file_name } => {
+            match spare.as_ref().filter(|_| target.spares) {
+                // BuildKit takes downloads of one digest for the same, and what failed for failed: the permissions, which
+                // are those that files have anyway, tell this one apart.
+                Some(spare) => {
+                    download(target.mirror, spare, sha256, file_name).perm(0o600).meta(meta).output()
+                }
+                None => fetch(target.mirror, url, sha256, file_name, meta),
+            }
+        }
         Action::Unpack { archive, file_name } => {
             let from = done.output(*archive);
             let copy = Copy::new(&from, format!("/{file_name}"), "/").unpack().create_dest_path();
@@ -121,8 +133,12 @@ fn lower_with(step: &Step, done: &Lowered, target: &Target<'_>, fresh: bool) -> 
 
 /// A download from the mirror, if there is one, or from its own address.
 pub fn fetch(mirror: Option<&str>, url: &str, sha256: &str, file_name: &str, meta: Meta) -> Output {
+    download(mirror, url, sha256, file_name).meta(meta).output()
+}
+
+fn download(mirror: Option<&str>, url: &str, sha256: &str, file_name: &str) -> Source {
     let source = Source::http(&mirror::address(mirror, url)).checksum(&format!("sha256:{sha256}"));
-    source.filename(file_name).meta(meta).output()
+    source.filename(file_name)
 }
 
 fn meta(step: &Step, target: &Target<'_>, fresh: bool) -> Meta {

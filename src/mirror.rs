@@ -1,12 +1,17 @@
 //! Mirrors of downloads: a server that has each file below the name of the host that it comes from. What a bundle holds
 //! is laid out like that, so that any server of files can be one.
 
-/// Where to get what is at `url`: there, or from the mirror.
+/// Where to get what is at `url`: there, or from the mirror. What package managers found on the mirror is there already.
 pub fn address(mirror: Option<&str>, url: &str) -> String {
-    match mirror {
-        Some(mirror) => format!("{}/{}", mirror.trim_end_matches('/'), below(url)),
-        None => url.to_owned(),
-    }
+    let Some(mirror) = mirror.map(|mirror| mirror.trim_end_matches('/')) else { return url.to_owned() };
+    let is_there = url.strip_prefix(mirror).is_some_and(|rest| rest.starts_with('/'));
+    if is_there { url.to_owned() } else { format!("{mirror}/{}", below(url)) }
+}
+
+/// Where a mirror has the index of Python packages that is asked for what no other one has: the directory that such
+/// indexes are usually served from (PEP 503).
+pub fn public_index(mirror: &str) -> String {
+    format!("{}/simple/", mirror.trim_end_matches('/'))
 }
 
 /// Where the file of `url` lies in a bundle: the path that a server finds for the mirror's address.
@@ -60,6 +65,11 @@ mod tests {
             "http://site:8080/deb.debian.org/pool/c/curl_8.14.1-2%2bdeb13u1_amd64.deb"
         );
         assert_eq!(address(None, url), url);
+        assert_eq!(
+            address(Some("http://site/m/"), "http://site/m/files.site/x.whl"),
+            "http://site/m/files.site/x.whl"
+        );
+        assert_eq!(address(Some("http://site/m"), "http://site/more/x.whl"), "http://site/m/site/more/x.whl");
         assert_eq!(path(url), "/deb.debian.org/pool/c/curl_8.14.1-2+deb13u1_amd64.deb");
     }
 

@@ -148,6 +148,8 @@ pub enum Action {
     Fetch {
         /// Where from.
         url: String,
+        /// Where from once it is gone there.
+        spare: Option<String>,
         /// What its bytes must hash to, 64 hexadecimal digits.
         sha256: String,
         /// What it is called in the result.
@@ -343,6 +345,23 @@ pub const PACKAGE_LABEL: &str = "ai.ratio1.edgenode.package.";
 pub const TAG_LABEL: &str = "ai.ratio1.tag";
 
 impl Plan {
+    /// Whether something is downloaded that is kept in a second place.
+    pub fn has_spares(&self) -> bool {
+        let is_kept = |step: &Step| matches!(step.action, Action::Fetch { spare: Some(_), .. });
+        self.steps.iter().any(is_kept)
+    }
+
+    /// Where the file with this digest is downloaded from, with `spares` where it is kept.
+    pub fn download_of(&self, digest: &str, spares: bool) -> Option<String> {
+        let is_it = |step: &Step| match &step.action {
+            Action::Fetch { url, spare, sha256, .. } if sha256 == digest => {
+                Some(spare.as_ref().filter(|_| spares).unwrap_or(url).clone())
+            }
+            _ => None,
+        };
+        self.steps.iter().find_map(is_it)
+    }
+
     /// What a client can bring by a named build context: each component's tree under the component's name, and the
     /// unpacked sources of what is built from an archive under its name and `-source`.
     pub fn replaceable(&self) -> Vec<(String, StepId)> {

@@ -5,10 +5,41 @@ use super::wheels::Tools;
 use crate::diagnostic::Problems;
 use crate::plan::{Action, Mount, Part, Planner, Provided, StepId};
 use crate::resolve::{Context, SourceArchive};
-use crate::spec::{At, ContextPath, Name, Node, Span, checked, items, normal_name};
+use crate::spec::{At, ContextPath, Name, Node, Sha256, Span, checked, items, normal_name};
 
 /// Where steps find the wheels of the build context.
 pub(super) const LOCAL_DIR: &str = "/run/edgenode/local";
+
+/// How much of a wheel's end is read to tell what it says of itself. The list of its files is there; that of torch, one
+/// of the longest, has 2 MB.
+pub const WHEEL_END_BYTES: usize = 4 << 20;
+
+/// What changes when the metadata of a wheel do, given the end of the wheel. For what is no wheel it is a digest of the
+/// whole end.
+pub fn wheel_mark(end: &[u8]) -> String {
+    match metadata_checksum(end) {
+        Some(checksum) => Sha256::of(&checksum),
+        None => Sha256::of(end),
+    }
+    .to_string()
+}
+
+/// Checksum and size of a wheel's metadata, as the list of files at the end of a zip archive has them: enough to notice a
+/// change, and nothing need be unpacked. Source of the form: PKWARE's APPNOTE, 4.3.12 and 4.3.16.
+fn metadata_checksum(end: &[u8]) -> Option<Vec<u8>> {
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+    let last = end.windows(4).rposition(|word| word == b"PK\x05\x06")?;
+    let size = number(end.get(last + 12..last + 16)?);
+    let mut entry = end.get(last.checked_sub(size)?..last)?;
+    while entry.starts_with(b"PK\x01\x02") {
+        let [name, extra, comment] = [entry.get(28..30)?, entry.get(30..32)?, entry.get(32..34)?].map(number);
+        if entry.get(46..46 + name)?.ends_with(b".dist-info/METADATA") {
+            return Some([entry.get(16..20)?, entry.get(24..28)?].concat());
+        }
+        entry = entry.get(46 + name + extra + comment..)?;
+    }
+    None
+}
 
 /// A wheel of the build context. Source of the form of its name: the binary distribution format (PEP 427).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +94,11 @@ impl LocalWheel {
             path: path.value.clone(),
             span: path.span,
         })
+    }
+
+    /// Its path, where the spec names it.
+    pub(super) fn place(&self) -> At<ContextPath> {
+        At::new(self.path.clone(), self.span)
     }
 
     /// The requirement that only this file meets. Its characters are those of names, so it needs no escapes.
@@ -121,6 +157,35 @@ mod tests {
 
     fn wheel(path: &str) -> Option<LocalWheel> {
         LocalWheel::of(&At::new(ContextPath::parse(path).ok()?, Span::default()))
+    }
+
+    /// The list of an archive's files: names and checksums.
+    fn list(files: &[(&str, u8)]) -> Vec<u8> {
+        let mut list = Vec::new();
+        for (name, checksum) in files {
+            let mut entry = [0; 46];
+            entry[..4].copy_from_slice(b"PK\x01\x02");
+            (entry[16], entry[28]) = (*checksum, name.len() as u8);
+            list.extend([&entry, name.as_bytes()].concat());
+        }
+        let mut last = [0; 22];
+        last[..4].copy_from_slice(b"PK\x05\x06");
+        last[12] = list.len() as u8;
+        [list.as_slice(), &last].concat()
+    }
+
+    #[test]
+    fn only_the_metadata_mark_a_wheel() {
+        let wheel = |code, metadata| list(&[("a.py", code), ("a-1.dist-info/METADATA", metadata)]);
+        let mark = wheel_mark(&wheel(1, 2));
+        assert_eq!(wheel_mark(&[b"files".as_slice(), &wheel(3, 2)].concat()), mark);
+        assert_ne!(wheel_mark(&wheel(1, 3)), mark);
+        // What is no wheel is told apart by all that is read of it.
+        assert_ne!(wheel_mark(b"a"), wheel_mark(b"b"));
+        assert_ne!(wheel_mark(&list(&[("a.py", 1)])), wheel_mark(&list(&[("a.py", 2)])));
+        for length in 0..wheel(1, 2).len() {
+            wheel_mark(&wheel(1, 2)[..length]);
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ mod uv;
 mod wheels;
 
 pub(crate) use flash_attn::capability;
-pub use local_wheels::is_wheel_path;
+pub use local_wheels::{WHEEL_END_BYTES, is_wheel_path, wheel_mark};
 pub use system::System;
 pub use wheels::{WheelBranch, WheelRequest, install_wheels};
 
@@ -209,6 +209,11 @@ pub trait Declared: Debug + Send + Sync {
 
     /// The files of the build context that it reads to choose.
     fn reads(&self) -> Vec<At<ContextPath>> {
+        Vec::new()
+    }
+
+    /// The wheels of the build context, whose dependencies are resolved with the rest.
+    fn local_wheels(&self) -> Vec<At<ContextPath>> {
         Vec::new()
     }
 

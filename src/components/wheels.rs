@@ -19,9 +19,9 @@ use super::local_wheels::{self, LOCAL_DIR, LocalWheel};
 use super::{Alternative, Component, Declared, REGISTRY, Registration, python};
 use crate::catalog::compare;
 use crate::diagnostic::Problems;
+use crate::mirror;
 use crate::plan::{
-    Cache, ChosenWheels, Interpreter, Mount, Planner, Provided, RUN_DIR, Run, Script, SecretFile, StepId,
-    TextFile,
+    Cache, ChosenWheels, Interpreter, Mount, Planner, Provided, RUN_DIR, Run, Script, StepId, TextFile,
 };
 use crate::resolve::{Context, Node as ResolvedNode, SourceArchive, pinned};
 use crate::spec::{
@@ -37,6 +37,9 @@ const UV_VERSION: &str = "0.12.1";
 
 const CHOOSE: Script = Script { name: "wheels-choose.sh", text: include_str!("scripts/wheels-choose.sh") };
 const INSTALL: Script = Script { name: "wheels-install.sh", text: include_str!("scripts/wheels-install.sh") };
+
+/// What both scripts that resolve have in common.
+const COMPILE: Script = Script { name: "wheels-compile.sh", text: include_str!("scripts/wheels-compile.sh") };
 
 const OFFLINE: Script = Script { name: "wheels-offline.sh", text: include_str!("scripts/wheels-offline.sh") };
 
@@ -294,6 +297,10 @@ impl Declared for WheelsSpec {
 
     fn reads(&self) -> Vec<At<ContextPath>> {
         self.files.clone()
+    }
+
+    fn local_wheels(&self) -> Vec<At<ContextPath>> {
+        self.local.iter().map(LocalWheel::place).collect()
     }
 
     fn alternatives(&self, context: &Context<'_>) -> Vec<Alternative> {
@@ -580,7 +587,11 @@ impl Tools {
 
     /// A run of a script that installs with uv.
     pub(super) fn run(&self, script: &Script, planner: &mut Planner) -> Run {
-        let mut run = planner.script(script, self.interpreter.root, Vec::new());
+        self.run_sourcing(script, &[], planner)
+    }
+
+    fn run_sourcing(&self, script: &Script, others: &[Script], planner: &mut Planner) -> Run {
+        let mut run = planner.script_with(script, others, self.interpreter.root, Vec::new());
         let mount = |at: &str, from, part: &str| Mount { at: at.to_owned(), from, part: part.to_owned() };
         let uv_dir = format!("{RUN_DIR}/uv");
         let prefix = &self.interpreter.prefix;
@@ -593,8 +604,13 @@ impl Tools {
             ("UV".to_owned(), format!("{uv_dir}/{}/uv", self.folder)),
             ("UV_CACHE_DIR".to_owned(), cache.clone()),
         ]);
+        let mirror = planner.mirror();
         if !self.indexes.is_empty() {
-            run.env.push(("UV_INDEX".to_owned(), self.indexes.join(" ")));
+            let indexes: Vec<_> = self.indexes.iter().map(|index| mirror::address(mirror, index)).collect();
+            run.env.push(("UV_INDEX".to_owned(), indexes.join(" ")));
+        }
+        if let Some(mirror) = mirror {
+            run.env.push(("UV_DEFAULT_INDEX".to_owned(), mirror::public_index(mirror)));
         }
         if let Some(channel) = &self.channel {
             run.env.push(("UV_TORCH_BACKEND".to_owned(), channel.clone()));
@@ -602,19 +618,15 @@ impl Tools {
         // The files in it are named as wheels are, by Python and platform, so that releases of Python can share them.
         let id = format!("edgenode-uv-{}", planner.facts().architecture);
         run.caches.push(Cache { at: cache, id, locked: false });
-        if let Some(netrc) = planner.netrc() {
-            let at = format!("{RUN_DIR}-secrets/netrc");
-            run.env.push(("NETRC".to_owned(), at.clone()));
-            run.secrets.push(SecretFile::new(at, netrc));
-        }
+        planner.sign_in(&mut run);
         run.network = true;
         run
     }
 
-    /// The same of a script that reads these files.
+    /// The same of a script that reads these files, and may resolve what they ask for.
     fn run_with(&self, script: &Script, label: &str, files: Vec<TextFile>, planner: &mut Planner) -> Run {
         let from = planner.files(format!("[{label}] requirements"), files);
-        let mut run = self.run(script, planner);
+        let mut run = self.run_sourcing(script, &[COMPILE], planner);
         let at = format!("{RUN_DIR}/inputs");
         run.env.push(("INPUTS".to_owned(), at.clone()));
         run.mounts.push(Mount { at, from, part: "/".to_owned() });
@@ -636,7 +648,8 @@ impl Tools {
 
     /// A run that installs wheels which it has, as its arguments tell uv: without network, cache, indexes and secrets.
     pub(super) fn run_offline(&self, planner: &mut Planner) -> Run {
-        const ONLINE: [&str; 4] = ["UV_CACHE_DIR", "UV_INDEX", "UV_TORCH_BACKEND", "NETRC"];
+        const ONLINE: [&str; 5] =
+            ["UV_CACHE_DIR", "UV_DEFAULT_INDEX", "UV_INDEX", "UV_TORCH_BACKEND", "NETRC"];
         let mut run = self.run(&OFFLINE, planner);
         run.env.retain(|(name, _)| !ONLINE.contains(&name.as_str()));
         run.caches.clear();

@@ -56,7 +56,11 @@ pub(super) const BUILD_ARGS: &[BuildArg] = &[
 /// The mirror that the client names.
 pub(super) fn mirror(gateway: &Gateway) -> Result<Option<String>, Error> {
     let mirror = gateway.options().build_args.get(MIRROR_ARG).filter(|mirror| !mirror.is_empty());
-    let parse = |text: &String| Url::parse(text).map(|url| url.to_string());
+    let parse = |text: &String| match Url::parse(text)? {
+        // The last two mean something where addresses are put together.
+        url if text.contains(['?', '#', '&', '\\']) => Err(format!("files cannot lie below `{url}`")),
+        url => Ok(url.to_string()),
+    };
     mirror.map(parse).transpose().map_err(|why| Error::user(format!("{MIRROR_ARG} is not an address: {why}")))
 }
 

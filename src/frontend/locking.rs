@@ -11,9 +11,12 @@ use buildkit_llb::{File, Meta, Mkfile, Output, Platform};
 use futures_util::future::{join_all, try_join_all};
 
 use super::args::{LOCKED_ARG, UPDATE_ARG};
+use super::reads::Reads;
 use super::{Base, Build, marshal, read_text};
 use crate::diagnostic::Problems;
-use crate::lock::{self, Lock, LockUse, LockedFile, LockedPackages, PlatformLock, wheels_from_resolution};
+use crate::lock::{
+    self, Beside, Lock, LockUse, LockedFile, LockedPackages, PlatformLock, wheels_from_resolution,
+};
 use crate::lower::{self, Lowered};
 use crate::plan::{Pending, Plan, Unlocked, plan};
 use crate::resolve::{Inputs, resolve};
@@ -109,8 +112,14 @@ impl Build<'_> {
         spec.args.iter().filter_map(|arg| of(&arg.name.value)).collect()
     }
 
+    /// All that decides what a spec is resolved to.
+    fn lock_inputs(&self, root: &Node, spec: &Spec) -> BTreeMap<String, String> {
+        let Reads { files, wheels } = self.reads.of(spec);
+        lock::inputs(root, &Beside { files, wheels, args: self.given(spec) })
+    }
+
     /// Refuses a lock that was made for another spec, and a missing one where it is asked for.
-    pub(super) async fn check_lock(
+    pub(super) fn check_lock(
         &self,
         wish: &LockWish,
         lock: Option<&Lock>,
@@ -126,7 +135,7 @@ impl Build<'_> {
                 _ => Ok(()),
             };
         };
-        let now = lock::inputs(root, &self.read_files(spec).await?, &self.given(spec));
+        let now = self.lock_inputs(root, spec);
         let mut problems = Problems::default();
         for input in lock::moved(lock, &now) {
             problems.error_with_help(
@@ -166,8 +175,7 @@ impl Build<'_> {
         old: Option<&Lock>,
         update: &Update,
     ) -> Result<BuildResult, Error> {
-        let spec = read(&platforms[0])?;
-        let inputs = lock::inputs(root, &self.read_files(&spec).await?, &self.given(&spec));
+        let inputs = self.lock_inputs(root, &read(&platforms[0])?);
         let moved = old.map(|old| lock::moved(old, &inputs)).unwrap_or_default();
         let made = platforms.iter().map(|platform| async {
             let old = old.and_then(|old| old.platforms.get(&platform.to_string()));
@@ -226,7 +234,7 @@ impl Build<'_> {
                 self.verify(&mut locked, &mut known).await?;
                 return Ok(locked);
             }
-            let answers = ready.iter().map(|pending| self.answer(pending, &lowered));
+            let answers = ready.iter().map(|pending| self.answer(pending, &plan, &lowered));
             for (pending, text) in ready.iter().zip(try_join_all(answers).await?) {
                 take(&mut locked, pending, &text).map_err(Error::user)?;
             }
@@ -247,18 +255,19 @@ impl Build<'_> {
         let plan = plan(&node);
         // What archives have today is asked anew each time, whatever an earlier build was told.
         let resolutions: BTreeSet<_> = plan.pending.iter().map(|pending| pending.step).collect();
-        let lowered = self.lower(&plan, base, platform, resolutions).await?;
+        let lowered = self.lower(&plan, base, platform, resolutions, false).await?;
         Ok((plan, lowered))
     }
 
     /// Runs a resolution and gives what it wrote.
-    async fn answer(&self, pending: &Pending, lowered: &Lowered) -> Result<String, Error> {
+    async fn answer(&self, pending: &Pending, plan: &Plan, lowered: &Lowered) -> Result<String, Error> {
         let root = self.gateway.solve(&marshal(&lowered.output(pending.step), self.sources)?).await?;
         let file = match pending.what {
             Unlocked::Packages { .. } => "/packages",
             Unlocked::Wheels | Unlocked::Requires(_) => "/wheels",
         };
         let text = read_text(&self.gateway, &root, file, MAX_RESOLUTION_BYTES).await?;
+        self.warn_of_resolution(&root, plan.steps[pending.step.0].span).await?;
         text.ok_or_else(|| Error::internal(format!("a resolution wrote no {file}")))
     }
 
@@ -277,7 +286,10 @@ impl Build<'_> {
                     file.size = Some(size);
                     Ok(())
                 }
-                Err(error) => Err(format!("  {name} ({}): {error}", file.url)),
+                Err(error) => {
+                    let error = self.told_of(error, file.url.as_str()).await;
+                    Err(format!("  {name} ({}): {error}", file.url))
+                }
             }
         });
         let failed: Vec<_> = join_all(checks).await.into_iter().filter_map(Result::err).collect();

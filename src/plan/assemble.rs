@@ -25,6 +25,7 @@ pub fn plan(node: &Node) -> Plan {
     let locked = matches!(node.lock, LockUse::Fixed(_));
     let mut planner = Planner::new(node.base.value.clone(), at, node.lock.clone());
     planner.set_netrc(node.netrc.clone());
+    planner.set_mirror(node.mirror.clone());
     for component in &node.components {
         component.value.plan(component.span, &mut planner);
     }

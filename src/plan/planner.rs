@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Action, Cache, Mount, Pending, Run, RunResult, Step, StepId, TextFile, Unlocked};
+use super::{Action, Cache, Mount, Pending, Run, RunResult, SecretFile, Step, StepId, TextFile, Unlocked};
 use crate::components::WheelRequest;
 use crate::diagnostic::{Diagnostic, Problems};
-use crate::lock::{LockUse, LockedArchive, LockedFile, LockedPackages};
+use crate::lock::{LockUse, LockedArchive, LockedFile, LockedPackage, LockedPackages};
 use crate::resolve::{BaseFacts, SourceArchive};
 use crate::spec::{Secret, Span};
 
@@ -162,6 +162,7 @@ pub struct Planner {
     codecs: Vec<Codec>,
     chosen: Option<ChosenWheels>,
     netrc: Option<Secret>,
+    mirror: Option<String>,
     base: StepId,
     toolchain: Option<StepId>,
     lock: LockUse,
@@ -206,6 +207,7 @@ impl Planner {
             codecs: Vec::new(),
             chosen: None,
             netrc: None,
+            mirror: None,
             base: StepId(0),
             toolchain: None,
             lock,
@@ -270,12 +272,17 @@ impl Planner {
 
     /// Downloads a file; the same file is the same step.
     pub fn download(&mut self, label: &str, file: &LockedFile) -> StepId {
+        self.download_or(label, file, None)
+    }
+
+    fn download_or(&mut self, label: &str, file: &LockedFile, spare: Option<String>) -> StepId {
         let key = (file.url.to_string(), file.sha256.to_string());
         if let Some(step) = self.downloads.get(&key) {
             return *step;
         }
         let action = Action::Fetch {
             url: file.url.to_string(),
+            spare,
             sha256: file.sha256.to_string(),
             file_name: file.name(),
         };
@@ -361,6 +368,8 @@ impl Planner {
             self.apt_script(if making { &APT_RESOLVE } else { &APT_INSTALL }, root, &packages, mounts);
         run.caches = caches;
         run.network = true;
+        self.sign_in(&mut run);
+        run.env.extend(self.mirror.iter().map(|mirror| ("MIRROR".to_owned(), mirror.clone())));
         if making {
             let step = self.run(format!("[{key}] find packages"), span, run);
             return self.pend(Unlocked::Packages { step: key, asked: packages }, step);
@@ -390,9 +399,9 @@ impl Planner {
     ) -> StepId {
         let at = format!("{RUN_DIR}/archives");
         let mut run = self.apt_script(&APT_LOCKED, root, &locked.asked, needs);
-        for (package, locked) in &locked.files {
-            let from = self.download(package, &locked.file);
-            let file = locked.file.name();
+        for (package, LockedPackage { file, .. }) in &locked.files {
+            let from = self.download_or(package, file, locked.spare(file));
+            let file = file.name();
             run.mounts.push(Mount { at: format!("{at}/{file}"), from, part: format!("/{file}") });
         }
         run.env.push(("ARCHIVES".to_owned(), at));
@@ -409,7 +418,7 @@ impl Planner {
     }
 
     /// The same of a script that sources `others`.
-    fn script_with(
+    pub fn script_with(
         &mut self,
         script: &Script,
         others: &[Script],
@@ -560,14 +569,28 @@ impl Planner {
         &self.excluded
     }
 
-    /// Says where steps find names and passwords for package indexes.
+    /// Says where steps find names and passwords for archives and indexes of packages.
     pub fn set_netrc(&mut self, netrc: Option<Secret>) {
         self.netrc = netrc;
     }
 
-    /// The secret with names and passwords for package indexes.
-    pub fn netrc(&self) -> Option<&Secret> {
-        self.netrc.as_ref()
+    /// Gives a package manager names and passwords, if there are any.
+    pub fn sign_in(&self, run: &mut Run) {
+        if let Some(netrc) = &self.netrc {
+            let at = format!("{RUN_DIR}-secrets/netrc");
+            run.env.push(("NETRC".to_owned(), at.clone()));
+            run.secrets.push(SecretFile::new(at, netrc));
+        }
+    }
+
+    /// Says which mirror package managers ask.
+    pub fn set_mirror(&mut self, mirror: Option<String>) {
+        self.mirror = mirror;
+    }
+
+    /// The mirror that package managers ask.
+    pub fn mirror(&self) -> Option<&str> {
+        self.mirror.as_deref()
     }
 
     /// Takes a wish for Python packages, all of which are resolved together in the end.

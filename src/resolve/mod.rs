@@ -57,8 +57,10 @@ pub struct Node {
     pub suites: Vec<At<Suite>>,
     /// Whether there is no image where a test fails.
     pub require_tests: bool,
-    /// Names and passwords for package indexes.
+    /// Names and passwords for archives and indexes of packages.
     pub netrc: Option<Secret>,
+    /// The mirror that package managers ask.
+    pub mirror: Option<String>,
     /// What was chosen before.
     pub lock: LockUse,
     /// Why versions are what they are, where that was asked for.
@@ -76,6 +78,8 @@ pub struct Inputs {
     pub build_args: BTreeMap<String, String>,
     /// The indexes of the archives that the spec [takes packages from](Spec::indexes), by their addresses.
     pub indexes: BTreeMap<String, PackageIndex>,
+    /// The mirror that the client names.
+    pub mirror: Option<String>,
     /// What was chosen before.
     pub lock: LockUse,
     /// Whether decisions are explained, which takes trying others.
@@ -144,7 +148,9 @@ pub fn resolve(mut spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node
         fleet_labels,
         suites: spec.suites,
         require_tests: spec.require_tests,
-        netrc: spec.secrets.netrc,
+        // Where the spec names no passwords, those for a mirror may come with it.
+        netrc: spec.secrets.netrc.or_else(|| inputs.mirror.as_ref().and_then(|_| Secret::netrc())),
+        mirror: inputs.mirror.clone(),
         lock: inputs.lock.clone(),
         decisions,
         warnings: problems.into_warnings(),

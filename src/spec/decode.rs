@@ -40,10 +40,15 @@ impl<'n> Fields<'n> {
 
     /// Takes a field that must be there.
     pub fn require(&mut self, key: &'static str, example: &str, problems: &mut Problems) -> Option<&'n Node> {
+        self.require_or(key, &format!("for example `{key}: {example}`"), problems)
+    }
+
+    /// The same, with other words of help.
+    pub fn require_or(&mut self, key: &'static str, help: &str, problems: &mut Problems) -> Option<&'n Node> {
         let field = self.take(key);
         if field.is_none() {
             let message = format!("{} lacks the field `{key}`", self.of);
-            problems.error_with_help(self.span.first(), message, format!("for example `{key}: {example}`"));
+            problems.error_with_help(self.span.first(), message, help);
         }
         field
     }

@@ -101,6 +101,11 @@ impl Spec {
         let components = self.components.iter().flat_map(|component| component.value.reads());
         self.catalog.iter().cloned().chain(components).collect()
     }
+
+    /// The wheels of the build context.
+    pub fn local_wheels(&self) -> Vec<At<ContextPath>> {
+        self.components.iter().flat_map(|component| component.value.local_wheels()).collect()
+    }
 }
 
 impl Spec {

@@ -575,8 +575,11 @@ const SECRET: Shape = Shape::Any(&[
     ]),
 ]);
 
-const SECRETS: Shape =
-    Shape::Fields(&[optional("netrc", "Names and passwords for package indexes (netrc).", SECRET)]);
+const SECRETS: Shape = Shape::Fields(&[optional(
+    "netrc",
+    "Names and passwords for archives and indexes of packages (netrc).",
+    SECRET,
+)]);
 
 /// A text, or several.
 const TEXTS: Shape = Shape::Any(&[Shape::Text(TEXT), Shape::List(&Shape::Text(TEXT), false)]);

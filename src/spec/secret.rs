@@ -1,12 +1,12 @@
 //! Secrets of the client that steps can read: files that are in no layer, no history and no provenance.
 
-use super::{At, Fields, Name, Node, Value, boolean, checked};
+use super::{At, Fields, Name, Node, Span, Value, boolean, checked};
 use crate::diagnostic::Problems;
 
 /// The secrets that steps of the whole spec read.
 #[derive(Clone, Debug, Default)]
 pub struct Secrets {
-    /// Names and passwords for package indexes, in the format of netrc(5).
+    /// Names and passwords for archives and indexes of packages, in the format of netrc(5).
     pub netrc: Option<Secret>,
 }
 
@@ -30,6 +30,11 @@ pub struct Secret {
 }
 
 impl Secret {
+    /// What names and passwords are called where a spec says nothing of them; there may be none.
+    pub fn netrc() -> Option<Self> {
+        Name::parse("netrc").ok().map(|id| Self { id: At::new(id, Span::default()), optional: true })
+    }
+
     /// Reads an id alone, or a mapping with `id` and `optional`.
     pub fn decode(node: &Node, problems: &mut Problems) -> Option<Self> {
         if !matches!(node.value, Value::Map(_)) {

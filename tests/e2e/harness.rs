@@ -496,6 +496,10 @@ pub(crate) struct Server {
     files: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
     /// What the header `Authorization` must be for paths that begin like this.
     guarded: Arc<Mutex<Vec<(String, String)>>>,
+    /// Where what lies below a path really is.
+    moved: Arc<Mutex<Vec<(String, String)>>>,
+    /// Files of which half is sent before the connection ends.
+    broken: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Server {
@@ -504,12 +508,14 @@ impl Server {
         let address = format!("http://{}", listener.local_addr().expect("bound"));
         let files = Arc::new(Mutex::new(BTreeMap::<String, Vec<u8>>::new()));
         let guarded = Arc::new(Mutex::new(Vec::<(String, String)>::new()));
-        let (served, guards) = (files.clone(), guarded.clone());
+        let broken = Arc::new(Mutex::new(BTreeSet::<String>::new()));
+        let moved = Arc::new(Mutex::new(Vec::<(String, String)>::new()));
+        let (served, guards, breaks, moves) = (files.clone(), guarded.clone(), broken.clone(), moved.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (Ok(mut stream), served, guards) = (stream, served.clone(), guards.clone()) else {
-                    continue;
-                };
+                let Ok(mut stream) = stream else { continue };
+                let (served, guards, breaks, moves) =
+                    (served.clone(), guards.clone(), breaks.clone(), moves.clone());
                 std::thread::spawn(move || {
                     let mut lines = BufReader::new(stream.try_clone().expect("cloned")).lines();
                     let Some(Ok(request)) = lines.next() else { return };
@@ -525,12 +531,18 @@ impl Server {
                     let closed = guards.iter().any(|(start, word)| {
                         path.starts_with(start) && !head.iter().any(|line| known(line, word))
                     });
-                    let (status, body) = match file {
+                    let moves = moves.lock().expect("not poisoned").clone();
+                    let elsewhere = moves
+                        .iter()
+                        .find_map(|(start, to)| Some(format!("{to}{}", path.strip_prefix(start.as_str())?)));
+                    let (status, body) = match (file, elsewhere) {
                         _ if closed => {
-                            ("401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"tests\"", Vec::new())
+                            let realm = "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"tests\"";
+                            (realm.to_owned(), Vec::new())
                         }
-                        Some(body) => ("200 OK", body),
-                        None => ("404 Not Found", Vec::new()),
+                        (Some(body), _) => ("200 OK".to_owned(), body),
+                        (None, Some(address)) => (format!("302 Found\r\nLocation: {address}"), Vec::new()),
+                        (None, None) => ("404 Not Found".to_owned(), Vec::new()),
                     };
                     // A path like a directory's is a page of a package index.
                     let kind = if path.ends_with('/') { "text/html" } else { "application/octet-stream" };
@@ -540,12 +552,14 @@ impl Server {
                     );
                     let _ = stream.write_all(head.as_bytes());
                     if !request.starts_with("HEAD") {
-                        let _ = stream.write_all(&body);
+                        let breaks_off = breaks.lock().expect("not poisoned").contains(&path);
+                        let end = if breaks_off { body.len() / 2 } else { body.len() };
+                        let _ = stream.write_all(&body[..end]);
                     }
                 });
             }
         });
-        Self { address, files, guarded }
+        Self { address, files, guarded, moved, broken }
     }
 
     /// Where it listens, such as `http://127.0.0.1:8080`.
@@ -556,6 +570,21 @@ impl Server {
     /// Asks for a header `Authorization` where paths begin like this.
     pub(crate) fn guard(&self, start: &str, authorization: &str) {
         self.guarded.lock().expect("not poisoned").push((start.to_owned(), authorization.to_owned()));
+    }
+
+    /// Serves a file no longer.
+    pub(crate) fn drop(&self, path: &str) -> Option<Vec<u8>> {
+        self.files.lock().expect("not poisoned").remove(path)
+    }
+
+    /// Sends who asks for what is below a path to another address.
+    pub(crate) fn forward(&self, start: &str, to: &str) {
+        self.moved.lock().expect("not poisoned").push((start.to_owned(), to.to_owned()));
+    }
+
+    /// Breaks off in the middle of these files, and of no others.
+    pub(crate) fn break_off(&self, paths: &[&str]) {
+        *self.broken.lock().expect("not poisoned") = paths.iter().map(|&path| path.to_owned()).collect();
     }
 
     /// Serves a file; gives its address and its digest.

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::harness::{Build, Daemon, Outcome, Server, setting, small_ffmpeg, wheel};
 
 /// A base image with the distribution's Python, and where a vendor would put torch for CUDA 12.
-fn base() -> String {
+pub(crate) fn base() -> String {
     let python = Build::new("name: base\nbase: debian:13\nsystem: {packages: [python3]}\n")
         .push("test/lock-python:13");
     let torch = "/usr/lib/python3.13/site-packages/torch/version.py";
@@ -36,14 +36,14 @@ fn spec(server: &Server, text: &str, rest: &str) -> String {
 /// A daemon that has built nothing, as a builder of buildx.
 pub(crate) struct Fresh {
     pub(crate) builder: String,
-    _daemon: Option<Daemon>,
+    pub(crate) daemon: Option<Daemon>,
 }
 
 impl Fresh {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let daemon = Daemon::start();
         let mut fresh = Self::of(&daemon.address());
-        fresh._daemon = Some(daemon);
+        fresh.daemon = Some(daemon);
         fresh
     }
 
@@ -53,7 +53,7 @@ impl Fresh {
         // Its name is made of letters and digits behind a dot.
         let builder = format!("fresh{}", directory.display()).replace('.', "");
         buildx(&["create", "--name", &builder, "--driver", "remote", address]);
-        Self { builder, _daemon: None }
+        Self { builder, daemon: None }
     }
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn lock(spec: &str, old: &str, target: &str) -> String {
 }
 
 /// A lock that cannot be made: the words are in what the user sees, and no file is written.
-fn no_lock(spec: &str, words: &[&str]) -> Outcome {
+pub(crate) fn no_lock(spec: &str, words: &[&str]) -> Outcome {
     let out = tempfile::tempdir().expect("a directory");
     let output = format!("type=local,dest={}", out.path().display());
     let outcome = Build::new(spec).with("--target", "lock").with("--output", &output).run();
@@ -190,8 +190,19 @@ fn what_was_changed_by_hand(spec: &str, text: &str) {
     .fail(&["the lock has no entry for `ffmpeg 1.0.0`"]);
     locked(spec, &text.replace("asked: [tree]", "asked: [bc]"))
         .fail(&["the lock has no entry for `system: tree`"]);
-    locked(spec, &text.replace("linux/amd64", "linux/arm64"))
-        .fail(&["node.lock has nothing for linux/amd64, only for linux/arm64"]);
+    locked(spec, &text.replace("linux/amd64", "linux/arm64")).fail(&[
+        "the entry `tree:amd64",
+        "of the lock is not for linux/arm64",
+        "node.lock:",
+    ]);
+    locked(spec, text)
+        .with("--platform", "linux/arm64")
+        .fail(&["node.lock has nothing for linux/arm64, only for linux/amd64; make it with `--target lock"]);
+    locked(spec, text.split("platforms:").next().unwrap_or_default()).fail(&[
+        "the lock lacks the field `platforms`",
+        "make it anew with `--target lock`",
+        "node.lock:",
+    ]);
     locked(spec, "lock: [").fail(&["node.lock:", "not valid YAML"]);
 }
 
@@ -229,14 +240,42 @@ fn libraries(text: &str) -> Vec<u8> {
 
 /// A build beside the wheel that specs here have.
 fn with_wheel(spec: &str) -> Build {
-    let build = Build::new(spec);
-    fs::create_dir(build.dir().join("dist")).expect("made");
-    fs::write(
-        build.dir().join("dist").join(OWN),
-        wheel("own", "1.0", "idna==3.10", &[("own/__init__.py", b"# ours".to_vec())]),
-    )
-    .expect("written");
+    beside(Build::new(spec), "idna==3.10", "# ours")
+}
+
+/// Puts the wheel beside a spec: what it requires, and what it has.
+fn beside(build: Build, requires: &str, text: &str) -> Build {
+    let files = [("own/__init__.py", text.as_bytes().to_vec())];
+    fs::create_dir_all(build.dir().join("dist")).expect("made");
+    fs::write(build.dir().join("dist").join(OWN), wheel("own", "1.0", requires, &files)).expect("written");
     build
+}
+
+#[test]
+fn a_wheel_of_the_context_that_requires_something_else_makes_the_lock_stale() {
+    let spec = format!(
+        "name: node\nbase: {}\npython: {{version: 3.13, vendor: /usr}}\nwheels:\n  local:\n    - dist/{OWN}\n",
+        base()
+    );
+    // Not the wheel of other tests, whose steps would be shared with theirs.
+    let locking = |build: Build, requires: &str| {
+        let files = beside(build, requires, "# of this test").with("--target", "lock").files();
+        fs::read_to_string(files.path().join("node.lock")).expect("a lock")
+    };
+    let text = locking(Build::new(&spec), "idna==3.10");
+    assert!(text.contains("name: idna"), "{text}");
+    // Another file in it is none of the lock's business.
+    let files = beside(locked(&spec, &text), "idna==3.10", "# changed").files();
+    let own = fs::read_to_string(files.path().join("usr/lib/python3.13/site-packages/own/__init__.py"));
+    assert_eq!(own.expect("read"), "# changed");
+
+    beside(locked(&spec, &text), "six==1.16.0", "# of this test").fail(&[
+        &format!("node.yaml:7:7: `wheel dist/{OWN}` is not what node.lock was made for"),
+        "make it anew with `--target lock",
+        &format!(">>>     - dist/{OWN}"),
+    ]);
+    let again = locking(locked(&spec, &text), "six==1.16.0");
+    assert!(again.contains("name: six") && !again.contains("name: idna"), "{again}");
 }
 
 #[test]
@@ -307,6 +346,22 @@ impl Drop for Island {
     }
 }
 
+/// The policy that gives stand-ins of releases, which have other digests, for their addresses on a mirror: from there, if
+/// the mirror has them.
+pub(crate) fn policy(mirror: &str, has_them: bool) -> String {
+    let policy = fs::read_to_string(setting("EXPERIMENTAL_BUILDKIT_SOURCE_POLICY")).expect("a policy");
+    let mut policy: serde_json::Value = serde_json::from_str(&policy).expect("JSON");
+    for rule in policy["rules"].as_array_mut().expect("rules") {
+        let address = rule["selector"]["identifier"].as_str().unwrap_or_default();
+        let mirrored: serde_json::Value = address.replace("https://", &format!("{mirror}/")).into();
+        if has_them {
+            rule["updates"]["identifier"] = mirrored.clone();
+        }
+        rule["selector"]["identifier"] = mirrored;
+    }
+    policy.to_string()
+}
+
 /// A builder that reaches nothing but a server of the bundle and a registry gives the same image.
 fn a_build_without_a_network(spec: &str, text: &str) {
     with_wheel(spec)
@@ -318,16 +373,8 @@ fn a_build_without_a_network(spec: &str, text: &str) {
     let island = Island::start(bundle.path());
     let far = Fresh::of(&island.address());
     locked(spec, text).on(&far.builder).fail(&["dial tcp"]);
-    // Stand-ins of releases have other digests than those: the policy says which, at the mirror's addresses here.
-    let policy = fs::read_to_string(setting("EXPERIMENTAL_BUILDKIT_SOURCE_POLICY")).expect("a policy");
-    let mut policy: serde_json::Value = serde_json::from_str(&policy).expect("JSON");
-    for rule in policy["rules"].as_array_mut().expect("rules") {
-        let address = rule["selector"]["identifier"].as_str().unwrap_or_default();
-        let mirrored: serde_json::Value = address.replace("https://", "http://127.0.0.1:8080/").into();
-        (rule["updates"]["identifier"], rule["selector"]["identifier"]) = (mirrored.clone(), mirrored);
-    }
     let file = island.root.path().join("policy.json");
-    fs::write(&file, policy.to_string()).expect("written");
+    fs::write(&file, policy("http://127.0.0.1:8080", true)).expect("written");
     let near = locked(spec, text).with("--build-arg", "EDGENODE_MIRROR=http://127.0.0.1:8080");
     let near = near.env("EXPERIMENTAL_BUILDKIT_SOURCE_POLICY", &file.display().to_string());
     let digest = near.on(&far.builder).digest();

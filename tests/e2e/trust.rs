@@ -103,7 +103,7 @@ fn links_and_devices_of_a_context_lead_nowhere() {
 }
 
 /// Whether any file below a directory has these bytes in it, packed or not. Links are not followed.
-fn find(directory: &Path, mark: &[u8]) -> bool {
+pub(crate) fn find(directory: &Path, mark: &[u8]) -> bool {
     fs::read_dir(directory).into_iter().flatten().flatten().any(|entry| {
         let kind = entry.file_type().expect("known");
         if kind.is_dir() {

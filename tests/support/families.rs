@@ -99,6 +99,7 @@ pub(crate) fn inputs(spec: &Spec, facts: &BaseFacts) -> Inputs {
     let index = PackageIndex::parse(include_str!("../data/packages"));
     Inputs {
         indexes: spec.indexes(facts).into_iter().map(|address| (address.value, index.clone())).collect(),
+        mirror: None,
         lock: Default::default(),
         explain: false,
         build_args: [("EDGENODE_ARCHIVED".to_owned(), "true".to_owned())].into(),

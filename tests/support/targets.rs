@@ -7,6 +7,7 @@ use buildkit_frontend::{ImageConfig, Options, ignore_patterns};
 use buildkit_llb::{Definition, Output, Platform, SourceFile};
 use buildkit_proto::pb;
 use edgenode::catalog::Catalog;
+use edgenode::components::wheel_mark;
 use edgenode::diagnostic::{Diagnostic, Problems};
 use edgenode::lint::{CheckOptions, lint};
 use edgenode::lock::{Lock, LockUse};
@@ -113,6 +114,7 @@ fn catalog(data: &[u8]) {
 
 /// A lock: what is read is written and read again, and a node is built by it, or refused.
 fn lock(data: &[u8]) {
+    wheel_mark(data);
     let mut problems = Problems::default();
     let Some(lock) = Lock::parse(&text(data), 1, &mut problems) else { return };
     if problems.has_errors() {

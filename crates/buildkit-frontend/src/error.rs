@@ -65,6 +65,12 @@ impl Error {
         self
     }
 
+    /// Puts words of help behind the message.
+    pub fn help(mut self, words: impl AsRef<str>) -> Self {
+        self.status.message = format!("{}; {}", self.status.message, words.as_ref());
+        self
+    }
+
     /// As it travels.
     pub fn into_status(self) -> rpc::Status {
         *self.status
@@ -107,6 +113,8 @@ mod tests {
     fn a_status_without_details_keeps_code_and_message() {
         let error = Error::from(tonic::Status::not_found("gone")).context("spec.yaml");
         assert_eq!(error.to_string(), "spec.yaml: gone");
+        let error = error.help("look again");
+        assert_eq!(error.to_string(), "spec.yaml: gone; look again");
         assert_eq!(error.into_status().code, 5);
     }
 }

@@ -111,7 +111,17 @@ impl Gateway {
 
     /// Reads the first `limit` bytes of a file. What the file depends on runs first.
     pub async fn read_file(&self, from: &Reference, path: &str, limit: usize) -> Result<Vec<u8>, Error> {
-        let range = frontend::FileRange { offset: 0, length: limit as i64 };
+        self.read_range(from, path, 0, limit).await
+    }
+
+    async fn read_range(
+        &self,
+        from: &Reference,
+        path: &str,
+        offset: u64,
+        length: usize,
+    ) -> Result<Vec<u8>, Error> {
+        let range = frontend::FileRange { offset: offset as i64, length: length as i64 };
         let request = frontend::ReadFileRequest {
             r#ref: from.id.clone(),
             file_path: path.to_owned(),
@@ -128,12 +138,18 @@ impl Gateway {
         path: &str,
         limit: usize,
     ) -> Result<Option<Vec<u8>>, Error> {
-        match self.read_file(from, path, limit).await {
-            Ok(data) => Ok(Some(data)),
-            // The daemon has no code for this, only Go's words. A directory in between that is a file counts too.
-            Err(error) if is_missing(&error.to_string()) => Ok(None),
-            Err(error) => Err(error),
-        }
+        if_there(self.read_file(from, path, limit).await)
+    }
+
+    /// Reads the last `limit` bytes of a file; one that is not there is `None`.
+    pub async fn read_end_opt(
+        &self,
+        from: &Reference,
+        path: &str,
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let Some(size) = if_there(self.file_size(from, path).await)? else { return Ok(None) };
+        self.read_range(from, path, size.saturating_sub(limit as u64), limit).await.map(Some)
     }
 
     /// The number of bytes of a file. What the file depends on runs first.
@@ -217,6 +233,16 @@ impl Gateway {
             ranges: warning.ranges.iter().map(|range| range.to_pb()).collect(),
         };
         let _ = self.client.clone().warn(request).await;
+    }
+}
+
+/// What was read, or nothing where there is no such file.
+fn if_there<T>(read: Result<T, Error>) -> Result<Option<T>, Error> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        // The daemon has no code for this, only Go's words. A directory in between that is a file counts too.
+        Err(error) if is_missing(&error.to_string()) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -12,7 +12,9 @@ export DEBIAN_FRONTEND=noninteractive
 mkdir -p /var/cache/apt/archives/partial /var/lib/apt/lists/partial
 # Images of distributions tell apt to delete archives after use (docker-clean); the cache wants to keep them. dpkg need not
 # wait for the disk: what a step leaves is only taken when it has ended.
-config=$(mktemp)
+work=$(mktemp -d)
+mkdir "$work/lists"
+config=$work/apt.conf
 cat >"$config" <<'CONFIG'
 APT::Keep-Downloaded-Packages "true";
 Binary::apt::APT::Keep-Downloaded-Packages "true";
@@ -22,8 +24,9 @@ Acquire::Retries "3";
 Dpkg::Use-Pty "0";
 Dpkg::Options { "--force-unsafe-io"; };
 CONFIG
+ask_mirror "$config" "$work/lists"
 export APT_CONFIG="$config"
 apt-get update -q
 apt-get install -q -y --no-install-recommends -- "$@"
-rm -f "$config"
+rm -rf "$work"
 remove_traces

@@ -34,6 +34,25 @@ path-include=/usr/lib/gcc/*
 CONFIG
 }
 
+# Writes to apt's configuration $1 where it asks, and as whom: with $MIRROR all archives are there, each below the name of
+# its host; $NETRC has names and passwords. $2 is a directory for that.
+ask_mirror() {
+    [ -z "${NETRC:-}" ] || printf 'Dir::Etc::netrc "%s";\n' "$NETRC" >>"$1"
+    [ -n "${MIRROR:-}" ] || return 0
+    for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+        [ -f "$list" ] || continue
+        awk '
+            BEGIN {
+                mirror = ENVIRON["MIRROR"]
+                sub(/\/*$/, "/", mirror)
+            }
+            { gsub(/https?:\/\//, mirror) }
+            { print }
+        ' "$list" >"$2/${list##*/}"
+    done
+    printf 'Dir::Etc::sourcelist "/dev/null";\nDir::Etc::sourceparts "%s";\n' "$2" >>"$1"
+}
+
 # Nothing volatile stays in the root.
 remove_traces() {
     rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/log/bootstrap.log \

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Writes to $OUT/packages what an installation of packages of the distribution would download into the root, which is /
 # here: those given as arguments, and those that the files $LISTS/*/packages name. One line for each file: name, version,
-# architecture, SHA-256, size, address. Nothing is installed.
+# architecture, SHA-256, size, address. Before them one for each archive that keeps what it drops: its address, and that of
+# its state of today. Nothing is installed.
 set -eu
 
 # shellcheck source-path=SCRIPTDIR source=apt-packages.sh
@@ -13,8 +14,30 @@ touch -d @0 "$OUT/packages"
 mkdir -p /var/lib/apt/lists/partial
 work=$(mktemp -d)
 # What the cache holds already would not be listed.
-mkdir -p "$work/archives/partial"
+mkdir -p "$work/archives/partial" "$work/lists"
+: >"$work/apt.conf"
+ask_mirror "$work/apt.conf" "$work/lists"
+export APT_CONFIG="$work/apt.conf"
 apt-get update -q -o Acquire::Retries=3 -o APT::Update::Error-Mode=any
+# apt's configuration may say where the states of a host's archives are kept; those of the distributions are known.
+# Source: apt-get(8), option --snapshot.
+now=$(date -u +%Y%m%dT%H%M%SZ)
+# shellcheck disable=SC2016
+apt-get indextargets --format '$(REPO_URI) $(ORIGIN)' | sort -u | while read -r archive origin; do
+    below=${archive#*://}
+    [ -z "${MIRROR:-}" ] || below=${archive#"${MIRROR%/}"/}
+    below=${below%/}
+    host=${below%%/*} path=${below#*/}
+    template=$(apt-config dump --format '%v%n' "Acquire::Snapshots::URI::Host::${host%:*}")
+    case $template,$origin in
+    *@PATH@*@SNAPSHOTID@*) ;;
+    *,Debian) template=https://snapshot.debian.org/archive/@PATH@/@SNAPSHOTID@/ path=${path##*/} ;;
+    *,Ubuntu) template=https://snapshot.ubuntu.com/@PATH@/@SNAPSHOTID@/ path=${path##*/} ;;
+    *) continue ;;
+    esac
+    rest=${template#*@PATH@}
+    echo "$archive ${template%%@PATH@*}$path${rest%%@SNAPSHOTID@*}$now${rest#*@SNAPSHOTID@}"
+done >"$work/snapshots"
 apt-get install -qq --print-uris --no-install-recommends -o "Dir::Cache::archives=$work/archives" -- "$@" >"$work/uris"
 # 'ADDRESS' NAME_VERSION_ARCHITECTURE.deb SIZE DIGEST, where a colon of the version is %3a. Other tools than apt-cache know
 # the SHA-256 of every archive.
@@ -26,6 +49,7 @@ if [ "$(wc -l <"$work/uris")" -ne "$(wc -l <"$work/files")" ]; then
     exit 1
 fi
 [ -s "$work/files" ] || exit 0
+cp "$work/snapshots" "$OUT/packages"
 awk '{ print $1 ":" $3 "=" $2 }' "$work/files" | sed 's/:all=/=/' |
     xargs apt-cache -o "Dir::Cache::archives=$work/archives" show >"$work/records"
 awk '
@@ -44,7 +68,7 @@ awk '
         }
         print $1, $2, $3, digest, $4, $5
     }
-' "$work/records" "$work/files" >"$OUT/packages"
+' "$work/records" "$work/files" >>"$OUT/packages"
 rm -rf "$work"
 touch -d @0 "$OUT/packages"
 cat "$OUT/packages"

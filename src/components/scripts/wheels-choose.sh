@@ -6,17 +6,13 @@
 #   lists/BRANCH  what is installed together: GROUP; GROUP.medium, wheels of at least APART bytes (not `never`); and
 #                 GROUP-PACKAGE, a wheel of at least ALONE bytes, if it is one of the $MOST_ALONE largest.
 #   branches      lines `GROUP BRANCH` for all branches besides the groups themselves.
+#   warnings      what uv warns of.
 set -eu
 
-# The base image's own trust store counts, where it has one; else uv brings the usual authorities.
-if [ -f /etc/ssl/certs/ca-certificates.crt ]; then
-    export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
-fi
-export UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
-work=$(mktemp -d)
+# shellcheck source-path=SCRIPTDIR source=wheels-compile.sh
+. "${0%/*}/wheels-compile.sh"
 # Of the forms that uv writes only this one has sizes. It lists just the wheels that fit the interpreter.
-"$UV" pip compile --quiet --python "$PYTHON" --only-binary :all: --no-annotate --no-header \
-    --format pylock.toml --excludes "$INPUTS/exclude.txt" --output-file "$work/pylock.toml" "$INPUTS/requirements.txt"
+compile --format pylock.toml --excludes "$INPUTS/exclude.txt" --output-file "$work/pylock.toml" "$INPUTS/requirements.txt"
 
 # Lines `PACKAGE SIZE GROUP APART ALONE REQUIREMENT`; the requirement goes to the end of the line.
 awk '
@@ -105,5 +101,6 @@ awk -v out="$OUT" '
     }
 ' "$work/alone" "$work/chosen" | sort -u >"$OUT/branches"
 cut -d' ' -f6 "$work/chosen"
+sort -u "$work/warnings" >"$OUT/warnings"
 rm -rf "$work"
 find "$OUT" -exec touch -d @0 {} +

@@ -1,20 +1,13 @@
 #!/bin/sh
 # Resolves the requirements of $INPUTS/requirements.txt with $UV for the interpreter $PYTHON, without the packages of
 # $INPUTS/exclude.txt. The versions of $INPUTS/preferences.txt are kept where they still fit. Writes to $OUT/wheels one
-# line for each wheel: name, version, SHA-256, size or `-`, address.
+# line for each wheel: name, version, SHA-256, size or `-`, address; and to $OUT/warnings what uv warns of.
 set -eu
 
-# The base image's own trust store counts, where it has one; else uv brings the usual authorities.
-if [ -f /etc/ssl/certs/ca-certificates.crt ]; then
-    export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
-fi
-export UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
-work=$(mktemp -d)
+# shellcheck source-path=SCRIPTDIR source=wheels-compile.sh
+. "${0%/*}/wheels-compile.sh"
 # uv keeps the versions that its output file has already.
 cp "$INPUTS/preferences.txt" "$work/chosen.txt"
-compile() {
-    "$UV" pip compile --quiet --python "$PYTHON" --only-binary :all: --no-annotate --no-header "$@"
-}
 compile --excludes "$INPUTS/exclude.txt" --output-file "$work/chosen.txt" "$INPUTS/requirements.txt"
 compile --no-deps --format pylock.toml --output-file "$work/pylock.toml" "$work/chosen.txt"
 awk '
@@ -39,6 +32,7 @@ awk '
         }
     }
 ' "$work/pylock.toml" >"$OUT/wheels"
+sort -u "$work/warnings" >"$OUT/warnings"
 rm -rf "$work"
-touch -d @0 "$OUT/wheels"
+touch -d @0 "$OUT/wheels" "$OUT/warnings"
 cat "$OUT/wheels"

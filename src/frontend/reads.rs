@@ -1,0 +1,66 @@
+//! What is read of the build context before versions are chosen: files that the spec names, and what its wheels say of
+//! themselves. Each is read once, whatever reads the spec after that.
+
+use std::collections::BTreeMap;
+
+use buildkit_frontend::{BuildContext, Error, Gateway, Reference};
+
+use super::sources::Sources;
+use super::{marshal, read_text};
+use crate::components::{WHEEL_END_BYTES, wheel_mark};
+use crate::spec::{At, ContextPath, MAX_BYTES, Spec};
+
+/// What was read. What is not there is left out.
+#[derive(Debug, Default)]
+pub(super) struct Reads {
+    /// The texts of files, by their paths.
+    pub(super) files: BTreeMap<String, String>,
+    /// Marks of wheels, by their paths, which change with what the wheels say of themselves.
+    pub(super) wheels: BTreeMap<String, String>,
+}
+
+impl Reads {
+    /// Reads what these specs name. Wheels only count where there is a lock.
+    pub(super) async fn load(
+        gateway: &Gateway,
+        context: &BuildContext,
+        sources: &Sources,
+        specs: &[Spec],
+        with_lock: bool,
+    ) -> Result<Self, Error> {
+        let files: Vec<_> = specs.iter().flat_map(Spec::reads).collect();
+        let wheels: Vec<_> = specs.iter().filter(|_| with_lock).flat_map(Spec::local_wheels).collect();
+        let mut reads = Self::default();
+        let names: Vec<_> = files.iter().chain(&wheels).map(ToString::to_string).collect();
+        if names.is_empty() {
+            return Ok(reads);
+        }
+        let root = gateway.solve(&marshal(&context.files(&names).await?, sources)?).await?;
+        for At { value: path, span } in &files {
+            let text = read_text(gateway, &root, path.as_str(), MAX_BYTES).await;
+            let text = text.map_err(|error| sources.locate(error, *span))?;
+            reads.files.extend(text.map(|text| (path.to_string(), text)));
+        }
+        for At { value: path, span } in &wheels {
+            let mark = mark(gateway, &root, path).await.map_err(|error| sources.locate(error, *span))?;
+            reads.wheels.extend(mark.map(|mark| (path.to_string(), mark)));
+        }
+        Ok(reads)
+    }
+
+    /// What of it is one spec's: arguments can name other files for another platform.
+    pub(super) fn of(&self, spec: &Spec) -> Self {
+        let pick = |paths: Vec<At<ContextPath>>, from: &BTreeMap<String, String>| {
+            let own = |path: At<ContextPath>| from.get_key_value(path.value.as_str());
+            let own = paths.into_iter().filter_map(own);
+            own.map(|(path, value)| (path.clone(), value.clone())).collect()
+        };
+        Self { files: pick(spec.reads(), &self.files), wheels: pick(spec.local_wheels(), &self.wheels) }
+    }
+}
+
+/// What tells a wheel from another one; `None` where there is no such file.
+async fn mark(gateway: &Gateway, root: &Reference, path: &ContextPath) -> Result<Option<String>, Error> {
+    let end = gateway.read_end_opt(root, path.as_str(), WHEEL_END_BYTES).await?;
+    Ok(end.map(|end| wheel_mark(&end)))
+}
