@@ -17,7 +17,7 @@ pub use tests::{PlannedCheck, PlannedTest, VERDICT};
 use std::collections::BTreeMap;
 
 use crate::diagnostic::Diagnostic;
-use crate::lock::{LockedArchive, LockedFile};
+use crate::lock::{LockedArchive, LockedFile, PlatformLock};
 use crate::resolve::Decision;
 use crate::spec::{At, ImageSettings, Repository, Secret, Span, TagSchema};
 
@@ -48,8 +48,10 @@ pub struct Plan {
     pub release: Release,
     /// Why versions are what they are, where that was asked for.
     pub decisions: Vec<Decision>,
-    /// Whether everything comes from a lock.
-    pub locked: bool,
+    /// The list of what is in the finished image: see `sbom-list.sh`.
+    pub parts: StepId,
+    /// What everything comes from, if there is a lock.
+    pub lock: Option<PlatformLock>,
     /// What must be resolved before the rest is known; nothing unless a lock is being made.
     pub pending: Vec<Pending>,
     /// The release archives and tools, by what they are called.

@@ -16,11 +16,16 @@ const LOOK: Script = Script { name: "look.sh", text: include_str!("../components
 const LINKS: Script = Script { name: "links.sh", text: include_str!("../components/scripts/links.sh") };
 const FIT: Script = Script { name: "fit.sh", text: include_str!("../components/scripts/fit.sh") };
 const SEAL: Script = Script { name: "seal.sh", text: include_str!("../components/scripts/seal.sh") };
+const LIST_PARTS: Script =
+    Script { name: "sbom-list.sh", text: include_str!("../components/scripts/sbom-list.sh") };
 
 /// Plans a node.
 pub fn plan(node: &Node) -> Plan {
     let at = node.base.span;
-    let locked = matches!(node.lock, LockUse::Fixed(_));
+    let lock = match &node.lock {
+        LockUse::Fixed(lock) => Some(lock.clone()),
+        LockUse::None | LockUse::Making(_) => None,
+    };
     let mut planner = Planner::new(node.base.value.clone(), at, node.lock.clone());
     planner.set_netrc(node.netrc.clone());
     for component in &node.components {
@@ -50,6 +55,7 @@ pub fn plan(node: &Node) -> Plan {
             tests.push(add_test(&mut planner, image, &suite.test, &suite.files, &config));
         }
     }
+    let parts = list_parts(&mut planner, image);
     let release = Release {
         repository: node.repository.clone(),
         tag: node.tag.clone(),
@@ -69,7 +75,8 @@ pub fn plan(node: &Node) -> Plan {
         config,
         release,
         decisions: node.decisions.clone(),
-        locked,
+        parts,
+        lock,
         pending,
         sources,
         archives,
@@ -241,6 +248,17 @@ fn check_fit(planner: &mut Planner, looks: &[(String, StepId)], system: StepId, 
     run.mounts.push(Mount { at: system.clone(), from: links, part: "/".to_owned() });
     run.env.extend([("LISTS".to_owned(), lists), ("SYSTEM".to_owned(), system)]);
     planner.run("[image] check that the parts fit".to_owned(), at, run)
+}
+
+/// Lists what is in the finished image. It runs there, as a mount of the whole image would have to be hashed.
+fn list_parts(planner: &mut Planner, image: StepId) -> StepId {
+    let mut run = planner.script(&LIST_PARTS, image, Vec::new());
+    if let Some(from) = planner.local_wheels() {
+        let at = format!("{RUN_DIR}/local");
+        run.mounts.push(Mount { at: at.clone(), from, part: "/".to_owned() });
+        run.env.push(("LOCAL".to_owned(), at));
+    }
+    planner.run("[sbom] list parts".to_owned(), Span::default(), run)
 }
 
 /// Labels that tell what is in the image without starting it.

@@ -21,7 +21,7 @@ fn unlikely_command() -> String {
 }
 
 /// A manifest or blob of the registry.
-fn fetch(kind: &str, name: &str, reference: &str) -> Value {
+pub(crate) fn fetch(kind: &str, name: &str, reference: &str) -> Value {
     let url = format!("http://{}/v2/{name}/{kind}/{reference}", setting("EDGENODE_REGISTRY"));
     let accept = "Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
                   application/vnd.docker.distribution.manifest.v2+json, \

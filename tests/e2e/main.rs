@@ -24,6 +24,7 @@ mod readme;
 mod release;
 mod remote;
 mod requests;
+mod sbom;
 mod trust;
 mod wheels;
 mod workflows;

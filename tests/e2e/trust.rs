@@ -166,7 +166,9 @@ fn a_secret_is_found_nowhere() {
         "--frontend=gateway.v0",
     ]);
     build.args([&format!("--opt=source={}", frontend()), "--opt=filename=node.yaml"]);
-    build.args(["--opt=attest:provenance=mode=max", "--secret=id=token,env=TOKEN"]).env("TOKEN", mark);
+    build
+        .args(["--opt=attest:provenance=mode=max", "--opt=attest:sbom=", "--secret=id=token,env=TOKEN"])
+        .env("TOKEN", mark);
     build.arg(format!("--output=type=oci,tar=false,dest={}", to("image")));
     build.arg(format!("--export-cache=type=local,mode=max,dest={}", to("cache")));
     build.args([format!("--metadata-file={}", to("metadata")), format!("--trace={}", to("trace"))]);
@@ -182,6 +184,7 @@ fn a_secret_is_found_nowhere() {
         assert!(out.path().join(name).exists(), "{what} is not there to be searched");
     }
     assert!(find(out.path(), b"/run/secrets/token"), "the step is in the provenance");
+    assert!(find(out.path(), b"SPDXRef-DOCUMENT"), "the list of parts is there to be searched");
     assert!(!find(out.path(), mark.as_bytes()), "the secret is in what the build left");
 }
 
