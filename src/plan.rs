@@ -245,6 +245,8 @@ pub struct Run {
     pub scratch: Vec<String>,
     /// Secrets of the client.
     pub secrets: Vec<SecretFile>,
+    /// An ssh agent of the client, whose socket is at [`SSH_SOCKET`].
+    pub agent: Option<SshAgent>,
     /// Only package managers have a network.
     pub network: bool,
     /// Whether it gets the builder's GPUs, as far as there are any.
@@ -277,6 +279,25 @@ impl SecretFile {
     /// A secret of the spec.
     pub fn new(at: String, secret: &Secret) -> Self {
         Self { at, id: secret.id.to_string(), optional: secret.optional }
+    }
+}
+
+/// Where programs find the socket of an ssh agent, as `SSH_AUTH_SOCK` tells them. Dockerfiles have it there, too.
+pub const SSH_SOCKET: &str = "/run/buildkit/ssh_agent.0";
+
+/// An ssh agent of the client. Its keys are in no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SshAgent {
+    /// What it is called on the client's command line.
+    pub id: String,
+    /// Whether the step runs without it, too.
+    pub optional: bool,
+}
+
+impl SshAgent {
+    /// An agent of the spec.
+    pub fn new(agent: &Secret) -> Self {
+        Self { id: agent.id.to_string(), optional: agent.optional }
     }
 }
 

@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use super::planner::{Collected, Planner, Provided, RUN_DIR, Script};
 use super::suites;
 use super::tests::add_test;
-use super::{Action, Config, Mount, Plan, Release, Run, RunResult, SecretFile, StepId, component_label};
+use super::{
+    Action, Config, Mount, Plan, Release, Run, RunResult, SSH_SOCKET, SecretFile, SshAgent, StepId,
+    component_label,
+};
 use crate::components::{System, install_wheels};
 use crate::lock::LockUse;
 use crate::resolve::Node;
@@ -211,10 +214,12 @@ fn add_command(
             part: format!("/{path}"),
         }));
     }
+    let mut env = config.environment(&planner.facts().env);
+    env.extend(command.ssh.iter().map(|_| ("SSH_AUTH_SOCK".to_owned(), SSH_SOCKET.to_owned())));
     let run = Run {
         root,
         argv: command.run.iter().map(|argument| argument.value.clone()).collect(),
-        env: config.environment(&planner.facts().env),
+        env,
         cwd: "/".to_owned(),
         user: String::new(),
         mounts,
@@ -225,6 +230,7 @@ fn add_command(
             .iter()
             .map(|secret| SecretFile::new(format!("/run/secrets/{}", secret.id), secret))
             .collect(),
+        agent: command.ssh.as_ref().map(SshAgent::new),
         network: command.network,
         gpu: false,
         privileged: false,

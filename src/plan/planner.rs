@@ -436,6 +436,7 @@ impl Planner {
             caches: Vec::new(),
             scratch: Vec::new(),
             secrets: Vec::new(),
+            agent: None,
             network: false,
             gpu: false,
             privileged: false,

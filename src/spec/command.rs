@@ -16,6 +16,8 @@ pub struct Command {
     pub network: bool,
     /// What it can read below `/run/secrets`.
     pub secrets: Vec<Secret>,
+    /// The agent of the client whose keys it can use, by its id (`--ssh ID`).
+    pub ssh: Option<Secret>,
 }
 
 impl Command {
@@ -43,6 +45,7 @@ impl Command {
         });
         let network = fields.take("network").and_then(|node| boolean("`network`", node, problems));
         let secrets = fields.take("secrets").map(|node| items("`secrets`", node, problems, Secret::decode));
+        let ssh = fields.take("ssh").and_then(|node| Secret::decode_agent(node, problems));
         fields.finish(problems);
         Some(Self {
             name: name?,
@@ -50,6 +53,7 @@ impl Command {
             inputs: inputs.unwrap_or_default(),
             network: network.is_some_and(|network| network.value),
             secrets: secrets.unwrap_or_default(),
+            ssh,
         })
     }
 }

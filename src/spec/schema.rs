@@ -548,6 +548,7 @@ const COMMANDS: Shape = Shape::List(
         optional("inputs", "What of the build context it can read, below `/run/edgenode/inputs`.", PATHS),
         optional("network", "Whether it has a network.", Shape::Switch),
         optional("secrets", "Secrets of the client, below `/run/secrets`.", Shape::List(&SECRET, false)),
+        optional("ssh", "The agent of the client (`--ssh`) whose keys it can use.", SECRET),
     ]),
     false,
 );
