@@ -226,7 +226,7 @@ fn a_command_uses_the_agent_of_the_client() {
             std::process::id()
         )
     };
-    Build::new(&command("default")).fail(&["no SSH key \"default\" forwarded", ">>>   - name: look"]);
+    Build::new(&command("default")).fail(&["unset ssh forward key default", ">>>   - name: look"]);
     let outline = Build::new(&command("default")).with("--call", "outline,format=json").succeed().stdout;
     let outline: Value = serde_json::from_str(&outline).expect("JSON");
     assert_eq!(
