@@ -7,6 +7,7 @@ mod locking;
 mod reads;
 mod release;
 mod requests;
+mod sbom;
 mod sources;
 mod targets;
 mod tests;
@@ -232,6 +233,8 @@ struct Built {
     config: Option<Value>,
     /// What the image is called, where the client leaves that to the frontend.
     names: Option<String>,
+    /// The list of what is in it, where the client asks for one.
+    sbom: Option<Reference>,
 }
 
 /// The key of the names. Source: BuildKit's `exporter/containerimage/exptypes`.
@@ -247,12 +250,16 @@ fn result(mut built: Vec<Built>, index: bool) -> Result<BuildResult, Error> {
              `tag` what differs"
         )));
     }
+    let sboms: Vec<_> = built.iter().filter_map(|b| Some((b.platform.clone(), b.sbom.clone()?))).collect();
     let result = if index {
         BuildResult::index(built.into_iter().map(|b| (b.platform, b.reference, b.config)))
     } else {
         let Built { platform, reference, config, .. } = built.remove(0);
         BuildResult::single(&platform, reference, config)
     };
+    let result = sboms
+        .into_iter()
+        .fold(result, |result, (platform, reference)| result.attest(&platform, sbom::attestation(reference)));
     Ok(match names {
         Some(names) => result.metadata(NAMES_KEY, names),
         None => result,
@@ -322,8 +329,8 @@ impl Build<'_> {
         let resolution = plan.release.wheels.as_ref()?.step;
         let wanted = match target {
             // A lock tells the sizes.
-            _ if plan.locked => false,
-            Kind::Image | Kind::Tests | Kind::Report => true,
+            _ if plan.lock.is_some() => false,
+            Kind::Image | Kind::Tests | Kind::Report | Kind::Sbom => true,
             Kind::Component => {
                 let name = self.gateway.options().target.as_deref().unwrap_or_default();
                 let needing = plan.needing(resolution);
@@ -615,6 +622,7 @@ impl Build<'_> {
                 tests::files(plan, lowered, &report)
             }
             Kind::Bundle => bundle::bundle(plan, lowered)?,
+            Kind::Sbom => self.sbom(plan, lowered, base).await?,
             Kind::Graph => {
                 let files = [("/graph.txt", plan.graph_text()), ("/graph.dot", plan.graph_dot())];
                 text_files("[graph] write", files)
@@ -622,12 +630,12 @@ impl Build<'_> {
             _ => component(plan, lowered, self.gateway.options().target.as_deref().unwrap_or_default())?,
         };
         let reference = self.result_of(plan, &marshal(&output, self.sources)?).await?;
-        Ok(Built { platform: platform.clone(), reference, config: None, names: None })
+        Ok(Built { platform: platform.clone(), reference, config: None, names: None, sbom: None })
     }
 
     /// Hands the last graph of a build over.
     async fn result_of(&self, plan: &Plan, definition: &Definition) -> Result<Reference, Error> {
-        match plan.locked || self.mirror.is_some() {
+        match plan.lock.is_some() || self.mirror.is_some() {
             // What a server refuses is told here, where it can be explained.
             true => self.gateway.evaluate(definition).await,
             false => self.gateway.solve(definition).await,
@@ -648,8 +656,19 @@ impl Build<'_> {
             Some(_) => try_join(self.gateway.evaluate(&definition), name).await?,
             None => try_join(self.result_of(plan, &definition), name).await?,
         };
+        let sbom = match sbom::is_wanted(self.gateway.options()) {
+            true => {
+                let files = self.sbom(plan, lowered, base).await?;
+                Some(self.gateway.solve(&marshal(&files, self.sources)?).await?)
+            }
+            false => None,
+        };
         let config = image_config(plan, base, self.gateway.options(), platform, named.labels);
-        Ok(Built { platform: platform.clone(), reference, config: Some(config), names: named.names })
+        Ok(Built { platform: platform.clone(), reference, config: Some(config), names: named.names, sbom })
+    }
+
+    async fn sbom(&self, plan: &Plan, lowered: &Lowered, base: &Base) -> Result<Output, Error> {
+        sbom::files(&self.gateway, self.sources, plan, lowered, &base.facts).await
     }
 
     /// Runs the tests. What was skipped is a warning; what fails is an error, where `required`.

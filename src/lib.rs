@@ -14,6 +14,7 @@ pub mod mirror;
 pub mod plan;
 pub mod report;
 pub mod resolve;
+pub mod sbom;
 pub mod spec;
 mod suggest;
 mod table;

@@ -9,7 +9,7 @@ use buildkit_llb::{
 };
 
 use crate::mirror;
-use crate::plan::{Action, Part, Plan, Run, RunResult, Step, StepId, TextFile};
+use crate::plan::{Action, Part, Plan, Run, RunResult, SSH_SOCKET, Step, StepId, TextFile};
 use crate::spec::Span;
 
 /// What differs from builder to builder, and from call to call.
@@ -239,6 +239,9 @@ fn lower_run(run: &Run, done: &Lowered, target: &Target<'_>, meta: Meta) -> Outp
     }
     for secret in &run.secrets {
         exec = exec.mount(Mount::secret(&secret.at, &secret.id, secret.optional));
+    }
+    if let Some(agent) = &run.agent {
+        exec = exec.mount(Mount::ssh(SSH_SOCKET, &agent.id, agent.optional));
     }
     for directory in &run.scratch {
         exec = exec.mount(Mount::scratch(directory).no_output());

@@ -17,7 +17,7 @@ pub use tests::{PlannedCheck, PlannedTest, VERDICT};
 use std::collections::BTreeMap;
 
 use crate::diagnostic::Diagnostic;
-use crate::lock::{LockedArchive, LockedFile};
+use crate::lock::{LockedArchive, LockedFile, PlatformLock};
 use crate::resolve::Decision;
 use crate::spec::{At, DeviceName, ImageSettings, Repository, Secret, Span, TagSchema};
 
@@ -48,8 +48,10 @@ pub struct Plan {
     pub release: Release,
     /// Why versions are what they are, where that was asked for.
     pub decisions: Vec<Decision>,
-    /// Whether everything comes from a lock.
-    pub locked: bool,
+    /// The list of what is in the finished image: see `sbom-list.sh`.
+    pub parts: StepId,
+    /// What everything comes from, if there is a lock.
+    pub lock: Option<PlatformLock>,
     /// What must be resolved before the rest is known; nothing unless a lock is being made.
     pub pending: Vec<Pending>,
     /// The release archives and tools, by what they are called.
@@ -245,6 +247,8 @@ pub struct Run {
     pub scratch: Vec<String>,
     /// Secrets of the client.
     pub secrets: Vec<SecretFile>,
+    /// An ssh agent of the client, whose socket is at [`SSH_SOCKET`].
+    pub agent: Option<SshAgent>,
     /// Only package managers have a network.
     pub network: bool,
     /// What it gets of the builder's devices.
@@ -298,6 +302,25 @@ impl SecretFile {
     /// One of a command or test, which finds it below `/run/secrets`.
     pub fn in_run(secret: &Secret) -> Self {
         Self::new(format!("/run/secrets/{}", secret.id), secret)
+    }
+}
+
+/// Where programs find the socket of an ssh agent, as `SSH_AUTH_SOCK` tells them. Dockerfiles have it there, too.
+pub const SSH_SOCKET: &str = "/run/buildkit/ssh_agent.0";
+
+/// An ssh agent of the client. Its keys are in no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SshAgent {
+    /// What it is called on the client's command line.
+    pub id: String,
+    /// Whether the step runs without it, too.
+    pub optional: bool,
+}
+
+impl SshAgent {
+    /// An agent of the spec.
+    pub fn new(agent: &Secret) -> Self {
+        Self { id: agent.id.to_string(), optional: agent.optional }
     }
 }
 

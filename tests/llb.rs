@@ -6,6 +6,7 @@ use buildkit_llb::{Definition, Output, Platform, Source, SourceFile};
 use edgenode::lower::{Target, lower};
 use edgenode::plan::{Plan, plan};
 use edgenode::resolve::{BaseFacts, Inputs, OsRelease, resolve};
+use edgenode::sbom::{Parts, document};
 use edgenode::spec::parse;
 
 const EXAMPLE: &str = include_str!("../examples/media-node/edgenode.yaml");
@@ -119,4 +120,15 @@ fn suites_run_what_the_spec_has_by_whatever_field() {
     let step = plan.steps.iter().find(|step| step.name == "[test] cpu-network").expect("a step");
     let edgenode::plan::Action::Run(run) = &step.action else { panic!("it runs nothing") };
     assert_eq!(run.argv.last().map(String::as_str), Some("onnxruntime"), "{:?}", run.argv);
+}
+
+#[test]
+fn the_readme_shows_a_package_of_the_example() {
+    let readme = include_str!("../README.md");
+    let block = readme.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block");
+    let (parts, wheels) = (Parts::default(), std::collections::BTreeMap::new());
+    let document = document(&plan_of(EXAMPLE), &facts(), &parts, &wheels, "1970-01-01T00:00:00Z");
+    let packages = document["packages"].as_array().expect("packages");
+    let dav1d = packages.iter().find(|package| package["name"] == "dav1d").expect("there");
+    assert_eq!(block, format!("{}\n", serde_json::to_string_pretty(dav1d).expect("JSON")));
 }

@@ -10,7 +10,7 @@ use crate::plan::{Action, Plan, StepId};
 
 /// All downloads of the plan, each below the name of its host, and the list of images that a registry must have.
 pub(super) fn bundle(plan: &Plan, lowered: &Lowered) -> Result<Output, Error> {
-    if !plan.locked {
+    if plan.lock.is_none() {
         return Err(Error::user(format!(
             "a bundle has what a lock names, and there is no lock; make it with `--target {LOCK_TARGET} --output .`"
         )));

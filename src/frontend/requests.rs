@@ -12,7 +12,7 @@ use super::sources::Sources;
 use super::targets::{Kind, available};
 use crate::lint::{CheckOptions, Finding};
 use crate::plan::Plan;
-use crate::spec::{Span, Spec};
+use crate::spec::{Secret, Span, Spec};
 use crate::table::table;
 
 /// A question that is understood.
@@ -94,14 +94,10 @@ pub(super) fn outline(spec: &Spec, target: &str, sources: &Sources) -> BuildResu
     let text = table(rows.iter().map(|row| {
         ["name", "value", "description"].map(|field| row[field].as_str().unwrap_or_default().to_owned())
     }));
-    let secrets: Vec<Value> = spec
-        .all_secrets()
-        .into_iter()
-        .map(|secret| {
-            json!({"name": secret.id.to_string(), "required": !secret.optional, "location": location(secret.id.span)})
-        })
-        .collect();
-    let json = json!({"name": target, "description": spec.name.to_string(), "args": rows, "secrets": secrets, "ssh": [], "cache": [],
+    let row = |secret: &Secret| json!({"name": secret.id.to_string(), "required": !secret.optional, "location": location(secret.id.span)});
+    let secrets: Vec<Value> = spec.all_secrets().into_iter().map(row).collect();
+    let agents: Vec<Value> = spec.all_agents().into_iter().map(row).collect();
+    let json = json!({"name": target, "description": spec.name.to_string(), "args": rows, "secrets": secrets, "ssh": agents, "cache": [],
                       "sources": data(sources)});
     answer(&json, &format!("BUILD_ARG VALUE DESCRIPTION\n{text}"))
 }

@@ -33,6 +33,8 @@ pub(super) enum Kind {
     Lock,
     /// What a build with a lock downloads.
     Bundle,
+    /// A list of what is in the image.
+    Sbom,
     /// The tree of one component.
     Component,
     /// The name is kept for what is not there yet.
@@ -57,8 +59,8 @@ pub(super) const TARGETS: &[Target] = &[
     Target { name: LOCK_TARGET, description: "The spec's lock: what it was resolved to", kind: Kind::Lock },
     Target { name: UPDATE_TARGET, description: "The lock with newer versions", kind: Kind::Lock },
     Target { name: "bundle", description: "All that a build with a lock downloads", kind: Kind::Bundle },
+    Target { name: "sbom", description: "A list of all parts, as SPDX", kind: Kind::Sbom },
     Target { name: "bake", description: "A bake file of all families", kind: Kind::Reserved },
-    Target { name: "sbom", description: "A list of all parts, as SPDX", kind: Kind::Reserved },
 ];
 
 /// The targets that can be built today.
@@ -111,7 +113,7 @@ mod tests {
         assert_eq!(words("python"), Ok(Kind::Component));
         assert_eq!(
             words("pyton"),
-            Err("there is no target `pyton`; there are `image`, `spec`, `test`, `report`, `graph`, `lock`, `update`, `bundle`, `python`; did you mean `python`?"
+            Err("there is no target `pyton`; there are `image`, `spec`, `test`, `report`, `graph`, `lock`, `update`, `bundle`, `sbom`, `python`; did you mean `python`?"
                 .to_owned())
         );
         assert!(words("ffmpeg").is_err_and(|words| words.ends_with("name one of them")));

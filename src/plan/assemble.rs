@@ -7,7 +7,8 @@ use super::planner::{Collected, Planner, Provided, RUN_DIR, Script};
 use super::suites;
 use super::tests::add_test;
 use super::{
-    Action, Config, Device, Mount, Plan, Release, Run, RunResult, SecretFile, StepId, component_label,
+    Action, Config, Device, Mount, Plan, Release, Run, RunResult, SSH_SOCKET, SecretFile, SshAgent, StepId,
+    component_label,
 };
 use crate::components::{System, install_wheels};
 use crate::lock::LockUse;
@@ -18,11 +19,16 @@ const LOOK: Script = Script { name: "look.sh", text: include_str!("../components
 const LINKS: Script = Script { name: "links.sh", text: include_str!("../components/scripts/links.sh") };
 const FIT: Script = Script { name: "fit.sh", text: include_str!("../components/scripts/fit.sh") };
 const SEAL: Script = Script { name: "seal.sh", text: include_str!("../components/scripts/seal.sh") };
+const LIST_PARTS: Script =
+    Script { name: "sbom-list.sh", text: include_str!("../components/scripts/sbom-list.sh") };
 
 /// Plans a node.
 pub fn plan(node: &Node) -> Plan {
     let at = node.base.span;
-    let locked = matches!(node.lock, LockUse::Fixed(_));
+    let lock = match &node.lock {
+        LockUse::Fixed(lock) => Some(lock.clone()),
+        LockUse::None | LockUse::Making(_) => None,
+    };
     let mut planner = Planner::new(node.base.value.clone(), at, node.lock.clone());
     planner.set_netrc(node.netrc.clone());
     planner.set_mirror(node.mirror.clone());
@@ -53,6 +59,7 @@ pub fn plan(node: &Node) -> Plan {
             tests.push(add_test(&mut planner, image, &suite.test, &suite.files, &config));
         }
     }
+    let parts = list_parts(&mut planner, image);
     let release = Release {
         repository: node.repository.clone(),
         tag: node.tag.clone(),
@@ -72,7 +79,8 @@ pub fn plan(node: &Node) -> Plan {
         config,
         release,
         decisions: node.decisions.clone(),
-        locked,
+        parts,
+        lock,
         pending,
         sources,
         archives,
@@ -207,16 +215,19 @@ fn add_command(
             part: format!("/{path}"),
         }));
     }
+    let mut env = config.environment(&planner.facts().env);
+    env.extend(command.ssh.iter().map(|_| ("SSH_AUTH_SOCK".to_owned(), SSH_SOCKET.to_owned())));
     let run = Run {
         root,
         argv: command.run.iter().map(|argument| argument.value.clone()).collect(),
-        env: config.environment(&planner.facts().env),
+        env,
         cwd: "/".to_owned(),
         user: String::new(),
         mounts,
         caches: Vec::new(),
         scratch: Vec::new(),
         secrets: command.secrets.iter().map(SecretFile::in_run).collect(),
+        agent: command.ssh.as_ref().map(SshAgent::new),
         network: command.network,
         devices: command.devices.iter().map(Device::required).collect(),
         privileged: false,
@@ -240,6 +251,17 @@ fn check_fit(planner: &mut Planner, looks: &[(String, StepId)], system: StepId, 
     run.mounts.push(Mount { at: system.clone(), from: links, part: "/".to_owned() });
     run.env.extend([("LISTS".to_owned(), lists), ("SYSTEM".to_owned(), system)]);
     planner.run("[image] check that the parts fit".to_owned(), at, run)
+}
+
+/// Lists what is in the finished image. It runs there, as a mount of the whole image would have to be hashed.
+fn list_parts(planner: &mut Planner, image: StepId) -> StepId {
+    let mut run = planner.script(&LIST_PARTS, image, Vec::new());
+    if let Some(from) = planner.local_wheels() {
+        let at = format!("{RUN_DIR}/local");
+        run.mounts.push(Mount { at: at.clone(), from, part: "/".to_owned() });
+        run.env.push(("LOCAL".to_owned(), at));
+    }
+    planner.run("[sbom] list parts".to_owned(), Span::default(), run)
 }
 
 /// Labels that tell what is in the image without starting it.

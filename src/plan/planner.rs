@@ -445,6 +445,7 @@ impl Planner {
             caches: Vec::new(),
             scratch: Vec::new(),
             secrets: Vec::new(),
+            agent: None,
             network: false,
             devices: Vec::new(),
             privileged: false,

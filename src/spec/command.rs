@@ -18,6 +18,8 @@ pub struct Command {
     pub secrets: Vec<Secret>,
     /// What it gets of the builder's devices.
     pub devices: Vec<At<DeviceName>>,
+    /// The agent of the client whose keys it can use, by its id (`--ssh ID`).
+    pub ssh: Option<Secret>,
 }
 
 impl Command {
@@ -46,6 +48,7 @@ impl Command {
         let network = fields.take("network").and_then(|node| boolean("`network`", node, problems));
         let secrets = fields.take("secrets").map(|node| items("`secrets`", node, problems, Secret::decode));
         let devices = fields.take("devices").map(|node| devices(node, problems));
+        let ssh = fields.take("ssh").and_then(|node| Secret::decode_agent(node, problems));
         fields.finish(problems);
         Some(Self {
             name: name?,
@@ -54,6 +57,7 @@ impl Command {
             network: network.is_some_and(|network| network.value),
             secrets: secrets.unwrap_or_default(),
             devices: devices.unwrap_or_default(),
+            ssh,
         })
     }
 }

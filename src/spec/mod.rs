@@ -96,6 +96,11 @@ impl Spec {
         self.secrets.netrc.iter().chain(commands).chain(tests.flat_map(|program| &program.secrets)).collect()
     }
 
+    /// All ssh agents that steps use.
+    pub fn all_agents(&self) -> Vec<&Secret> {
+        self.commands.iter().filter_map(|command| command.ssh.as_ref()).collect()
+    }
+
     /// The files of the build context that must be read before versions are chosen.
     pub fn reads(&self) -> Vec<At<ContextPath>> {
         let components = self.components.iter().flat_map(|component| component.value.reads());

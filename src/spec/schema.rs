@@ -556,6 +556,7 @@ const COMMANDS: Shape = Shape::List(
         optional("inputs", "What of the build context it can read, below `/run/edgenode/inputs`.", PATHS),
         optional("network", "Whether it has a network.", Shape::Switch),
         STEP_SECRETS,
+        optional("ssh", "The agent of the client (`--ssh`) whose keys it can use.", SECRET),
         DEVICES,
     ]),
     false,

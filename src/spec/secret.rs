@@ -23,7 +23,7 @@ impl Secrets {
 /// A secret that a step reads.
 #[derive(Clone, Debug)]
 pub struct Secret {
-    /// What it is called on the client's command line (`--secret id=…`).
+    /// What it is called on the client's command line (`--secret id=…`, `--ssh …`).
     pub id: At<Name>,
     /// Whether the step can do without it.
     pub optional: bool,
@@ -37,13 +37,26 @@ impl Secret {
 
     /// Reads an id alone, or a mapping with `id` and `optional`.
     pub fn decode(node: &Node, problems: &mut Problems) -> Option<Self> {
+        Self::decode_as(["a secret", "the id of a secret", "netrc"], node, problems)
+    }
+
+    /// Reads the same of an ssh agent.
+    pub fn decode_agent(node: &Node, problems: &mut Problems) -> Option<Self> {
+        Self::decode_as(["`ssh`", "the id of an ssh agent", "default"], node, problems)
+    }
+
+    fn decode_as(
+        [what, id_of, example]: [&'static str; 3],
+        node: &Node,
+        problems: &mut Problems,
+    ) -> Option<Self> {
         if !matches!(node.value, Value::Map(_)) {
-            let id = checked("the id of a secret", node, problems, Name::parse)?;
+            let id = checked(id_of, node, problems, Name::parse)?;
             return Some(Self { id, optional: false });
         }
-        let mut fields = Fields::open("a secret", node, problems)?;
-        let id = fields.require("id", "netrc", problems);
-        let id = id.and_then(|node| checked("the id of a secret", node, problems, Name::parse));
+        let mut fields = Fields::open(what, node, problems)?;
+        let id = fields.require("id", example, problems);
+        let id = id.and_then(|node| checked(id_of, node, problems, Name::parse));
         let optional = fields.take("optional").and_then(|node| boolean("`optional`", node, problems));
         fields.finish(problems);
         Some(Self { id: id?, optional: optional.is_some_and(|optional| optional.value) })

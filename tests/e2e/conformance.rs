@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::contexts::config;
-use crate::harness::{Build, Daemon, Server, buildctl, daemon, frontend, setting, small_ffmpeg};
+use crate::harness::{Agent, Build, Daemon, Server, buildctl, daemon, frontend, setting, small_ffmpeg};
 
 const GOOD: &str = "name: node\nbase: debian:13\n";
 
@@ -21,7 +21,7 @@ fn unlikely_command() -> String {
 }
 
 /// A manifest or blob of the registry.
-fn fetch(kind: &str, name: &str, reference: &str) -> Value {
+pub(crate) fn fetch(kind: &str, name: &str, reference: &str) -> Value {
     let url = format!("http://{}/v2/{name}/{kind}/{reference}", setting("EDGENODE_REGISTRY"));
     let accept = "Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
                   application/vnd.docker.distribution.manifest.v2+json, \
@@ -214,6 +214,34 @@ fn a_command_reads_a_secret_and_leaves_nothing_of_it() {
     assert!(files(Build::new(&optional)).contains("No such file"));
     let secret = Build::new(&command("word")).env("WORD", "open-sesame").with("--secret", "id=word,env=WORD");
     assert_eq!(files(secret), "open-sesame");
+}
+
+#[test]
+fn a_command_uses_the_agent_of_the_client() {
+    let command = |agent: &str| {
+        format!(
+            // As above, the number tells this run's step from those of earlier ones.
+            "{GOOD}system: {{packages: [openssh-client]}}\ncommands:\n  - name: look\n    \
+             run: [sh, -c, 'ssh-add -l >/told 2>&1 || true', '{}']\n    ssh: {agent}\n",
+            std::process::id()
+        )
+    };
+    Build::new(&command("default")).fail(&["unset ssh forward key default", ">>>   - name: look"]);
+    let outline = Build::new(&command("default")).with("--call", "outline,format=json").succeed().stdout;
+    let outline: Value = serde_json::from_str(&outline).expect("JSON");
+    assert_eq!(
+        (&outline["ssh"][0]["name"], &outline["ssh"][0]["required"]),
+        (&json!("default"), &json!(true))
+    );
+    let agent = Agent::start("a-key-of-the-tests");
+    for builder in ["newest", "oldest"] {
+        let build = Build::new(&command("default")).on(builder).with("--ssh", &agent.option());
+        let files = build.files();
+        let told = fs::read_to_string(files.path().join("told")).expect("read");
+        assert!(told.contains("a-key-of-the-tests"), "{builder}: {told}");
+        assert!(!files.path().join("run/buildkit").exists(), "{builder}");
+    }
+    Build::new(&command("{id: default, optional: true}")).succeed();
 }
 
 #[test]

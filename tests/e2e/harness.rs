@@ -614,6 +614,50 @@ pub(crate) fn trap() -> (u16, Arc<AtomicUsize>) {
     (port, connections)
 }
 
+/// An ssh agent of its own with one key, which is called `mark`. It ends with the test.
+pub(crate) struct Agent {
+    dir: TempDir,
+    process: Child,
+}
+
+impl Agent {
+    pub(crate) fn start(mark: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (socket, key) = (dir.path().join("socket"), dir.path().join("key"));
+        let mut agent = Command::new("ssh-agent");
+        agent.args(["-D", "-a"]).arg(&socket).stdout(Stdio::null());
+        let process = agent.spawn().expect("ssh-agent starts");
+        while !socket.exists() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let mut made = Command::new("ssh-keygen");
+        made.args(["-q", "-t", "ed25519", "-N", "", "-C", mark, "-f"]).arg(&key);
+        assert!(made.status().expect("ssh-keygen starts").success());
+        let mut added = Command::new("ssh-add");
+        added.arg("-q").arg(&key).env("SSH_AUTH_SOCK", &socket);
+        assert!(added.status().expect("ssh-add starts").success());
+        Self { dir, process }
+    }
+
+    /// What a client is told: the agent under the usual id.
+    pub(crate) fn option(&self) -> String {
+        format!("default={}", self.dir.path().join("socket").display())
+    }
+
+    /// A line of the private key.
+    pub(crate) fn key(&self) -> String {
+        let key = fs::read_to_string(self.dir.path().join("key")).expect("read");
+        key.lines().nth(3).expect("a key has lines").to_owned()
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 /// A wheel with these files, and one package that it requires if there is one. The same wheel has the same bytes.
 pub(crate) fn wheel(name: &str, version: &str, requires: &str, files: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let info = format!("{}-{version}.dist-info", name.replace('-', "_"));

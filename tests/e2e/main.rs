@@ -27,6 +27,7 @@ mod release;
 mod remote;
 mod requests;
 mod rootless;
+mod sbom;
 mod trust;
 mod wheels;
 mod workflows;

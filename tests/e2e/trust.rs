@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::Ordering;
 
-use crate::harness::{Build, Daemon, frontend, setting, trap};
+use crate::harness::{Agent, Build, Daemon, frontend, setting, trap};
 
 const GOOD: &str = "name: node\nbase: debian:13\n";
 
@@ -146,8 +146,10 @@ fn a_spec_that_leaves_the_context_is_refused() {
 fn a_secret_is_found_nowhere() {
     let daemon = Daemon::start();
     let mark = "MARK-OF-A-SECRET-5d1c";
+    let agent = Agent::start("MARK-OF-A-KEY-77b0");
     let spec = format!(
-        "{GOOD}commands:\n  - {{name: reads, run: [sh, -c, 'wc -c </run/secrets/token >/length'], secrets: [token]}}\n"
+        "{GOOD}commands:\n  - {{name: reads, run: [sh, -c, 'wc -c </run/secrets/token >/length'], secrets: [token]}}\n  \
+         - {{name: asks, run: [sh, -c, 'test -S $SSH_AUTH_SOCK'], ssh: default}}\n"
     );
     let dir = tempfile::tempdir().expect("a directory");
     fs::write(dir.path().join("node.yaml"), &spec).expect("written");
@@ -166,7 +168,10 @@ fn a_secret_is_found_nowhere() {
         "--frontend=gateway.v0",
     ]);
     build.args([&format!("--opt=source={}", frontend()), "--opt=filename=node.yaml"]);
-    build.args(["--opt=attest:provenance=mode=max", "--secret=id=token,env=TOKEN"]).env("TOKEN", mark);
+    build
+        .args(["--opt=attest:provenance=mode=max", "--opt=attest:sbom=", "--secret=id=token,env=TOKEN"])
+        .env("TOKEN", mark);
+    build.args(["--ssh", &agent.option()]);
     build.arg(format!("--output=type=oci,tar=false,dest={}", to("image")));
     build.arg(format!("--export-cache=type=local,mode=max,dest={}", to("cache")));
     build.args([format!("--metadata-file={}", to("metadata")), format!("--trace={}", to("trace"))]);
@@ -182,7 +187,10 @@ fn a_secret_is_found_nowhere() {
         assert!(out.path().join(name).exists(), "{what} is not there to be searched");
     }
     assert!(find(out.path(), b"/run/secrets/token"), "the step is in the provenance");
-    assert!(!find(out.path(), mark.as_bytes()), "the secret is in what the build left");
+    assert!(find(out.path(), b"SPDXRef-DOCUMENT"), "the list of parts is there to be searched");
+    for mark in [mark, "MARK-OF-A-KEY-77b0", &agent.key()] {
+        assert!(!find(out.path(), mark.as_bytes()), "{mark} is in what the build left");
+    }
 }
 
 /// The setuid and setgid programs of the distribution's base image.

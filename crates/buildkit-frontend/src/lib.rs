@@ -20,6 +20,6 @@ pub use gateway::{Gateway, ResolvedImage, Warning};
 pub use ignore::patterns as ignore_patterns;
 pub use image::ImageConfig;
 pub use options::{CacheImport, NoCache, Options};
-pub use result::{BuildResult, Reference};
+pub use result::{Attestation, BuildResult, Reference};
 pub use run::{Frontend, run, serve};
 pub use run_options::RunOptions;

@@ -25,12 +25,44 @@ struct Image {
     config: Option<Value>,
 }
 
+/// A document about an image, which exporters put beside it, signed by nobody: an in-toto statement whose predicate is a
+/// JSON file and whose subject is the image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attestation {
+    /// The file system that has the document.
+    pub reference: Reference,
+    /// Where it lies there.
+    pub path: String,
+    /// What kind of document it is, such as `https://spdx.dev/Document`.
+    pub predicate_type: String,
+    /// Why it is there, as BuildKit calls it: `sbom`, `provenance`.
+    pub reason: String,
+}
+
+impl Attestation {
+    /// The predicate type of SPDX documents. Where a result has one, BuildKit runs no scanner of its own. Source:
+    /// BuildKit's `frontend/attestations/sbom`.
+    pub const SPDX: &str = "https://spdx.dev/Document";
+
+    fn into_message(self) -> frontend::Attestation {
+        frontend::Attestation {
+            kind: frontend::AttestationKind::InToto.into(),
+            metadata: [("reason".to_owned(), self.reason.into_bytes())].into(),
+            r#ref: Some(frontend::Ref { id: self.reference.id, def: None }),
+            path: self.path,
+            in_toto_predicate_type: self.predicate_type,
+            in_toto_subjects: Vec::new(),
+        }
+    }
+}
+
 /// What a frontend returns: file systems with their image configurations, or the answer to a subrequest.
 #[derive(Clone, Debug, Default)]
 pub struct BuildResult {
     images: Vec<Image>,
     index: bool,
     metadata: Vec<(String, Vec<u8>)>,
+    attestations: Vec<(Platform, Attestation)>,
 }
 
 impl BuildResult {
@@ -60,10 +92,20 @@ impl BuildResult {
         self
     }
 
+    /// Adds a document about the image of this platform.
+    pub fn attest(mut self, platform: &Platform, attestation: Attestation) -> Self {
+        self.attestations.push((platform.clone(), attestation));
+        self
+    }
+
     pub(crate) fn into_message(self) -> frontend::Result {
         use frontend::result::Result as Refs;
         let mut result = frontend::Result::default();
         result.metadata.extend(self.metadata);
+        for (platform, attestation) in self.attestations {
+            let all = result.attestations.entry(platform.to_string()).or_default();
+            all.attestation.push(attestation.into_message());
+        }
         if !self.images.is_empty() {
             let platforms: Vec<_> = self.images.iter().map(|image| describe(&image.platform)).collect();
             let platforms = json!({ "Platforms": platforms }).to_string();
@@ -117,6 +159,24 @@ mod tests {
         let message = result.into_message();
         assert_eq!(message.metadata["containerimage.config"], br#"{"a":1}"#);
         assert!(matches!(message.result, Some(frontend::result::Result::Ref(r)) if r.id == "r"));
+    }
+
+    #[test]
+    fn an_attestation_is_about_its_platform() {
+        let spdx = Attestation {
+            reference: Reference { id: "s".into() },
+            path: "/sbom.spdx.json".into(),
+            predicate_type: Attestation::SPDX.into(),
+            reason: "sbom".into(),
+        };
+        let amd64 = platform("linux/amd64");
+        let message = BuildResult::single(&amd64, Reference { id: "r".into() }, None)
+            .attest(&amd64, spdx)
+            .into_message();
+        let [attestation] = message.attestations["linux/amd64"].attestation.as_slice() else { panic!("one") };
+        assert_eq!(attestation.in_toto_predicate_type, "https://spdx.dev/Document");
+        assert_eq!((attestation.kind, attestation.path.as_str()), (0, "/sbom.spdx.json"));
+        assert!(attestation.r#ref.as_ref().is_some_and(|r| r.id == "s"));
     }
 
     #[test]

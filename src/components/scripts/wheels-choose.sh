@@ -7,6 +7,7 @@
 #                 GROUP-PACKAGE, a wheel of at least ALONE bytes, if it is one of the $MOST_ALONE largest.
 #   branches      lines `GROUP BRANCH` for all branches besides the groups themselves.
 #   warnings      what uv warns of.
+#   wheels        lines `NAME VERSION SHA-256 SIZE ADDRESS` for the packages that have just one file to choose.
 set -eu
 
 # shellcheck source-path=SCRIPTDIR source=wheels-compile.sh
@@ -14,8 +15,9 @@ set -eu
 # Of the forms that uv writes only this one has sizes. It lists just the wheels that fit the interpreter.
 compile --format pylock.toml --excludes "$INPUTS/exclude.txt" --output-file "$work/pylock.toml" "$INPUTS/requirements.txt"
 
+: >"$OUT/wheels"
 # Lines `PACKAGE SIZE GROUP APART ALONE REQUIREMENT`; the requirement goes to the end of the line.
-awk '
+awk -v wheels="$OUT/wheels" '
     function normal(word) {
         word = tolower(word)
         sub(/[^a-z0-9._-].*/, "", word)
@@ -35,16 +37,21 @@ awk '
         return line
     }
     # Writes the package that was read: with the digests that the requirements allow, where they name any.
-    function finish(i, digests) {
+    function finish(i, digests, fitting, file) {
         # Wheels of the build context are installed elsewhere.
         if (name == "" || local) return
         for (i = 1; i <= files; i++) {
-            if (!(name in named) || (name, digest[i]) in allowed) digests = digests " " digest[i]
+            if (!(name in named) || (name, digest[i]) in allowed) {
+                digests = digests " " digest[i]
+                fitting++
+                file = i
+            }
         }
         if (digests == "") {
             print "edgenode: the index has no file of " name "==" version " with a digest that the requirements allow" >"/dev/stderr"
             failed = 1
         }
+        if (fitting == 1) print name, version, substr(digest[file], 15), bytes[file], url[file] >wheels
         for (i = 1; i <= count && !fits(name, pattern[i]); i++);
         print name, size, group[i], sizes[i], name "==" version digests
     }
@@ -71,11 +78,14 @@ awk '
     /^version = / { version = quoted($0) }
     /^archive = / { local = 1 }
     # A line has one wheel, or all of them if there is but one.
-    match($0, / size = [0-9]+/) {
-        bytes = substr($0, RSTART + 8, RLENGTH - 8) + 0
-        if (bytes > size) size = bytes
+    match($0, /sha256 = "[0-9a-f]+"/) {
+        digest[++files] = "--hash=sha256:" quoted(substr($0, RSTART, RLENGTH))
+        bytes[files] = match($0, / size = [0-9]+/) ? substr($0, RSTART + 8, RLENGTH - 8) : "-"
+        url[files] = match($0, /url = "[^"]*"/) ? quoted(substr($0, RSTART, RLENGTH)) : "-"
     }
-    match($0, /sha256 = "[0-9a-f]+"/) { digest[++files] = "--hash=sha256:" quoted(substr($0, RSTART, RLENGTH)) }
+    match($0, / size = [0-9]+/) && substr($0, RSTART + 8, RLENGTH - 8) + 0 > size {
+        size = substr($0, RSTART + 8, RLENGTH - 8) + 0
+    }
     END {
         finish()
         exit failed
