@@ -2,6 +2,7 @@
 
 mod args;
 mod bundle;
+mod devices;
 mod downloads;
 mod locking;
 mod reads;
@@ -32,7 +33,7 @@ use crate::lint::{CHECK_ARG, CheckOptions, Finding, Severity, lint};
 use crate::lock::{self, LockUse, LockedArchive};
 use crate::lower::{self, Lowered, Target, lower};
 use crate::mirror;
-use crate::plan::{Action, Plan, StepId, plan};
+use crate::plan::{Plan, StepId, plan};
 use crate::report::Report;
 use crate::resolve::{self, BaseFacts, Inputs, OsRelease, PackageIndex};
 use crate::spec::{At, Healthcheck, MAX_BYTES, Node, Span, Spec, decode_with, to_text};
@@ -42,8 +43,6 @@ use crate::suggest::nearest;
 #[derive(Debug)]
 pub struct EdgeNode;
 
-/// What a builder says that can give steps its devices.
-const DEVICES_CAP: &str = "exec.meta.cdi";
 /// What linguist calls the language of a spec.
 const LANGUAGE: &str = "YAML";
 /// No `os-release` comes near.
@@ -567,34 +566,13 @@ impl Build<'_> {
             cache_namespace: options.cache_mount_ns.as_deref().unwrap_or_default(),
             no_cache: &options.no_cache,
             replaced: self.replaced(plan, platform).await?,
-            can_give_devices: self.gateway.caps().llb(DEVICES_CAP),
+            can_give_devices: self.gateway.caps().llb(devices::CAP),
             mirror: self.mirror.as_deref(),
             spares,
             fresh,
             ..Target::new(platform, base.output.clone(), files)
         };
         Ok(lower(plan, &target))
-    }
-
-    /// Refuses a command, or a test where those run, that needs a device on a builder that has none to give: it would
-    /// take no notice of the wish.
-    fn check_devices(&self, plan: &Plan, with_tests: bool) -> Result<(), Error> {
-        if self.gateway.caps().llb(DEVICES_CAP) {
-            return Ok(());
-        }
-        let tests: BTreeSet<_> = plan.tests.iter().filter_map(|test| test.program).collect();
-        let steps = plan.steps.iter().enumerate();
-        for (_, step) in steps.filter(|(number, _)| with_tests || !tests.contains(&StepId(*number))) {
-            let Action::Run(run) = &step.action else { continue };
-            if let Some(device) = run.devices.iter().find(|device| !device.optional) {
-                let message = format!(
-                    "{} needs the device `{}`, and this builder gives steps none; BuildKit does from 0.20 on",
-                    step.name, device.name
-                );
-                return Err(self.sources.locate(Error::user(message), step.span));
-            }
-        }
-        Ok(())
     }
 
     async fn build_target(
@@ -605,11 +583,24 @@ impl Build<'_> {
         platform: &Platform,
         kind: Kind,
     ) -> Result<Built, Error> {
-        match kind {
-            Kind::Image => self.check_devices(plan, plan.require_tests)?,
-            Kind::Tests | Kind::Report => self.check_devices(plan, true)?,
-            _ => {}
-        }
+        let wanted = match kind {
+            Kind::Image => devices::wanted(plan, plan.require_tests),
+            Kind::Tests | Kind::Report => devices::wanted(plan, true),
+            _ => Vec::new(),
+        };
+        devices::check(&self.gateway, self.sources, &wanted)?;
+        let built = self.build_kind(plan, lowered, base, platform, kind).await;
+        built.map_err(|error| devices::explain(error, self.sources, &wanted))
+    }
+
+    async fn build_kind(
+        &self,
+        plan: &Plan,
+        lowered: &Lowered,
+        base: &Base,
+        platform: &Platform,
+        kind: Kind,
+    ) -> Result<Built, Error> {
         let output = match kind {
             Kind::Image => {
                 if plan.require_tests {
@@ -635,8 +626,8 @@ impl Build<'_> {
 
     /// Hands the last graph of a build over.
     async fn result_of(&self, plan: &Plan, definition: &Definition) -> Result<Reference, Error> {
-        match plan.lock.is_some() || self.mirror.is_some() {
-            // What a server refuses is told here, where it can be explained.
+        // What a server or the builder refuses is told here, where it can be explained.
+        match plan.lock.is_some() || self.mirror.is_some() || !devices::wanted(plan, false).is_empty() {
             true => self.gateway.evaluate(definition).await,
             false => self.gateway.solve(definition).await,
         }
