@@ -239,7 +239,7 @@ fn numpy_is_built_for_old_processors() {
     let build = Build::new(&spec(&format!(
         "sdists:\n  - {{name: numpy, version: 2.4.4, url: '{url}', sha256: {sha256}, packages: [libopenblas-dev, \
          pkg-config], requires: [meson-python==0.18.0, cython==3.2.1, ninja==1.13.0], \
-         settings: [setup-args=-Dcpu-baseline=none, setup-args=-Dblas=openblas, setup-args=-Dlapack=openblas]}}\n"
+         settings: [setup-args=-Dcpu-baseline=none, setup-args=-Dcpu-dispatch=none, setup-args=-Dblas=openblas, setup-args=-Dlapack=openblas]}}\n"
     )));
     build.with("--target", "test").succeed();
 }
