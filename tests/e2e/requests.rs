@@ -42,12 +42,12 @@ fn the_targets_are_listed() {
     assert_eq!(
         names,
         [
-            "image", "spec", "test", "report", "graph", "lock", "update", "bundle", "python", "cuda",
+            "image", "spec", "test", "report", "graph", "lock", "update", "bundle", "sbom", "python", "cuda",
             "torch", "wheels"
         ]
     );
     assert_eq!(answer["targets"][0]["default"], true);
-    assert_eq!(answer["targets"][8]["location"]["ranges"][0]["start"]["line"], 4);
+    assert_eq!(answer["targets"][9]["location"]["ranges"][0]["start"]["line"], 4);
     let told = Build::new(SPEC).with("--call", "targets").succeed().stdout;
     assert!(told.contains("image (default)"), "{told}");
 }
