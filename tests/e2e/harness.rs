@@ -120,7 +120,9 @@ impl Daemon {
 
     /// Waits until the daemon of this directory listens.
     pub(crate) fn wait(dir: &Path) {
+        let started = std::time::Instant::now();
         while !dir.join("buildkitd.sock").exists() {
+            assert!(started.elapsed().as_secs() < 60, "the daemon of {} does not listen", dir.display());
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
     }

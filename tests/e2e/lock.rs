@@ -321,7 +321,7 @@ impl Island {
         let script = "ip link set lo up
             docker-registry serve \"$1\" & registry=$!
             python3 -m http.server --bind 127.0.0.1 --directory \"$2\" 8080 & server=$!
-XX
+            \"$3\" \"$4\" \"$5\" & daemon=$!
             trap 'kill $registry $server $daemon' TERM
             wait
             wait";
