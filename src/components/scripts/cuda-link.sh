@@ -17,8 +17,14 @@ if [ "${WHOLE:-0}" = 1 ]; then
         exit 1
     }
     ln -s "$home" "$OUT$CUDA_HOME"
-    mkdir -p "$OUT$home"
+    mkdir -p "$OUT$home/lib"
     [ -e "$WHEELS$home/lib64" ] || ln -s lib "$OUT$home/lib64"
+    # Linkers look for names without a version, which the wheels lack.
+    for library in "$WHEELS$home"/lib/*.so.*; do
+        name=${library##*/}
+        short=${name%%.so.*}.so
+        [ -e "$WHEELS$home/lib/$short" ] || [ -L "$OUT$home/lib/$short" ] || ln -s "$name" "$OUT$home/lib/$short"
+    done
 else
     mkdir -p "$OUT$CUDA_HOME/$TARGET/lib"
     if [ -n "${WHEELS:-}" ]; then
