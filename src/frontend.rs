@@ -279,6 +279,11 @@ impl Build<'_> {
         self.warn(&node.warnings).await;
         let first = self.checked_plan(&node)?;
         self.show_unused(&first, node.base.span).await;
+        let devices = devices::wanted(&first, target);
+        devices::check(&self.gateway, self.sources, &devices)?;
+        let explained = async |error: Error, spares: bool| {
+            devices::explain(self.told(error, &first, spares).await, self.sources, &devices)
+        };
         let lowered = self.lower(&first, &base, platform, BTreeSet::new(), false).await?;
         let built = match self.resolution(&first, target) {
             Some(resolution) => {
@@ -287,14 +292,14 @@ impl Build<'_> {
             None => self.build_target(&first, &lowered, &base, platform, target).await,
         };
         let Err(error) = built else { return built };
-        let error = self.told(error, &first, false).await;
+        let error = explained(error, false).await;
         if !downloads::is_gone(&error) || !first.has_spares() {
             return Err(error);
         }
         self.warn_of_spares(at).await;
         let lowered = self.lower(&first, &base, platform, BTreeSet::new(), true).await?;
         match self.build_target(&first, &lowered, &base, platform, target).await {
-            Err(error) => Err(self.told(error, &first, true).await),
+            Err(error) => Err(explained(error, true).await),
             built => built,
         }
     }
@@ -583,24 +588,6 @@ impl Build<'_> {
         platform: &Platform,
         kind: Kind,
     ) -> Result<Built, Error> {
-        let wanted = match kind {
-            Kind::Image => devices::wanted(plan, plan.require_tests),
-            Kind::Tests | Kind::Report => devices::wanted(plan, true),
-            _ => Vec::new(),
-        };
-        devices::check(&self.gateway, self.sources, &wanted)?;
-        let built = self.build_kind(plan, lowered, base, platform, kind).await;
-        built.map_err(|error| devices::explain(error, self.sources, &wanted))
-    }
-
-    async fn build_kind(
-        &self,
-        plan: &Plan,
-        lowered: &Lowered,
-        base: &Base,
-        platform: &Platform,
-        kind: Kind,
-    ) -> Result<Built, Error> {
         let output = match kind {
             Kind::Image => {
                 if plan.require_tests {
@@ -627,7 +614,7 @@ impl Build<'_> {
     /// Hands the last graph of a build over.
     async fn result_of(&self, plan: &Plan, definition: &Definition) -> Result<Reference, Error> {
         // What a server or the builder refuses is told here, where it can be explained.
-        match plan.lock.is_some() || self.mirror.is_some() || !devices::wanted(plan, false).is_empty() {
+        match plan.lock.is_some() || self.mirror.is_some() || !devices::wanted(plan, Kind::Image).is_empty() {
             true => self.gateway.evaluate(definition).await,
             false => self.gateway.solve(definition).await,
         }

@@ -20,6 +20,13 @@ const WHEEL: &str = "wheel";
 /// The form of the file.
 const FORM: &str = "1";
 
+/// The target that is the lock of the spec.
+pub const LOCK_TARGET: &str = "lock";
+/// The target that is the lock with newer versions.
+pub const UPDATE_TARGET: &str = "update";
+/// The build argument that names what is updated.
+pub const UPDATE_ARG: &str = "EDGENODE_UPDATE";
+
 /// What helps where a lock is not what was written.
 const ANEW: &str = "the lock was changed by hand; make it anew with `--target lock`";
 

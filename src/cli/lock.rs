@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::load::{load, parent};
 use super::{Failure, Told};
+use crate::lock::{LOCK_TARGET, UPDATE_ARG, UPDATE_TARGET};
 
 /// Docker's plugin, or buildx by itself.
 const CLIENTS: [&[&str]; 3] = [&["docker", "buildx"], &["docker-buildx"], &["buildx"]];
@@ -56,11 +57,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
 
 /// What the client is told.
 fn build(arguments: &Arguments, context: &Path) -> Vec<String> {
-    let target = if arguments.update.is_some() { "update" } else { "lock" };
+    let target = if arguments.update.is_some() { UPDATE_TARGET } else { LOCK_TARGET };
     let mut words = vec!["build".to_owned(), "--target".to_owned(), target.to_owned()];
     let names = arguments.update.as_ref().filter(|names| !names.is_empty());
     words.extend(
-        names.into_iter().flat_map(|names| ["--build-arg".to_owned(), format!("EDGENODE_UPDATE={names}")]),
+        names.into_iter().flat_map(|names| ["--build-arg".to_owned(), format!("{UPDATE_ARG}={names}")]),
     );
     for (option, path) in [("--output", parent(&arguments.spec)), ("--file", arguments.spec.clone())] {
         words.extend([option.to_owned(), path.display().to_string()]);

@@ -38,7 +38,7 @@ const UV_VERSION: &str = "0.12.1";
 const CHOOSE: Script = Script { name: "wheels-choose.sh", text: include_str!("scripts/wheels-choose.sh") };
 const INSTALL: Script = Script { name: "wheels-install.sh", text: include_str!("scripts/wheels-install.sh") };
 
-/// What both scripts that resolve have in common.
+/// What the scripts that resolve have in common.
 const COMPILE: Script = Script { name: "wheels-compile.sh", text: include_str!("scripts/wheels-compile.sh") };
 
 const OFFLINE: Script = Script { name: "wheels-offline.sh", text: include_str!("scripts/wheels-offline.sh") };

@@ -6,6 +6,7 @@ use buildkit_frontend::{Error, Gateway};
 use buildkit_llb::Platform;
 
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::lock::UPDATE_ARG;
 use crate::resolve::ARCHIVED_ARG;
 use crate::spec::{Spec, Url, Values, nearest_name};
 
@@ -15,8 +16,6 @@ pub(super) const MERGE_ARG: &str = "EDGENODE_MERGE";
 pub(super) const MIRROR_ARG: &str = "EDGENODE_MIRROR";
 /// The build argument that asks for a fresh lock, or takes no notice of the lock.
 pub(super) const LOCKED_ARG: &str = "EDGENODE_LOCKED";
-/// The build argument that names what is updated.
-pub(super) const UPDATE_ARG: &str = "EDGENODE_UPDATE";
 
 /// A build argument that every spec understands.
 pub(super) struct BuildArg {

@@ -3,7 +3,7 @@
 use buildkit_frontend::Error;
 use buildkit_llb::{Copy, File, Meta, Mkfile, Output};
 
-use super::locking::LOCK_TARGET;
+use crate::lock::LOCK_TARGET;
 use crate::lower::Lowered;
 use crate::mirror;
 use crate::plan::{Action, Plan, StepId};

@@ -5,13 +5,20 @@ use std::collections::BTreeSet;
 use buildkit_frontend::{Error, Gateway};
 
 use super::sources::Sources;
+use super::targets::Kind;
 use crate::plan::{Action, Plan, Step, StepId};
 
 /// What a builder says that can give steps its devices.
 pub(super) const CAP: &str = "exec.meta.cdi";
 
-/// The steps that need a device, and its name: commands, and tests where those run.
-pub(super) fn wanted(plan: &Plan, with_tests: bool) -> Vec<(&Step, &str)> {
+/// The steps of a target that need a device, and its name: commands, and tests where those run.
+pub(super) fn wanted(plan: &Plan, target: Kind) -> Vec<(&Step, &str)> {
+    let with_tests = match target {
+        Kind::Image => plan.require_tests,
+        Kind::Tests | Kind::Report => true,
+        Kind::Sbom => false,
+        _ => return Vec::new(),
+    };
     let tests: BTreeSet<_> = plan.tests.iter().filter_map(|test| test.program).collect();
     let steps = plan.steps.iter().enumerate();
     let steps = steps.filter(|(number, _)| with_tests || !tests.contains(&StepId(*number)));

@@ -10,22 +10,19 @@ use buildkit_frontend::{BuildContext, BuildResult, Error, Gateway, Reference};
 use buildkit_llb::{File, Meta, Mkfile, Output, Platform};
 use futures_util::future::{join_all, try_join_all};
 
-use super::args::{LOCKED_ARG, UPDATE_ARG};
+use super::args::LOCKED_ARG;
 use super::reads::Reads;
 use super::{Base, Build, marshal, read_text};
 use crate::diagnostic::Problems;
 use crate::lock::{
-    self, Beside, Lock, LockUse, LockedFile, LockedPackages, PlatformLock, wheels_from_resolution,
+    self, Beside, LOCK_TARGET, Lock, LockUse, LockedFile, LockedPackages, PlatformLock, UPDATE_ARG,
+    UPDATE_TARGET, wheels_from_resolution,
 };
 use crate::lower::{self, Lowered};
 use crate::plan::{Pending, Plan, Unlocked, plan};
 use crate::resolve::{Inputs, resolve};
 use crate::spec::{MAX_BYTES, Node, Spec};
 
-/// The target that is the lock of the spec.
-pub(super) const LOCK_TARGET: &str = "lock";
-/// The target that is the lock with newer versions.
-pub(super) const UPDATE_TARGET: &str = "update";
 /// No resolution comes near.
 const MAX_RESOLUTION_BYTES: usize = 1 << 22;
 /// Rounds that no spec needs.

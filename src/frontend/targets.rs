@@ -2,7 +2,7 @@
 
 use buildkit_frontend::Error;
 
-use super::locking::{LOCK_TARGET, UPDATE_TARGET};
+use crate::lock::{LOCK_TARGET, UPDATE_TARGET};
 use crate::spec::{Spec, list};
 use crate::suggest::nearest;
 

@@ -4,8 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::harness::{Build, Daemon, Outcome, sha256};
-use crate::lock::Fresh;
+use crate::harness::{Build, Daemon, Fresh, Outcome, sha256};
 
 /// Two files to look at, and a script with its data.
 const FILES: [(&str, &str); 3] = [
@@ -246,7 +245,7 @@ fn a_step_gets_the_devices_that_it_names() {
     let card = serde_json::json!({"cdiVersion": "0.6.0", "kind": "vendor.com/card", "devices": [
         {"name": "0", "containerEdits": {"env": ["CARD=number zero"]}}]});
     fs::write(daemon.devices().join("card.json"), card.to_string()).expect("written");
-    let builder = Fresh::of(&daemon.address());
+    let builder = Fresh::with(daemon);
     let build = |device: &str| {
         let text = format!(
             "commands:\n  - {{name: notes, run: [sh, -c, 'echo $CARD >/card'], devices: [{device}]}}\n\
@@ -271,8 +270,7 @@ fn a_step_gets_the_devices_that_it_names() {
 /// A Docker Engine in a step of a build, which runs a container of its own.
 #[test]
 fn the_suite_of_the_engine_inside_runs_a_container() {
-    let daemon = Daemon::start();
-    let builder = Fresh::of(&daemon.address());
+    let builder = Fresh::start();
     let build =
         Build::new("name: n\nbase: debian:13\ndocker: distribution\nsuites: [dind]\n").on(&builder.builder);
     let reports = build.with("--target", "test").with("--allow", "security.insecure").files();

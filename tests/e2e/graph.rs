@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::harness::{Build, Daemon, Server, small_ffmpeg, source};
-use crate::lock::Fresh;
+use crate::harness::{Build, Daemon, Fresh, Server, small_ffmpeg, source};
 
 /// A node with a component that is compiled in a second, and was by no earlier run of the tests.
 fn spec(server: &Server, path: &str, text: &str, rest: &str) -> String {
@@ -31,8 +30,7 @@ fn unlikely_packages() -> String {
 fn only_what_a_change_concerns_runs_again() {
     // Older BuildKits miss what is cached while another build holds a source that both share and that was never loaded
     // from the cache before (moby/buildkit#4674): the oldest one is this test's alone.
-    let daemon = Daemon::start_oldest();
-    let oldest = Fresh::of(&daemon.address());
+    let oldest = Fresh::with(Daemon::start_oldest());
     for builder in ["newest", &oldest.builder] {
         let server = Server::start();
         let build = |spec: &str| Build::new(spec).on(builder).begun();

@@ -187,6 +187,45 @@ impl Drop for Daemon {
     }
 }
 
+/// A daemon that has built nothing, as a builder of buildx.
+pub(crate) struct Fresh {
+    pub(crate) builder: String,
+    pub(crate) daemon: Option<Daemon>,
+}
+
+impl Fresh {
+    pub(crate) fn start() -> Self {
+        Self::with(Daemon::start())
+    }
+
+    /// A builder for a daemon that ends with it.
+    pub(crate) fn with(daemon: Daemon) -> Self {
+        let mut fresh = Self::of(&daemon.address());
+        fresh.daemon = Some(daemon);
+        fresh
+    }
+
+    /// A builder for a daemon that is there already.
+    pub(crate) fn of(address: &str) -> Self {
+        let directory = Path::new(address).parent().and_then(Path::file_name).expect("a directory");
+        // Its name is made of letters and digits behind a dot.
+        let builder = format!("fresh{}", directory.display()).replace('.', "");
+        buildx(&["create", "--name", &builder, "--driver", "remote", address]);
+        Self { builder, daemon: None }
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        buildx(&["rm", "--force", &self.builder]);
+    }
+}
+
+fn buildx(arguments: &[&str]) {
+    let output = Command::new(setting("EDGENODE_BUILDX")).args(arguments).output().expect("buildx starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// The command of a daemon that has no power outside of a user namespace; its directory is given to the namespace's root.
 fn without_root(dir: &Path, program: &str) -> Command {
     let copy = dir.join("buildkitd");

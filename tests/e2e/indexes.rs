@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use crate::harness::{Build, Server, sha256, wheel};
-use crate::lock::{Fresh, base, lock, locked, no_lock};
+use crate::harness::{Build, Fresh, Server, sha256, wheel};
+use crate::lock::{base, lock, locked, no_lock};
 
 /// A package of our own on an index of our own, which nobody has asked before.
 struct Index {

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::harness::{Build, Daemon, Outcome, Server, setting, small_ffmpeg, wheel};
+use crate::harness::{Build, Daemon, Fresh, Outcome, Server, setting, small_ffmpeg, wheel};
 
 /// A base image with the distribution's Python, and where a vendor would put torch for CUDA 12.
 pub(crate) fn base() -> String {
@@ -31,41 +31,6 @@ fn spec(server: &Server, text: &str, rest: &str) -> String {
          url: {url}\n  sha256: {sha256}\nwheels:\n  requirements: [six, pyyaml==6.0.3]\n  local: [dist/{OWN}]\n{rest}",
         base()
     )
-}
-
-/// A daemon that has built nothing, as a builder of buildx.
-pub(crate) struct Fresh {
-    pub(crate) builder: String,
-    pub(crate) daemon: Option<Daemon>,
-}
-
-impl Fresh {
-    pub(crate) fn start() -> Self {
-        let daemon = Daemon::start();
-        let mut fresh = Self::of(&daemon.address());
-        fresh.daemon = Some(daemon);
-        fresh
-    }
-
-    /// A builder for a daemon that is there already.
-    pub(crate) fn of(address: &str) -> Self {
-        let directory = Path::new(address).parent().and_then(Path::file_name).expect("a directory");
-        // Its name is made of letters and digits behind a dot.
-        let builder = format!("fresh{}", directory.display()).replace('.', "");
-        buildx(&["create", "--name", &builder, "--driver", "remote", address]);
-        Self { builder, daemon: None }
-    }
-}
-
-impl Drop for Fresh {
-    fn drop(&mut self) {
-        buildx(&["rm", "--force", &self.builder]);
-    }
-}
-
-fn buildx(arguments: &[&str]) {
-    let output = Command::new(setting("EDGENODE_BUILDX")).args(arguments).output().expect("buildx starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// A build of a spec with a lock beside it.

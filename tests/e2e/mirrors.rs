@@ -6,9 +6,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tempfile::{NamedTempFile, TempDir};
 
-use crate::harness::{Build, Server, sha256, wheel};
+use crate::harness::{Build, Fresh, Server, sha256, wheel};
 use crate::indexes::{archive, knowing};
-use crate::lock::{Fresh, base, policy};
+use crate::lock::{base, policy};
 use crate::trust::find;
 
 /// The password.

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -66,7 +66,7 @@ impl Daemon {
         );
         fs::write(state.path().join("buildkitd.toml"), config).expect("written");
         let log = fs::File::create(state.path().join("log")).expect("made");
-        let process = Command::new(tool("buildkitd"))
+        let process = Command::new(setting("EDGENODE_BUILDKITD"))
             .arg("--config")
             .arg(state.path().join("buildkitd.toml"))
             .stdout(Stdio::null())
@@ -100,11 +100,6 @@ impl Drop for Daemon {
         let _ = Command::new("kill").arg(self.process.id().to_string()).status();
         let _ = self.process.wait();
     }
-}
-
-/// A program of the environment's BuildKit.
-fn tool(name: &str) -> PathBuf {
-    Path::new(&setting("EDGENODE_BUILDCTL")).with_file_name(name)
 }
 
 /// buildx with a configuration of its own and the daemon as its builder, as the README says.

@@ -4,8 +4,7 @@
 use std::fs;
 
 use crate::components::trusting_base;
-use crate::harness::{Build, Daemon, Server, small_ffmpeg};
-use crate::lock::Fresh;
+use crate::harness::{Build, Daemon, Fresh, Server, small_ffmpeg};
 
 /// A package, users, a program that is compiled, wheels, a command, a file with an owner and tests.
 fn spec(server: &Server, base: &str) -> String {
@@ -36,7 +35,7 @@ fn a_builder_without_root_gives_the_same_image() {
     let daemon = Daemon::start_rootless();
     let map = fs::read_to_string(format!("/proc/{}/uid_map", daemon.id())).expect("read");
     assert_eq!(map.split_whitespace().collect::<Vec<_>>(), ["0", "100000", "65536"], "it is not rootless");
-    let rootless = Fresh::of(&daemon.address());
+    let rootless = Fresh::with(daemon);
     build().on(&rootless.builder).with("--target", "test").succeed();
     assert_eq!(build().on(&rootless.builder).listing(), build().listing());
 }
