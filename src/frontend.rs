@@ -4,6 +4,7 @@ mod args;
 mod bundle;
 mod devices;
 mod downloads;
+mod epoch;
 mod locking;
 mod reads;
 mod release;
@@ -22,6 +23,7 @@ use futures_util::future::{try_join, try_join_all};
 use serde_json::Value;
 
 use self::args::MERGE_ARG;
+use self::epoch::{EPOCH_KEY, Epoch};
 use self::locking::LockWish;
 use self::reads::Reads;
 use self::requests::Request;
@@ -109,8 +111,9 @@ async fn answer(gateway: Gateway) -> Result<BuildResult, Error> {
     let explain = request == Some(Request::Explain);
     let with_lock = lock.is_some() || matches!(wish, LockWish::Make(_));
     let reads = Reads::load(&gateway, &context, &sources, &specs, with_lock).await?;
+    let epoch = Epoch::read(&gateway, &context).await?;
     let (gateway, sources) = (gateway.clone(), &sources);
-    let build = Build { gateway, context, sources, reads, several, explain, mirror, warned };
+    let build = Build { gateway, context, sources, reads, several, explain, mirror, epoch, warned };
     if let (LockWish::Make(update), None) = (&wish, request) {
         return build.make_lock(&platforms, &root, read, lock.as_ref(), update).await;
     }
@@ -123,11 +126,16 @@ async fn answer(gateway: Gateway) -> Result<BuildResult, Error> {
         return Ok(requests::about(request, &platforms, &try_join_all(plans).await?, sources));
     }
     build.show(&findings).await;
-    for unknown in args::unknown(&build.gateway, &spec) {
-        sources.warn(&build.gateway, &unknown).await;
+    for vain in args::unknown(&build.gateway, &spec).iter().chain(&args::unlimited(&build.gateway, &spec)) {
+        sources.warn(&build.gateway, vain).await;
     }
+    build.warn(&build.epoch.problem(spec.name.span)).await;
     let builds = all.map(|((platform, spec), lock)| build.run(platform, spec, target, lock));
-    result(try_join_all(builds).await?, index)
+    let result = result(try_join_all(builds).await?, index)?;
+    Ok(match build.epoch {
+        Epoch::OfContext(Some(seconds)) => result.metadata(EPOCH_KEY, seconds.to_string()),
+        _ => result,
+    })
 }
 
 /// What the linter finds, as far as the client wants to know. Findings end the build where the client says so.
@@ -221,6 +229,8 @@ struct Build<'s> {
     explain: bool,
     /// Where downloads come from instead of their own addresses.
     mirror: Option<String>,
+    /// The time of all that is made.
+    epoch: Epoch,
     /// Warnings that were shown for one of the platforms.
     warned: Mutex<Vec<Diagnostic>>,
 }
@@ -567,7 +577,7 @@ impl Build<'_> {
         let target = Target {
             name_prefix: if self.several { format!("{platform} ") } else { String::new() },
             can_merge: self.gateway.caps().llb("mergeop") && merge_wanted(&self.gateway)?,
-            run_options: options.run.clone(),
+            run_options: args::run_options(&self.gateway),
             cache_namespace: options.cache_mount_ns.as_deref().unwrap_or_default(),
             no_cache: &options.no_cache,
             replaced: self.replaced(plan, platform).await?,
@@ -646,7 +656,7 @@ impl Build<'_> {
     }
 
     async fn sbom(&self, plan: &Plan, lowered: &Lowered, base: &Base) -> Result<Output, Error> {
-        sbom::files(&self.gateway, self.sources, plan, lowered, &base.facts).await
+        sbom::files(&self.gateway, self.sources, plan, lowered, &base.facts, self.epoch).await
     }
 
     /// Runs the tests. What was skipped is a warning; what fails is an error, where `required`.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use buildkit_frontend::{Error, Gateway};
+use buildkit_frontend::{Error, Gateway, RunOptions};
 use buildkit_llb::Platform;
 
 use crate::diagnostic::{Diagnostic, Severity};
@@ -16,6 +16,9 @@ pub(super) const MERGE_ARG: &str = "EDGENODE_MERGE";
 pub(super) const MIRROR_ARG: &str = "EDGENODE_MIRROR";
 /// The build argument that asks for a fresh lock, or takes no notice of the lock.
 pub(super) const LOCKED_ARG: &str = "EDGENODE_LOCKED";
+
+/// The capability of builders that limit memory and processors of steps.
+const LIMITS_CAP: &str = "exec.meta.linux.resources";
 
 /// A build argument that every spec understands.
 pub(super) struct BuildArg {
@@ -124,6 +127,24 @@ pub(super) fn unknown(gateway: &Gateway, spec: &Spec) -> Vec<Diagnostic> {
             span: spec.name.span,
         })
         .collect()
+}
+
+/// What the client asks for the containers of steps, as far as the builder can do it.
+pub(super) fn run_options(gateway: &Gateway) -> RunOptions {
+    let mut run = gateway.options().run.clone();
+    run.resources = run.resources.filter(|_| gateway.caps().llb(LIMITS_CAP));
+    run
+}
+
+/// A warning where the client limits what steps use and the builder cannot.
+pub(super) fn unlimited(gateway: &Gateway, spec: &Spec) -> Option<Diagnostic> {
+    (run_options(gateway) != gateway.options().run).then(|| Diagnostic {
+        severity: Severity::Warning,
+        message: "this builder cannot limit the memory or processors of steps, so nothing is limited"
+            .to_owned(),
+        help: Some("BuildKit can since 0.31".to_owned()),
+        span: spec.name.span,
+    })
 }
 
 fn shorten(name: &str) -> String {

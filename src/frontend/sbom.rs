@@ -3,6 +3,7 @@
 use buildkit_frontend::{Attestation, Error, Gateway, Options, Reference};
 use buildkit_llb::Output;
 
+use super::epoch::Epoch;
 use super::sources::Sources;
 use super::{marshal, read_text, text_files};
 use crate::lower::Lowered;
@@ -34,6 +35,7 @@ pub(super) async fn files(
     plan: &Plan,
     lowered: &Lowered,
     base: &BaseFacts,
+    epoch: Epoch,
 ) -> Result<Output, Error> {
     let root = gateway.solve(&marshal(&lowered.output(plan.parts), sources)?).await?;
     let read = async |root: &Reference, path: &str| {
@@ -55,19 +57,11 @@ pub(super) async fn files(
         }
         (None, None) => Default::default(),
     };
-    let created = time(epoch(gateway.options())?);
+    // Without a time it is the first one, so that the same image has the same document.
+    let created = time(epoch.seconds().unwrap_or_default());
     let document = document(plan, base, &parts, &wheels, &created);
     let text = serde_json::to_string_pretty(&document).unwrap_or_default();
     Ok(text_files("[sbom] write", [(FILE, format!("{text}\n"))]))
-}
-
-/// The time that the client gives to all that is made; else the first, so that the same image has the same document.
-fn epoch(options: &Options) -> Result<u64, Error> {
-    match options.build_args.get("SOURCE_DATE_EPOCH").map(String::as_str) {
-        None | Some("") => Ok(0),
-        // Commits and contexts have times that only BuildKit knows.
-        Some(text) => Ok(text.parse().unwrap_or_default()),
-    }
 }
 
 /// The document as it lies beside an image.

@@ -418,7 +418,7 @@ fn layers_are_compressed_as_the_client_wants() {
 fn options_without_sense_have_an_answer_or_an_error() {
     let build = Build::new(GOOD);
     let long = format!("x={}", "y".repeat(60_000));
-    let cases: [(&[&str], &str); 22] = [
+    let cases: [(&[&str], &str); 24] = [
         (&["nobody-knows-me=1", "another\nline=2", "=", "build-arg:=x", "label:=x"], ""),
         (&[&long, "requestid=frontend.targets"], ""),
         (&["requestid=frontend.\n"], "unsupported request"),
@@ -440,6 +440,8 @@ fn options_without_sense_have_an_answer_or_an_error() {
         (&["shm-size=9999999999999999999999"], "9999999999"),
         (&["add-hosts=a=b=c"], "b=c"),
         (&["build-arg:SOURCE_DATE_EPOCH=tomorrow", "requestid=frontend.outline"], ""),
+        (&["build-arg:SOURCE_DATE_EPOCH=tomorrow"], "tomorrow"),
+        (&["memory=everything"], "everything"),
         (&["frontend.caps=moby.buildkit.frontend.teleport"], "teleport"),
     ];
     for (options, words) in cases {

@@ -1,7 +1,10 @@
 //! Wherever the spec and its context come from, and however BuildKit is asked.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
 
 use crate::harness::{Build, Server, archive, frontend, setting};
 
@@ -62,38 +65,67 @@ fn an_archive_from_http() {
     assert_eq!(told(build, "contexts/http-archive"), "http-archive");
 }
 
+/// A git repository with a spec at `nodes/spec.yaml`, committed at this time, and a server of it.
+struct Repository {
+    _dir: TempDir,
+    server: Child,
+    address: String,
+}
+
+impl Repository {
+    fn serve(spec: &str, time: u32) -> Self {
+        let dir = TempDir::new().expect("a directory");
+        let place = dir.path().join("repo.git");
+        fs::create_dir_all(place.join("nodes")).expect("made");
+        fs::write(place.join("nodes/spec.yaml"), spec).expect("written");
+        let git = |arguments: &[&str]| {
+            let mut git = Command::new("git");
+            git.arg("-C").arg(&place).args(["-c", "user.name=t", "-c", "user.email=t@example.org"]);
+            let status = git.args(arguments).env("GIT_COMMITTER_DATE", format!("{time} +0000")).status();
+            assert!(status.expect("git starts").success());
+        };
+        git(&["init", "-q", "-b", "main"]);
+        git(&["add", "."]);
+        git(&["commit", "-q", "-m", "spec"]);
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
+        let server = Command::new("git")
+            .args(["daemon", "--export-all", "--reuseaddr", "--listen=127.0.0.1", &format!("--port={port}")])
+            .arg(format!("--base-path={}", dir.path().display()))
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("git starts");
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        Self { _dir: dir, server, address: format!("git://127.0.0.1:{port}/repo.git#main:nodes") }
+    }
+}
+
+impl Drop for Repository {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
 #[test]
 fn a_spec_from_git() {
-    let build = Build::raw(b"");
-    let repository = build.dir().join("repo.git");
-    fs::create_dir_all(repository.join("nodes")).expect("made");
-    fs::write(repository.join("nodes/spec.yaml"), spec("git")).expect("written");
-    let git = |arguments: &[&str]| {
-        let identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"];
-        let status = Command::new("git").arg("-C").arg(&repository).args(identity).args(arguments).status();
-        assert!(status.expect("git starts").success());
-    };
-    git(&["init", "-q", "-b", "main"]);
-    git(&["add", "."]);
-    git(&["commit", "-q", "-m", "spec"]);
-    let port =
-        std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
-    let mut daemon = Command::new("git")
-        .args(["daemon", "--export-all", "--reuseaddr", "--listen=127.0.0.1", &format!("--port={port}")])
-        .arg(format!("--base-path={}", build.dir().display()))
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("git starts");
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    let address = format!("git://127.0.0.1:{port}/repo.git#main:nodes");
-    let outcome = std::panic::catch_unwind(|| {
-        told(Build::raw(b"").arguments(&["-f", "spec.yaml", &address]), "contexts/git")
-    });
-    let _ = daemon.kill();
-    let _ = daemon.wait();
-    assert_eq!(outcome.expect("the build succeeds"), "git");
+    let repository = Repository::serve(&spec("git"), 1_700_000_000);
+    let build = Build::raw(b"").arguments(&["-f", "spec.yaml", &repository.address]);
+    assert_eq!(told(build, "contexts/git"), "git");
+}
+
+#[test]
+fn the_time_of_an_image_is_that_of_its_commit() {
+    let epoch = |build: Build, value: &str| build.with("--build-arg", &format!("SOURCE_DATE_EPOCH={value}"));
+    let repository = Repository::serve(&spec("time"), 1_700_000_000);
+    let build = Build::raw(b"").arguments(&["-f", "spec.yaml", &repository.address]);
+    let image = epoch(build, "context").push("contexts/time");
+    assert_eq!(config(&image)["created"], "2023-11-14T22:13:20Z");
+    // Directories have no time, and any word is none.
+    let log = epoch(Build::new(&spec("time")), "context").succeed().log;
+    assert!(log.contains("the build context, which has none that the builder knows"), "{log}");
+    epoch(Build::new(&spec("time")), "tomorrow").fail(&["SOURCE_DATE_EPOCH is a number", "not `tomorrow`"]);
 }
 
 #[test]
@@ -196,6 +228,25 @@ fn containers_of_steps_get_what_the_client_asks_for() {
     let config = config(&image)["config"].to_string();
     assert!(!config.contains("proxy.example"), "{config}");
     Build::new(spec).arguments_added(&["--network=none", "--no-cache"]).fail(&["[command] look"]);
+}
+
+#[test]
+fn memory_and_processors_of_steps_are_limited() {
+    // Both editions of the kernel's control groups.
+    let look = "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null | grep -qx 268435456 \
+                && cat /sys/fs/cgroup/cpu.max /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null | grep -q '^50000'";
+    let command = |name: &str, run: &str| {
+        format!("name: node\nbase: debian:13\ncommands:\n  - {{name: {name}, run: [sh, -c, \"{run}\"]}}\n")
+    };
+    let limits = ["--resource=memory=256m", "--resource=cpu-quota=50000", "--resource=cpuset-cpus=0"];
+    Build::new(&command("look", look)).arguments_added(&limits).succeed();
+    let greedy = Build::new(&command("greedy", "tail /dev/zero")).arguments_added(&limits);
+    greedy.fail(&["exit code: 137", ">>>   - {name: greedy"]);
+    // A builder that cannot says so, and builds.
+    let log = Build::new(&command("any", "true")).arguments_added(&limits).on("oldest").succeed().log;
+    assert!(log.contains("this builder cannot limit the memory or processors of steps"), "{log}");
+    let wrong = Build::new(&command("any", "true")).arguments_added(&["--resource=cpuset-cpus=5-1"]);
+    wrong.fail(&["5-1"]);
 }
 
 #[test]

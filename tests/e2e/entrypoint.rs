@@ -29,28 +29,28 @@ fn image() -> &'static Path {
     directory.path()
 }
 
-fn command(program: &str, arguments: &[&str]) {
+pub(crate) fn command(program: &str, arguments: &[&str]) {
     let output = Command::new(program).args(arguments).output().expect("it starts");
     assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// A container of the image whose files last from start to start.
-struct Container(TempDir);
+pub(crate) struct Container(TempDir);
 
 impl Container {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let bundle = tempfile::tempdir().expect("a directory");
         let from = image().join("root").display().to_string();
         command("cp", &["-a", &from, &bundle.path().join("rootfs").display().to_string()]);
         Self(bundle)
     }
 
-    fn root(&self) -> std::path::PathBuf {
+    pub(crate) fn root(&self) -> std::path::PathBuf {
         self.0.path().join("rootfs")
     }
 
     /// Runs a shell script by way of the entrypoint.
-    fn run(&self, env: &[&str], script: &str) -> Output {
+    pub(crate) fn run(&self, env: &[&str], script: &str) -> Output {
         let config = self.0.path().join("config.json");
         let _ = fs::remove_file(&config);
         command("runc", &["spec", "--bundle", &self.0.path().display().to_string()]);
@@ -147,7 +147,7 @@ fn privileged(mut spec: Value, env: &[&str], script: &str) -> Value {
     spec
 }
 
-fn stdout(output: &Output) -> String {
+pub(crate) fn stdout(output: &Output) -> String {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
     out.into_owned()

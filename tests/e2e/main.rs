@@ -10,6 +10,7 @@ mod components;
 mod conformance;
 mod contexts;
 mod crates;
+mod engine;
 mod entrypoint;
 mod errors;
 mod families;

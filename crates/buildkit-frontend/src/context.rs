@@ -155,6 +155,18 @@ impl BuildContext {
         Ok(source.meta(Meta::named("[internal] load build context")).output())
     }
 
+    /// When the files were made, in seconds since 1970, where they come from a repository or an address that tells.
+    ///
+    /// # Errors
+    ///
+    /// An address that cannot be asked.
+    pub async fn time(&self) -> Result<Option<i64>, Error> {
+        match self.remote.as_ref().and_then(Output::only_source) {
+            Some(source) => self.gateway.time_of(source).await,
+            None => Ok(None),
+        }
+    }
+
     async fn read_ignore_file(&self, name: &str, hint: &str) -> Result<Vec<String>, Error> {
         let file = ".dockerignore";
         let source = one_file(&self.gateway, name, hint, file);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use buildkit_llb::{Definition, Platform, Range, SourceFile};
+use buildkit_proto::resources::SolveRequest;
 use buildkit_proto::{caps, frontend, pb};
 use serde_json::Value;
 
@@ -53,8 +54,8 @@ pub struct Warning {
 
 impl Gateway {
     /// Shakes hands: asks for the capabilities and refuses what the client demands in vain.
-    pub(crate) async fn new(mut client: Client, options: Options) -> Result<Self, Error> {
-        let pong = tokio::time::timeout(PATIENCE, client.ping(frontend::PingRequest {})).await;
+    pub(crate) async fn new(client: Client, options: Options) -> Result<Self, Error> {
+        let pong = tokio::time::timeout(PATIENCE, client.calls().ping(frontend::PingRequest {})).await;
         let pong = pong.map_err(|_| Error::internal("BuildKit does not answer"))??.into_inner();
         let told = pong.workers.iter().flat_map(|worker| worker.platforms.iter().cloned()).next();
         let platform = options.worker_platform.clone().or(told.map(Platform::from_pb)).unwrap_or_default();
@@ -93,15 +94,14 @@ impl Gateway {
             r#type: import.kind.clone(),
             attrs: import.attributes.clone().into_iter().collect(),
         });
-        let request = frontend::SolveRequest {
-            definition: Some(definition.to_pb()),
+        let request = SolveRequest {
+            definition: definition.to_bytes(),
             allow_result_return: true,
             allow_result_array_ref: true,
             cache_imports: cache_imports.collect(),
             evaluate,
-            ..frontend::SolveRequest::default()
         };
-        let response = self.client.clone().solve(request).await?.into_inner();
+        let response = self.client.solve(request).await?;
         match response.result.and_then(|result| result.result) {
             Some(frontend::result::Result::Ref(reference)) => Ok(Reference { id: reference.id }),
             None => Ok(Reference::scratch()),
@@ -128,7 +128,7 @@ impl Gateway {
             range: Some(range),
             ..frontend::ReadFileRequest::default()
         };
-        Ok(self.client.clone().read_file(request).await?.into_inner().data)
+        Ok(self.client.calls().read_file(request).await?.into_inner().data)
     }
 
     /// Like [`Gateway::read_file`], but a file that is not there is `None`.
@@ -159,7 +159,7 @@ impl Gateway {
             path: path.to_owned(),
             ..frontend::StatFileRequest::default()
         };
-        let stat = self.client.clone().stat_file(request).await?.into_inner().stat;
+        let stat = self.client.calls().stat_file(request).await?.into_inner().stat;
         Ok(stat.and_then(|stat| u64::try_from(stat.size).ok()).unwrap_or_default())
     }
 
@@ -202,11 +202,28 @@ impl Gateway {
 
     async fn resolve(&self, request: frontend::ResolveImageConfigRequest) -> Result<ResolvedImage, Error> {
         let asked = request.r#ref.clone();
-        let response = self.client.clone().resolve_image_config(request).await?.into_inner();
+        let response = self.client.calls().resolve_image_config(request).await?.into_inner();
         let config = serde_json::from_slice(&response.config)
             .map_err(|error| Error::user(format!("the configuration of {asked} is not valid: {error}")))?;
         let reference = Some(response.r#ref).filter(|reference| !reference.is_empty()).unwrap_or(asked);
         Ok(ResolvedImage { reference, digest: Some(response.digest).filter(|d| !d.is_empty()), config })
+    }
+
+    /// When a source was made, in seconds since 1970: a commit, or a download as its server says. `None` where nobody says.
+    pub(crate) async fn time_of(&self, source: &pb::SourceOp) -> Result<Option<i64>, Error> {
+        if !self.caps.gateway(caps::gateway::SOURCE_META_RESOLVER) {
+            return Ok(None);
+        }
+        let is_git = source.identifier.starts_with("git://");
+        let request = frontend::ResolveSourceMetaRequest {
+            source: Some(source.clone()),
+            log_name: "[internal] load the time of the build context".to_owned(),
+            git: is_git.then_some(frontend::ResolveSourceGitRequest { return_object: true }),
+            ..frontend::ResolveSourceMetaRequest::default()
+        };
+        let answer = self.client.calls().resolve_source_meta(request).await?.into_inner();
+        let changed = answer.http.and_then(|http| http.last_modified).map(|time| time.seconds);
+        Ok(answer.git.and_then(|git| time_of_commit(&git.commit_object)).or(changed))
     }
 
     /// The graphs that the client gave instead of directories.
@@ -214,7 +231,7 @@ impl Gateway {
         if !self.caps.gateway(caps::gateway::FRONTEND_INPUTS) {
             return Ok(BTreeMap::new());
         }
-        let inputs = self.client.clone().inputs(frontend::InputsRequest {}).await?.into_inner();
+        let inputs = self.client.calls().inputs(frontend::InputsRequest {}).await?.into_inner();
         Ok(inputs.definitions.into_iter().collect())
     }
 
@@ -232,7 +249,7 @@ impl Gateway {
             info: warning.source.as_ref().map(SourceFile::to_pb),
             ranges: warning.ranges.iter().map(|range| range.to_pb()).collect(),
         };
-        let _ = self.client.clone().warn(request).await;
+        let _ = self.client.calls().warn(request).await;
     }
 }
 
@@ -248,4 +265,27 @@ fn if_there<T>(read: Result<T, Error>) -> Result<Option<T>, Error> {
 
 fn is_missing(message: &str) -> bool {
     message.contains("no such file or directory") || message.contains("not a directory")
+}
+
+/// When a commit was made, in seconds since 1970: the number behind the committer's name, of git's commit objects.
+fn time_of_commit(object: &[u8]) -> Option<i64> {
+    let text = String::from_utf8_lossy(object);
+    let head = text.split("\n\n").next()?;
+    let committer = head.lines().find_map(|line| line.strip_prefix("committer "))?;
+    committer.rsplit_once("> ")?.1.split(' ').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_a_commit_is_its_committers() {
+        let object = "tree 4b\nparent 9d\nauthor A <a@example> 1600000000 +0100\ncommitter B > C <b@example> 1700000000 -0330\n\n\
+                      a commit\n\ncommitter no one <> 5 +0000\n";
+        assert_eq!(time_of_commit(object.as_bytes()), Some(1_700_000_000));
+        for none in ["", "tree 4b\n", "tree 4b\n\ncommitter A <> 5 +0000\n", "committer A 5"] {
+            assert_eq!(time_of_commit(none.as_bytes()), None, "{none}");
+        }
+    }
 }

@@ -71,7 +71,7 @@ where
         Ok(result) => frontend::ReturnRequest { result: Some(result.into_message()), error: None },
         Err(error) => frontend::ReturnRequest { result: None, error: Some(error.into_status()) },
     };
-    match tokio::time::timeout(PATIENCE, client.clone().r#return(request)).await {
+    match tokio::time::timeout(PATIENCE, client.calls().r#return(request)).await {
         Ok(told) => told.map(|_| ()).map_err(Error::from),
         Err(_) => Err(Error::internal("BuildKit does not answer")),
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use buildkit_llb::{Exec, Mount, Network};
+use buildkit_proto::resources::LinuxResources;
 
 use crate::Error;
 
@@ -19,6 +20,8 @@ pub struct RunOptions {
     pub shm_bytes: Option<i64>,
     /// `--cgroup-parent`; empty if not given.
     pub cgroup_parent: String,
+    /// `--resource`: memory and processors. Only builders with `exec.meta.linux.resources` can be asked for them.
+    pub resources: Option<LinuxResources>,
     /// The proxies that the client's build arguments name, by the lower-case names of the variables.
     pub proxies: BTreeMap<String, String>,
 }
@@ -47,6 +50,7 @@ impl RunOptions {
             ulimits: list(get("ulimit"), ulimit)?,
             shm_bytes: get("shm-size").map(shm_size).transpose()?,
             cgroup_parent: get("cgroup-parent").unwrap_or_default().to_owned(),
+            resources: resources(get)?,
             proxies: proxies.collect(),
         })
     }
@@ -73,6 +77,9 @@ impl RunOptions {
         }
         if !self.cgroup_parent.is_empty() {
             exec = exec.cgroup_parent(&self.cgroup_parent);
+        }
+        if let Some(resources) = &self.resources {
+            exec = exec.limits(resources.clone());
         }
         exec
     }
@@ -122,6 +129,44 @@ fn shm_size(text: &str) -> Result<i64, Error> {
     }
 }
 
+/// Memory and processors, as clients send them: numbers and lists of processors, one option for each.
+fn resources<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Result<Option<LinuxResources>, Error> {
+    let number = |key: &str, least: i64| match get(key).map(|text| (text, text.parse::<i64>())) {
+        None => Ok(0),
+        Some((_, Ok(number))) if number >= least && number != 0 => Ok(number),
+        Some((text, _)) => Err(Error::user(format!("{key} is a whole number above 0, not `{text}`"))),
+    };
+    let count = |key: &str| number(key, 1).map(i64::unsigned_abs);
+    let set = |key: &str| match get(key) {
+        Some(text) if !is_set(text) => {
+            Err(Error::user(format!("{key} is a list such as `0-2,7`, not `{text}`")))
+        }
+        text => Ok(text.unwrap_or_default().to_owned()),
+    };
+    let resources = LinuxResources {
+        memory: number("memory", 1)?,
+        memory_swap: number("memswap", -1)?,
+        cpu_shares: count("cpushares")?,
+        cpu_period: count("cpuperiod")?,
+        cpu_quota: number("cpuquota", 1)?,
+        cpuset_cpus: set("cpusetcpus")?,
+        cpuset_mems: set("cpusetmems")?,
+    };
+    Ok((resources != LinuxResources::default()).then_some(resources))
+}
+
+/// Whether this is a set of numbers as the kernel reads it: numbers and ranges, joined by commas.
+fn is_set(text: &str) -> bool {
+    let number =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u32>().ok())?;
+    text.split(',').all(|part| match part.split_once('-') {
+        Some((first, last)) => {
+            matches!((number(first), number(last)), (Some(first), Some(last)) if first <= last)
+        }
+        None => number(part).is_some(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,6 +184,9 @@ mod tests {
             ("ulimit", "nofile=1024:4096,nproc=7"),
             ("shm-size", "1048576"),
             ("cgroup-parent", "builds"),
+            ("memory", "1073741824"),
+            ("memswap", "-1"),
+            ("cpusetcpus", "0-2,7"),
         ])
         .expect("understood");
         let host = |name: &str, address: &str| (name.to_owned(), address.to_owned());
@@ -148,6 +196,12 @@ mod tests {
             ulimits: vec![("nofile".to_owned(), 1024, 4096), ("nproc".to_owned(), 7, 7)],
             shm_bytes: Some(1 << 20),
             cgroup_parent: "builds".to_owned(),
+            resources: Some(LinuxResources {
+                memory: 1 << 30,
+                memory_swap: -1,
+                cpuset_cpus: "0-2,7".to_owned(),
+                ..LinuxResources::default()
+            }),
             proxies: BTreeMap::new(),
         };
         assert_eq!(options, expected);
@@ -166,6 +220,16 @@ mod tests {
             ("ulimit", "nofile=9:8"),
             ("shm-size", "-1"),
             ("shm-size", "1g"),
+            ("memory", "2g"),
+            ("memory", "0"),
+            ("memory", "-1"),
+            ("memswap", "-2"),
+            ("cpushares", "x"),
+            ("cpuperiod", "-5"),
+            ("cpuquota", "99999999999999999999"),
+            ("cpusetcpus", "2-1"),
+            ("cpusetcpus", "0,"),
+            ("cpusetmems", "+1"),
         ] {
             assert!(parse(&[(key, value)]).is_err(), "{key}={value} is taken");
         }

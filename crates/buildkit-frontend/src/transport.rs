@@ -1,9 +1,15 @@
 //! The connection to BuildKit: HTTP/2 over the pipes that stdin and stdout are. The daemon is the server.
 
+use buildkit_proto::frontend::SolveResponse;
 use buildkit_proto::frontend::llb_bridge_client::LlbBridgeClient;
+use buildkit_proto::resources::SolveRequest;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tonic::client::Grpc;
+use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint, Uri};
+use tonic::{Request, Status};
+use tonic_prost::ProstCodec;
 use tower::service_fn;
 
 use crate::Error;
@@ -15,7 +21,36 @@ const MAX_HEADER_BYTES: u32 = 16 << 20;
 /// The windows of HTTP/2 where one peer sends whole files.
 const WINDOW_BYTES: u32 = 1 << 20;
 
-pub(crate) type Client = LlbBridgeClient<Channel>;
+/// The calls of the daemon's service.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    bridge: LlbBridgeClient<Channel>,
+    channel: Channel,
+}
+
+impl Client {
+    fn new(channel: Channel) -> Self {
+        let bridge = LlbBridgeClient::new(channel.clone())
+            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(MAX_MESSAGE_BYTES);
+        Self { bridge, channel }
+    }
+
+    /// All calls but `Solve`.
+    pub(crate) fn calls(&self) -> LlbBridgeClient<Channel> {
+        self.bridge.clone()
+    }
+
+    /// Hands a graph over that is encoded already.
+    pub(crate) async fn solve(&self, request: SolveRequest) -> Result<SolveResponse, Status> {
+        let mut grpc = Grpc::new(self.channel.clone())
+            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(MAX_MESSAGE_BYTES);
+        grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+        let path = PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/Solve");
+        Ok(grpc.unary(Request::new(request), path, ProstCodec::default()).await?.into_inner())
+    }
+}
 
 /// Connects over a pipe. The daemon gives up when it hears nothing for ten seconds, so this comes before all work.
 pub(crate) async fn connect<IO>(pipe: IO) -> Result<Client, Error>
@@ -36,6 +71,5 @@ where
         .connect_with_connector(connector)
         .await
         .map_err(|error| Error::internal(format!("cannot talk to BuildKit: {error}")))?;
-    let client = Client::new(channel);
-    Ok(client.max_decoding_message_size(MAX_MESSAGE_BYTES).max_encoding_message_size(MAX_MESSAGE_BYTES))
+    Ok(Client::new(channel))
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use buildkit_proto::resources::{self, LinuxResources};
 use buildkit_proto::{caps, pb};
-use prost::Message;
 
 use crate::op::{Vertex, digest, encode, input};
 use crate::{Location, Output};
@@ -59,6 +59,7 @@ pub struct SourceFile {
 pub struct Definition {
     pub(crate) pb: pb::Definition,
     pub(crate) order: Vec<(String, pb::Op)>,
+    limits: BTreeMap<String, LinuxResources>,
     head: String,
 }
 
@@ -73,7 +74,7 @@ impl Definition {
         collected.visit(head)?;
         let mut pb = pb::Definition::default();
         let mut order = Vec::new();
-        let mut located = BTreeMap::new();
+        let (mut located, mut limits) = (BTreeMap::new(), BTreeMap::new());
         for (vertex, locations) in collected.in_order() {
             let name = vertex.metadata.description.get("llb.customname").cloned().unwrap_or_default();
             if let Some(bad) = locations.iter().find(|location| location.source >= files.len()) {
@@ -82,6 +83,7 @@ impl Definition {
             }
             pb.def.push(vertex.bytes.clone());
             pb.metadata.insert(vertex.digest.clone(), vertex.metadata.clone());
+            limits.extend(vertex.limits.iter().map(|limit| (vertex.digest.clone(), limit.clone())));
             order.push((vertex.digest.clone(), vertex.op.clone()));
             if !locations.is_empty() {
                 located.insert(vertex.digest.clone(), locations_pb(&locations));
@@ -94,17 +96,17 @@ impl Definition {
         pb.def.push(bytes);
         let infos = files.iter().map(SourceFile::to_pb).collect();
         pb.source = Some(pb::Source { locations: located, infos });
-        Ok(Self { pb, order, head: head.digest.clone() })
+        Ok(Self { pb, order, limits, head: head.digest.clone() })
     }
 
-    /// The message.
+    /// The message, without limits, which its type does not have.
     pub fn to_pb(&self) -> pb::Definition {
         self.pb.clone()
     }
 
     /// The message's bytes, as `buildctl build` reads them.
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.pb.encode_to_vec()
+        resources::encode(&self.pb, &self.limits)
     }
 
     /// The digest of the op whose output this is.

@@ -1,5 +1,6 @@
 //! Programs that run in a container.
 
+use buildkit_proto::resources::LinuxResources;
 use buildkit_proto::{caps::llb, pb};
 
 use crate::op::{Draft, Inputs};
@@ -145,6 +146,7 @@ pub struct Exec {
     platform: Option<pb::Platform>,
     mounts: Vec<Mount>,
     caps: Vec<&'static str>,
+    limits: Option<LinuxResources>,
     meta: Meta,
 }
 
@@ -163,6 +165,7 @@ impl Exec {
             platform: None,
             mounts: Vec::new(),
             caps: vec![llb::EXEC_META_BASE, llb::EXEC_META_SETS_DEFAULT_PATH],
+            limits: None,
             meta: Meta::default(),
         }
     }
@@ -223,6 +226,13 @@ impl Exec {
     pub fn ulimit(mut self, name: &str, soft: i64, hard: i64) -> Self {
         self.run.ulimit.push(pb::Ulimit { name: name.to_owned(), soft, hard });
         self.caps.push(llb::EXEC_META_ULIMIT);
+        self
+    }
+
+    /// What the container gets at most. Two equal ops with different limits are one; the first one's count.
+    pub fn limits(mut self, limits: LinuxResources) -> Self {
+        self.limits = Some(limits);
+        self.caps.push(llb::EXEC_META_LINUX_RESOURCES);
         self
     }
 
@@ -305,7 +315,7 @@ impl Exec {
             inputs,
             platform: self.platform,
             caps: self.caps,
-            meta: self.meta,
+            meta: Meta { limits: self.limits, ..self.meta },
             problem,
         };
         ExecOutputs { output: draft.finish(), dests: outputs }

@@ -66,6 +66,7 @@ impl Importer<'_> {
                 digest: name.clone(),
                 op: op.clone(),
                 metadata: self.definition.metadata.get(&name).cloned().unwrap_or_default(),
+                limits: None,
                 locations: Vec::new(),
                 inputs,
                 problem: None,

@@ -1,6 +1,7 @@
 //! What is known about an op beside the op itself: it takes no part in digests or cache keys.
 
 use buildkit_proto::pb;
+use buildkit_proto::resources::LinuxResources;
 
 /// A place in a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +43,7 @@ pub struct Location {
 #[derive(Clone, Debug, Default)]
 pub struct Meta {
     pub(crate) pb: pb::OpMetadata,
+    pub(crate) limits: Option<LinuxResources>,
     pub(crate) locations: Vec<Location>,
 }
 

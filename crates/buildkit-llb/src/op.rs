@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use buildkit_proto::pb;
+use buildkit_proto::resources::LinuxResources;
 use prost::Message;
 use sha2::{Digest, Sha256};
 
@@ -22,6 +23,7 @@ pub(crate) struct Vertex {
     pub(crate) digest: String,
     pub(crate) op: pb::Op,
     pub(crate) metadata: pb::OpMetadata,
+    pub(crate) limits: Option<LinuxResources>,
     pub(crate) locations: Vec<Location>,
     pub(crate) inputs: Vec<Output>,
     /// What makes the op one that BuildKit would refuse.
@@ -54,6 +56,18 @@ impl Output {
     /// The digest of the op, `sha256:` and 64 digits; none for scratch.
     pub fn digest(&self) -> Option<&str> {
         self.vertex.as_ref().map(|vertex| vertex.digest.as_str())
+    }
+
+    /// The source that this is made of alone: an image, a repository, a download. `None` where it is made of more.
+    pub fn only_source(&self) -> Option<&pb::SourceOp> {
+        let mut vertex = self.vertex.as_ref()?;
+        loop {
+            match (&vertex.op.op, vertex.inputs.as_slice()) {
+                (Some(pb::op::Op::Source(source)), _) => return Some(source),
+                (_, [input]) => vertex = input.vertex.as_ref()?,
+                _ => return None,
+            }
+        }
     }
 
     /// The same vertex's output with another index.
@@ -126,6 +140,7 @@ impl Draft {
             bytes,
             op,
             metadata,
+            limits: self.meta.limits,
             locations: self.meta.locations,
             inputs,
             problem: self.problem,

@@ -12,6 +12,7 @@ use buildkit_llb::{
     Copy, Definition, Exec, File, Location, Meta, Mkdir, Mkfile, Mount, Network, Output, Platform, Position,
     Range, Rm, Security, Sharing, Source, SourceFile, Symlink, build, diff, merge,
 };
+use buildkit_proto::{pb::ProgressGroup, resources::LinuxResources};
 use prost::Message;
 use serde::Deserialize;
 
@@ -37,8 +38,33 @@ struct Vector {
     source: String,
 }
 
+/// `Definition`, of which only the metadata counts.
+#[derive(Clone, PartialEq, Message)]
+struct Metadata {
+    #[prost(btree_map = "string, message", tag = "2")]
+    metadata: BTreeMap<String, OpMetadata>,
+}
+
+/// All that an op's metadata has, other than the generated type.
+#[derive(Clone, PartialEq, Message)]
+struct OpMetadata {
+    #[prost(bool, tag = "1")]
+    ignore_cache: bool,
+    #[prost(btree_map = "string, string", tag = "2")]
+    description: BTreeMap<String, String>,
+    #[prost(btree_map = "string, bool", tag = "5")]
+    caps: BTreeMap<String, bool>,
+    #[prost(message, optional, tag = "6")]
+    progress_group: Option<ProgressGroup>,
+    #[prost(message, optional, tag = "7")]
+    linux_resources: Option<LinuxResources>,
+}
+
 fn vector(name: &str, output: &Output, files: &[SourceFile]) -> Vector {
-    let pb = Definition::marshal(output, files).expect("valid").to_pb();
+    let definition = Definition::marshal(output, files).expect("valid");
+    let pb = definition.to_pb();
+    let metadata = Metadata::decode(&*definition.to_bytes()).expect("a definition").metadata;
+    assert!(metadata.keys().eq(pb.metadata.keys()), "{name}: metadata of other ops");
     let mut vector = Vector {
         name: name.to_owned(),
         def: pb.def.iter().map(|op| STANDARD.encode(op)).collect(),
@@ -46,8 +72,8 @@ fn vector(name: &str, output: &Output, files: &[SourceFile]) -> Vector {
         metadata: BTreeMap::new(),
         source: STANDARD.encode(pb.source.map(|source| source.encode_to_vec()).unwrap_or_default()),
     };
-    for (digest, mut metadata) in pb.metadata {
-        let caps: BTreeMap<_, _> = std::mem::take(&mut metadata.caps).into_iter().collect();
+    for (digest, mut metadata) in metadata {
+        let caps = std::mem::take(&mut metadata.caps);
         vector.caps.insert(digest.clone(), caps.into_keys().collect());
         vector.metadata.insert(digest, STANDARD.encode(metadata.encode_to_vec()));
     }
@@ -100,6 +126,21 @@ fn privileged_exec() -> Output {
         .device("vendor.com/device", true)
         .secret_env("token", "TOKEN", false)
         .mount(Mount::bind("/", &image("busybox:latest")));
+    run.run().root()
+}
+
+fn limited_exec() -> Output {
+    let limits = LinuxResources {
+        memory: 1 << 30,
+        memory_swap: -1,
+        cpu_shares: 512,
+        cpu_period: 100_000,
+        cpu_quota: 150_000,
+        cpuset_cpus: "0-1".to_owned(),
+        cpuset_mems: "0".to_owned(),
+    };
+    let run =
+        exec().limits(limits).meta(Meta::named("small")).mount(Mount::bind("/", &image("busybox:latest")));
     run.run().root()
 }
 
@@ -187,6 +228,7 @@ fn ours() -> Vec<Vector> {
         ),
         ("exec with every mount", exec_with_every_mount()),
         ("privileged exec", privileged_exec()),
+        ("limited exec", limited_exec()),
         ("file actions", file_actions()),
         ("unpacked download", unpacked_download()),
         ("diff", diff(&image("debian:13"), &image("debian:12"), Meta::default())),

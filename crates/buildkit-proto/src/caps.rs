@@ -39,6 +39,7 @@ pub mod llb {
         EXEC_META_PROXY = "exec.meta.proxyenv";
         EXEC_META_CGROUP_PARENT = "exec.meta.cgroup.parent";
         EXEC_META_CDI = "exec.meta.cdi";
+        EXEC_META_LINUX_RESOURCES = "exec.meta.linux.resources";
         EXEC_META_SETS_DEFAULT_PATH = "exec.meta.setsdefaultpath";
         EXEC_MOUNT_BIND = "exec.mount.bind";
         EXEC_MOUNT_BIND_READ_WRITE_NO_OUTPUT = "exec.mount.bind.readwrite-nooutput";

@@ -2,6 +2,7 @@
 
 pub mod caps;
 pub mod errdefs;
+pub mod resources;
 
 /// LLB: operations, definitions, source maps (package `pb`).
 pub use bollard_buildkit_proto::pb;

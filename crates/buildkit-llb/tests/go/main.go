@@ -72,6 +72,12 @@ func privileged() llb.State {
 	)...).Root()
 }
 
+func limited() llb.State {
+	return image("busybox:latest").Run(plain(llb.WithCustomName("small"), llb.WithLinuxResources(llb.LinuxResources{
+		Memory: 1 << 30, MemorySwap: -1, CPUShares: 512, CPUPeriod: 100_000, CPUQuota: 150_000, CpusetCpus: "0-1", CpusetMems: "0",
+	}))...).Root()
+}
+
 func files() llb.State {
 	zero := llb.WithCreatedTime(time.Unix(0, 0))
 	return image("busybox:latest").File(
@@ -121,6 +127,7 @@ func main() {
 		{"oci layout", llb.OCILayout("store@"+sum, llb.OCIStore("s1", "store"), amd64)},
 		{"exec with every mount", execs()},
 		{"privileged exec", privileged()},
+		{"limited exec", limited()},
 		{"file actions", files()},
 		{"unpacked download", unpacked()},
 		{"diff", llb.Diff(image("debian:13"), image("debian:12"))},
