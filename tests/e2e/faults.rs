@@ -33,7 +33,7 @@ fn status(id: u32, field: &str) -> Option<String> {
 }
 
 /// The processes of this name below another.
-fn below(ancestor: u32, name: &str) -> Vec<u32> {
+pub(crate) fn below(ancestor: u32, name: &str) -> Vec<u32> {
     let parent = |id: u32| status(id, "PPid")?.parse::<u32>().ok().filter(|&id| id > 1);
     let is_below = |id: u32| std::iter::successors(Some(id), |&id| parent(id)).any(|id| id == ancestor);
     let entries = fs::read_dir("/proc").expect("read").flatten();
@@ -42,7 +42,7 @@ fn below(ancestor: u32, name: &str) -> Vec<u32> {
 }
 
 /// Waits until something holds; says how long that took.
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
+pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
     let started = Instant::now();
     while !holds() {
         assert!(started.elapsed() < Duration::from_secs(120), "{what}: it never happens");

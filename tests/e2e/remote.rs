@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::conformance::fetch;
+use crate::faults::{below, wait_until};
 use crate::harness::{frontend, setting};
 
 /// Runs a program that must succeed.
@@ -32,6 +34,9 @@ fn certificates(directory: &Path) {
         ));
     }
 }
+
+/// What any daemon can answer.
+const WORKERS: [&str; 2] = ["debug", "workers"];
 
 /// A daemon that listens on TCP, with a state of its own.
 struct Daemon {
@@ -75,7 +80,7 @@ impl Daemon {
             .expect("buildkitd starts");
         let daemon = Self { process, address, state };
         let end = Instant::now() + Duration::from_secs(60);
-        while !daemon.ask(certificates, "client").status.success() {
+        while !daemon.ask(certificates, "client", &WORKERS).status.success() {
             let log = fs::read_to_string(daemon.state.path().join("log")).unwrap_or_default();
             assert!(Instant::now() < end, "the daemon does not answer:\n{log}");
             std::thread::sleep(Duration::from_millis(200));
@@ -83,13 +88,19 @@ impl Daemon {
         daemon
     }
 
+    /// Ends at once, as machines do.
+    fn crash(mut self) {
+        self.process.kill().expect("killed");
+        self.process.wait().expect("it ends");
+    }
+
     /// Asks the daemon something, with the certificate of `who`.
-    fn ask(&self, certificates: &Path, who: &str) -> Output {
+    fn ask(&self, certificates: &Path, who: &str, question: &[&str]) -> Output {
         let file = |name: String| certificates.join(name).display().to_string();
         Command::new(setting("EDGENODE_BUILDCTL"))
             .args(["--addr", &self.address, "--timeout", "10", "--tlscacert", &file("ca.pem".into())])
             .args(["--tlscert", &file(format!("{who}.pem")), "--tlskey", &file(format!("{who}-key.pem"))])
-            .args(["debug", "workers"])
+            .args(question)
             .output()
             .expect("buildctl starts")
     }
@@ -110,34 +121,40 @@ struct Client {
 impl Client {
     fn new(daemon: &Daemon, certificates: &Path) -> Self {
         let client = Self { directory: tempfile::tempdir().expect("a directory") };
-        let file = |name: &str| certificates.join(name).display().to_string();
-        let options =
-            format!("cacert={},cert={},key={}", file("ca.pem"), file("client.pem"), file("client-key.pem"));
-        let created = client.buildx(&[
-            "create",
-            "--name",
-            "farm",
-            "--driver",
-            "remote",
-            "--driver-opt",
-            &options,
-            &daemon.address,
-        ]);
-        assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
+        client.create(daemon, certificates, &[]);
         client
     }
 
+    /// Makes the builder, or with `--append` another node of it.
+    fn create(&self, daemon: &Daemon, certificates: &Path, more: &[&str]) {
+        let file = |name: &str| certificates.join(name).display().to_string();
+        let options =
+            format!("cacert={},cert={},key={}", file("ca.pem"), file("client.pem"), file("client-key.pem"));
+        let mut all = vec!["create", "--name", "farm", "--driver", "remote", "--driver-opt", &options];
+        all.extend(more);
+        all.push(&daemon.address);
+        let created = self.buildx(&all);
+        assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
+    }
+
     fn buildx(&self, arguments: &[&str]) -> Output {
-        Command::new(setting("EDGENODE_BUILDX"))
-            .args(arguments)
-            .env("BUILDX_CONFIG", self.directory.path())
-            .env_remove("EXPERIMENTAL_BUILDKIT_SOURCE_POLICY")
-            .output()
-            .expect("buildx starts")
+        self.command(arguments).output().expect("buildx starts")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(setting("EDGENODE_BUILDX"));
+        command.args(arguments).env("BUILDX_CONFIG", self.directory.path());
+        command.env_remove("EXPERIMENTAL_BUILDKIT_SOURCE_POLICY");
+        command
     }
 
     /// Builds a spec with these arguments; gives whether that worked, and what was told.
     fn build(&self, spec: &str, arguments: &[&str]) -> (bool, String) {
+        let output = self.building(spec, arguments).output().expect("buildx starts");
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    fn building(&self, spec: &str, arguments: &[&str]) -> Command {
         let file = self.directory.path().join("node.yaml");
         fs::write(&file, format!("# syntax=ratio1/edgenode:1\n{spec}")).expect("written");
         let (file, directory) = (file.display().to_string(), self.directory.path().display().to_string());
@@ -145,8 +162,7 @@ impl Client {
         let syntax = format!("BUILDKIT_SYNTAX={}", frontend());
         all.extend(["--build-arg", &syntax]);
         all.extend(arguments);
-        let output = self.buildx(&all);
-        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+        self.command(&all)
     }
 
     fn succeed(&self, spec: &str, arguments: &[&str]) -> String {
@@ -176,7 +192,7 @@ fn a_builder_over_tls_that_is_replaced_and_gives_what_tests_need() {
     }
     fs::rename(ours.join("other-client.pem"), ours.join("other.pem")).expect("renamed");
     fs::rename(ours.join("other-client-key.pem"), ours.join("other-key.pem")).expect("renamed");
-    assert!(!first.ask(&ours, "other").status.success(), "a foreign certificate is taken");
+    assert!(!first.ask(&ours, "other", &WORKERS).status.success(), "a foreign certificate is taken");
 
     let client = Client::new(&first, &ours);
     let log = client.succeed(SPEC, &["--cache-to", &format!("type=registry,ref={cache},mode=max")]);
@@ -194,13 +210,54 @@ fn a_builder_over_tls_that_is_replaced_and_gives_what_tests_need() {
     let (ok, log) = client.build(&gpu, &["--target", "test", "--allow", "device=nvidia.com/gpu"]);
     assert!(!ok && log.contains("the test `gpu` fails: the program ended with code 4"), "{log}");
 
-    // The machine is gone, and another one in its place has nothing but the exported cache.
-    drop(first);
+    // The machine dies while it builds, and another one in its place has nothing but the exported cache.
+    let edited = format!("{SPEC}commands:\n  - {{name: edit, run: [sh, -c, 'sleep 5; touch /edited']}}\n");
+    let mut building = client.building(&edited, &[]).stderr(Stdio::null()).spawn().expect("buildx starts");
+    wait_until("the step runs", || !below(first.process.id(), "sleep").is_empty());
+    first.crash();
+    assert!(!building.wait().expect("it ends").success(), "nobody was there to build");
     let second = Daemon::start(&ours);
     let client = Client::new(&second, &ours);
-    let log = client.succeed(SPEC, &["--cache-from", &format!("type=registry,ref={cache}")]);
-    let number =
-        log.lines().find(|line| line.contains("[system] set up")).and_then(|line| line.split(' ').next());
-    let cached = format!("{} CACHED", number.expect("the step is there"));
-    assert!(log.contains(&cached), "{log}");
+    let log = client.succeed(&edited, &["--cache-from", &format!("type=registry,ref={cache}")]);
+    // What came from the cache is marked, or unpacked where a later step needs its files.
+    let cached = |step: &str| {
+        let number = log.lines().find(|line| line.contains(step)).and_then(|line| line.split(' ').next());
+        let number = number.expect("the step is there");
+        let mut lines = log.lines().filter(|line| line.split(' ').next() == Some(number));
+        lines.any(|line| line.ends_with(" CACHED") || line.contains(" extracting sha256:"))
+    };
+    assert!(cached("[system] set up") && !cached("[command] edit"), "{log}");
+}
+
+#[test]
+fn two_nodes_build_a_platform_each() {
+    let directory = tempfile::tempdir().expect("a directory");
+    certificates(directory.path());
+    let nodes = [Daemon::start(directory.path()), Daemon::start(directory.path())];
+    let client = Client { directory: tempfile::tempdir().expect("a directory") };
+    // Both run on this machine; what counts is that each builds its own.
+    let platforms = ["linux/amd64", "linux/amd64/v2"];
+    client.create(&nodes[0], directory.path(), &["--platform", platforms[0]]);
+    client.create(&nodes[1], directory.path(), &["--append", "--platform", platforms[1]]);
+    let spec = format!(
+        "{SPEC}labels: {{built: '${{TARGETPLATFORM}}'}}\ncommands:\n  - {{name: told, run: [touch, /told]}}\n"
+    );
+    let name = format!("{}/release/nodes", setting("EDGENODE_REGISTRY"));
+    let output = format!("type=image,name={name},push=true");
+    let arguments = ["--platform", &platforms.join(","), "--output", &output, "--provenance=false"];
+    let log = client.succeed(&spec, &arguments);
+    for node in &nodes {
+        let built = node.ask(directory.path(), "client", &["du", "--verbose"]).stdout;
+        let built = String::from_utf8_lossy(&built);
+        assert_eq!(built.matches("from exec touch /told\n").count(), 1, "{built}\n{log}");
+    }
+    let index = fetch("manifests", "release/nodes", "latest");
+    let manifests = index["manifests"].as_array().expect("an index");
+    let label = |manifest: &serde_json::Value| {
+        let manifest = fetch("manifests", "release/nodes", manifest["digest"].as_str().expect("a digest"));
+        let config =
+            fetch("blobs", "release/nodes", manifest["config"]["digest"].as_str().expect("a digest"));
+        config["config"]["Labels"]["built"].as_str().expect("a label").to_owned()
+    };
+    assert_eq!(manifests.iter().map(label).collect::<Vec<_>>(), platforms, "{index}");
 }
