@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use flate2::read::GzDecoder;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use super::registry::{Manifest, Repository};
@@ -81,9 +82,12 @@ fn image_contents(repository: &mut Repository, image: &Manifest, layers: bool) -
         }
     }
     if layers || versions.is_empty() {
-        for layer in image.json["layers"].as_array().into_iter().flatten() {
-            read_layer(repository, layer, &mut versions)?;
+        let layers = image.json["layers"].as_array().map_or(&[][..], Vec::as_slice);
+        let progress = progress(layers.iter().filter_map(|layer| layer["size"].as_u64()).sum());
+        for layer in layers {
+            read_layer(repository, layer, &progress, &mut versions)?;
         }
+        progress.finish_and_clear();
     }
     let machine = match config["architecture"].as_str() {
         Some("amd64") => "x86_64",
@@ -98,15 +102,23 @@ fn image_contents(repository: &mut Repository, image: &Manifest, layers: bool) -
     Ok(Contents { platform: platform(&config), versions, tag, layers })
 }
 
+/// A bar for so many bytes; nobody sees it where standard error is no terminal.
+fn progress(bytes: u64) -> ProgressBar {
+    let template = "reading layers {wide_bar} {bytes}/{total_bytes}, {eta} left";
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(bytes).with_style(style)
+}
+
 /// Takes the versions that the names of a layer's files tell.
 fn read_layer(
     repository: &mut Repository,
     layer: &Value,
+    progress: &ProgressBar,
     versions: &mut BTreeMap<String, String>,
 ) -> Result<(), Failure> {
     let digest = layer["digest"].as_str().unwrap_or_default();
     let kind = layer["mediaType"].as_str().unwrap_or_default();
-    let stream = repository.stream(digest)?;
+    let stream = progress.wrap_read(repository.stream(digest)?);
     let read = match kind {
         kind if kind.ends_with("gzip") => read_tar(GzDecoder::new(stream), versions),
         kind if kind.ends_with("tar") => read_tar(stream, versions),

@@ -127,6 +127,14 @@ fn an_image_without_labels_is_known_by_its_layers() {
     assert!(refused.contains("has no label that tells its tag; give a `--schema`"), "{refused}");
     let schema = "py{python.minor}-th{torch.minor}-st{some-thing}";
     assert_eq!(told(&["tags", &image, "--schema", schema], 0), "py3.13-th2.9-st1.2.3\n");
+    // Who waits at a terminal sees how far it is.
+    let command = format!("{} tags {image} --schema '{schema}'", env!("CARGO_BIN_EXE_edgenode"));
+    let mut terminal = Command::new("script");
+    terminal.args(["--quiet", "--command", &command, "/dev/null"]).env("TERM", "xterm");
+    let shown = terminal.output().expect("script starts").stdout;
+    let shown = String::from_utf8_lossy(&shown);
+    assert!(shown.contains("reading layers") && shown.contains("py3.13-th2.9-st1.2.3"), "{shown:?}");
+    assert!(!told(&["tags", &image, "--schema", schema], 0).contains("reading layers"));
     told(&["retag", &image, "--schema", schema, "--force"], 0);
     assert_eq!(digest("release/old", "py3.13-th2.9-st1.2.3"), digest("release/old", "latest"));
     let refused = told(&["retag", &image, "--schema", "ox{onnx}"], 1);
