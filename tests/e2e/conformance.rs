@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use crate::components::trusting_base;
 use crate::contexts::config;
 use crate::harness::{Agent, Build, Daemon, Server, buildctl, daemon, frontend, setting, small_ffmpeg};
 
@@ -173,9 +174,10 @@ fn a_guarded_package_index_is_asked_with_a_secret() {
     );
     server.guard("/index/", &format!("Basic {}", STANDARD.encode("user:open-sesame")));
     let spec = format!(
-        "{GOOD}python: {{version: 3.13.5}}\nsecrets: {{netrc: logins}}\n\
+        "name: node\nbase: {}\npython: {{version: 3.13, venv: /opt/venv}}\nsecrets: {{netrc: logins}}\n\
          wheels: {{indexes: ['{}/index/'], requirements: [{name}==1.0]}}\n\
          tests: [{{name: told, run: [python3, -c, 'import {name}; print({name}.told)'], stdout_contains: [guarded]}}]\n",
+        trusting_base(),
         server.address()
     );
     let outline = Build::new(&spec).with("--call", "outline,format=json").succeed().stdout;
