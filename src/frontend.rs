@@ -29,7 +29,7 @@ use self::reads::Reads;
 use self::requests::Request;
 use self::sources::Sources;
 use self::targets::Kind;
-use crate::components::WheelBranch;
+use crate::components::{WHEELHOUSE, WheelBranch};
 use crate::diagnostic::{self, Diagnostic};
 use crate::lint::{CHECK_ARG, CheckOptions, Finding, Severity, lint};
 use crate::lock::{self, LockUse, LockedArchive};
@@ -94,7 +94,7 @@ async fn answer(gateway: Gateway) -> Result<BuildResult, Error> {
         decode_with(&root, &values, problems.clone()).map_err(|found| sources.report(&found))
     };
     let spec = read(&platforms[0])?;
-    let findings = findings(&gateway, &spec)?;
+    let findings = findings(&gateway, &spec, lock.is_some())?;
     let wanted = gateway.options().target.as_deref().unwrap_or("image");
     match request {
         Some(Request::Outline) => return Ok(requests::outline(&spec, wanted, &sources)),
@@ -139,10 +139,10 @@ async fn answer(gateway: Gateway) -> Result<BuildResult, Error> {
 }
 
 /// What the linter finds, as far as the client wants to know. Findings end the build where the client says so.
-fn findings(gateway: &Gateway, spec: &Spec) -> Result<Vec<Finding>, Error> {
+fn findings(gateway: &Gateway, spec: &Spec, locked: bool) -> Result<Vec<Finding>, Error> {
     let options = gateway.options().build_args.get(CHECK_ARG).map_or("", String::as_str);
     let options = CheckOptions::parse(options).map_err(Error::user)?;
-    let mut findings = lint(spec);
+    let mut findings = lint(spec, locked);
     findings.retain(|finding| options.wants(finding));
     if options.error && gateway.options().request_id.is_none() && CheckOptions::fails(&findings) {
         let words = findings.iter().map(|finding| format!("{} ({})", finding.detail, finding.rule.id));
@@ -395,6 +395,11 @@ impl Build<'_> {
         Ok(())
     }
 
+    /// Whether the client brings the wheels.
+    fn has_wheelhouse(&self) -> bool {
+        self.gateway.options().named_contexts().any(|name| name == WHEELHOUSE)
+    }
+
     async fn resolve(&self, spec: Spec, base: &Base, lock: LockUse) -> Result<resolve::Node, Error> {
         let mut inputs = self.inputs(&spec, base, lock.archives()).await?;
         inputs.lock = lock;
@@ -415,7 +420,16 @@ impl Build<'_> {
         };
         let build_args = self.gateway.options().build_args.clone();
         let mirror = self.mirror.clone();
-        Ok(Inputs { files, build_args, indexes, mirror, lock: LockUse::None, explain: self.explain })
+        let wheelhouse = self.has_wheelhouse();
+        Ok(Inputs {
+            files,
+            build_args,
+            indexes,
+            mirror,
+            wheelhouse,
+            lock: LockUse::None,
+            explain: self.explain,
+        })
     }
 
     /// What would be done, without doing it. Only the base image is looked at.

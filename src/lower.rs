@@ -127,7 +127,8 @@ fn lower_with(step: &Step, done: &Lowered, target: &Target<'_>, fresh: bool) -> 
             let parts: Vec<_> = parts.iter().map(|part| done.output(*part)).collect();
             collect(&parts, meta)
         }
-        Action::Unresolved => Output::scratch(),
+        // What the client brings is among what is replaced.
+        Action::Named(_) | Action::Unresolved => Output::scratch(),
     }
 }
 

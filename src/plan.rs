@@ -168,6 +168,8 @@ pub enum Action {
     Files(Vec<TextFile>),
     /// Files of the build context: these paths, or all of it if there are none.
     Context(Vec<String>),
+    /// What the client brings as the named build context of this name.
+    Named(String),
     /// Parts of another step's result, each at its place, and nothing else.
     Place {
         /// Whose result it is.
@@ -386,12 +388,13 @@ impl Plan {
     }
 
     /// What a client can bring by a named build context: each component's tree under the component's name, and the
-    /// unpacked sources of what is built from an archive under its name and `-source`.
+    /// unpacked sources of what is built from an archive under its name and `-source`; and what only a client can bring.
     pub fn replaceable(&self) -> Vec<(String, StepId)> {
         let whole = self.components.iter().filter(|component| component.part_of.is_none());
         let trees = whole.map(|component| (component.name.clone(), component.tree));
         let sources = self.steps.iter().enumerate().filter_map(|(number, step)| match step.action {
             Action::Unpack { .. } => Some((format!("{}-source", step.part()), StepId(number))),
+            Action::Named(ref name) => Some((name.clone(), StepId(number))),
             _ => None,
         });
         trees.chain(sources).collect()

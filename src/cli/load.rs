@@ -171,7 +171,15 @@ impl Loaded {
             }
         }
         let build_args = BTreeMap::from([(ARCHIVED_ARG.to_owned(), "true".to_owned())]);
-        let inputs = Inputs { files: texts, build_args, indexes, mirror: None, lock, explain: true };
+        let inputs = Inputs {
+            files: texts,
+            build_args,
+            indexes,
+            mirror: None,
+            wheelhouse: false,
+            lock,
+            explain: true,
+        };
         let node = resolve(spec, facts, &inputs);
         let plan = node.map(|node| plan(&node)).map_err(|found| Wrong { files: files.clone(), found })?;
         if plan.problems.is_empty() {

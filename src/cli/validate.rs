@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
         match load(path, arguments.context.as_deref()) {
             Err(failure) => errors.extend(failure.message.lines().map(str::to_owned)),
             Ok(loaded) => {
-                for finding in lint(&loaded.spec) {
+                for finding in lint(&loaded.spec, loaded.lock_path().is_file()) {
                     let file = &loaded.files[usize::from(finding.span.file).min(loaded.files.len() - 1)];
                     let (rule, detail) = (finding.rule.id, &finding.detail);
                     let line = format!("{}:{}: {rule}: {detail}", file.display(), finding.span);

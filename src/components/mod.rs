@@ -22,11 +22,13 @@ mod tensorrt;
 mod torch;
 mod transformers;
 mod uv;
+mod wheelhouse;
 mod wheels;
 
 pub(crate) use flash_attn::capability;
 pub use local_wheels::{WHEEL_END_BYTES, is_wheel_path, wheel_mark};
 pub use system::System;
+pub use wheelhouse::CONTEXT as WHEELHOUSE;
 pub use wheels::{WheelBranch, WheelRequest, install_wheels};
 
 use std::fmt::{self, Debug};

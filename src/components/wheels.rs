@@ -16,6 +16,7 @@ mod locked;
 use std::collections::BTreeMap;
 
 use super::local_wheels::{self, LOCAL_DIR, LocalWheel};
+use super::wheelhouse::Wheelhouse;
 use super::{Alternative, Component, Declared, REGISTRY, Registration, python};
 use crate::catalog::compare;
 use crate::diagnostic::Problems;
@@ -506,6 +507,8 @@ pub fn install_wheels(planner: &mut Planner, node: &ResolvedNode) {
     if locked::take_over(&requests, most, &tools, planner) {
         return;
     }
+    let wheelhouse = Wheelhouse::open(tools.interpreter.root, first.span, planner);
+    let tools = Tools { wheelhouse, ..tools };
     let chosen = choose(&requests, most, &tools, planner);
     let pinned = requests.iter().flat_map(|request| &request.requirements);
     let pinned = pinned.filter_map(|requirement| pin(requirement)).collect();
@@ -553,6 +556,7 @@ pub(super) struct Tools {
     folder: String,
     channel: Option<String>,
     indexes: Vec<String>,
+    wheelhouse: Option<Wheelhouse>,
 }
 
 impl Tools {
@@ -560,7 +564,7 @@ impl Tools {
     pub(super) fn new(interpreter: Interpreter, installer: &SourceArchive, planner: &mut Planner) -> Self {
         let uv = planner.source(&format!("uv {UV_VERSION}"), installer);
         let folder = installer.url.file_name().trim_end_matches(".tar.gz").to_owned();
-        Self { interpreter, uv, folder, channel: None, indexes: Vec::new() }
+        Self { interpreter, uv, folder, channel: None, indexes: Vec::new(), wheelhouse: None }
     }
 
     /// Installs the packages of the branch's list in the result of `chosen`.
@@ -597,13 +601,22 @@ impl Tools {
         let prefix = &self.interpreter.prefix;
         run.mounts.extend(self.interpreter.tree.map(|tree| mount(prefix, tree, prefix)));
         run.mounts.push(mount(&uv_dir, self.uv, "/"));
-        let cache = format!("{RUN_DIR}-uv-cache");
         run.env.extend([
             ("PREFIX".to_owned(), prefix.clone()),
             ("PYTHON".to_owned(), format!("{prefix}/bin/python3")),
             ("UV".to_owned(), format!("{uv_dir}/{}/uv", self.folder)),
-            ("UV_CACHE_DIR".to_owned(), cache.clone()),
         ]);
+        match self.wheelhouse {
+            Some(wheelhouse) => wheelhouse.apply(&mut run),
+            None => self.connect(&mut run, planner),
+        }
+        run
+    }
+
+    /// Has a run take packages from indexes, and keep them on the builder.
+    fn connect(&self, run: &mut Run, planner: &Planner) {
+        let cache = format!("{RUN_DIR}-uv-cache");
+        run.env.push(("UV_CACHE_DIR".to_owned(), cache.clone()));
         let mirror = planner.mirror();
         if !self.indexes.is_empty() {
             let indexes: Vec<_> = self.indexes.iter().map(|index| mirror::address(mirror, index)).collect();
@@ -618,9 +631,8 @@ impl Tools {
         // The files in it are named as wheels are, by Python and platform, so that releases of Python can share them.
         let id = format!("edgenode-uv-{}", planner.facts().architecture);
         run.caches.push(Cache { at: cache, id, locked: false });
-        planner.sign_in(&mut run);
+        planner.sign_in(run);
         run.network = true;
-        run
     }
 
     /// The same of a script that reads these files, and may resolve what they ask for.

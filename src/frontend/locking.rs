@@ -13,6 +13,7 @@ use futures_util::future::{join_all, try_join_all};
 use super::args::LOCKED_ARG;
 use super::reads::Reads;
 use super::{Base, Build, marshal, read_text};
+use crate::components::WHEELHOUSE;
 use crate::diagnostic::Problems;
 use crate::lock::{
     self, Beside, LOCK_TARGET, Lock, LockUse, LockedFile, LockedPackages, PlatformLock, UPDATE_ARG,
@@ -172,6 +173,12 @@ impl Build<'_> {
         old: Option<&Lock>,
         update: &Update,
     ) -> Result<BuildResult, Error> {
+        if self.has_wheelhouse() {
+            return Err(Error::user(format!(
+                "a lock says where wheels come from, and those of the build context `{WHEELHOUSE}` come from nowhere else; \
+                 make the lock without it"
+            )));
+        }
         let inputs = self.lock_inputs(root, &read(&platforms[0])?);
         let moved = old.map(|old| lock::moved(old, &inputs)).unwrap_or_default();
         let made = platforms.iter().map(|platform| async {

@@ -86,6 +86,17 @@ pub(super) const RULES: &[Rule] = &[
         find: not_in_production,
     },
     Rule {
+        id: "UnlockedSpec",
+        severity: Severity::Low,
+        asks: "A spec that takes packages from elsewhere should have a lock beside it",
+        why: "Without a lock, versions and digests are looked up in every build: the same spec gives another image when an \
+              archive or an index changes, and none when one is away. `--target lock -o .` writes `node.lock` beside \
+              `node.yaml`; `--target update` moves it on.",
+        bad: "system: {packages: [curl]}\n",
+        good: "system: {packages: [curl]}\n",
+        find: unlocked,
+    },
+    Rule {
         id: "NoStatus",
         severity: Severity::Low,
         asks: "A spec should say how far it can be relied on",
@@ -193,6 +204,14 @@ fn not_in_production(subject: &Subject<'_>) -> Vec<(Span, String)> {
 /// One finding at the spec's name, if something is absent.
 fn absent(subject: &Subject<'_>, key: &str, what: &str) -> Vec<(Span, String)> {
     if subject.has(key) { Vec::new() } else { vec![(subject.spec.name.span, what.to_owned())] }
+}
+
+fn unlocked(subject: &Subject<'_>) -> Vec<(Span, String)> {
+    let takes_packages = !subject.spec.components.is_empty() || !subject.packages().is_empty();
+    if subject.locked || !takes_packages {
+        return Vec::new();
+    }
+    vec![(subject.spec.name.span, "write its lock with `--target lock -o .`".to_owned())]
 }
 
 fn no_status(subject: &Subject<'_>) -> Vec<(Span, String)> {

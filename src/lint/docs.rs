@@ -43,8 +43,10 @@ pub fn document() -> String {
             rule.why
         ));
         text.push_str(&format!(
-            "\nFound:\n\n```yaml\n{}```\n\nBetter:\n\n```yaml\n{}```\n",
-            rule.bad, rule.good
+            "\nFound:\n\n```yaml\n{}```\n\n{}:\n\n```yaml\n{}```\n",
+            rule.bad,
+            if rule.bad == rule.good { "Better, with a lock beside the spec" } else { "Better" },
+            rule.good
         ));
     }
     text

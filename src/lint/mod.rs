@@ -57,7 +57,7 @@ pub struct Rule {
     pub why: &'static str,
     /// Fields of a spec that break it.
     pub bad: &'static str,
-    /// The same fields as they should be.
+    /// The same fields as they should be, with a lock beside them.
     pub good: &'static str,
     /// The places that break it, each with what to do there.
     pub find: fn(&Subject<'_>) -> Vec<(Span, String)>,
@@ -86,9 +86,9 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     [base::RULES, python::RULES, packages::RULES, image::RULES, settings::RULES].into_iter().flatten()
 }
 
-/// Everything that could be better, in the order of the text.
-pub fn lint(spec: &Spec) -> Vec<Finding> {
-    let subject = Subject::new(spec);
+/// Everything that could be better with a spec, beside which a lock lies or not, in the order of the text.
+pub fn lint(spec: &Spec, locked: bool) -> Vec<Finding> {
+    let subject = Subject::new(spec, locked);
     let mut findings = broken(&subject, |_| true);
     findings.retain(|finding| !spec.lint.ignores(finding.rule));
     findings.sort_by_key(|finding| finding.span);
@@ -110,12 +110,17 @@ mod tests {
     use super::*;
     use crate::spec::parse;
 
-    /// The findings of a spec that has these fields besides its name and base.
+    /// The findings of a spec without a lock that has these fields besides its name and base.
     fn found(fields: &str) -> Vec<(&'static str, Span)> {
+        found_beside(fields, false)
+    }
+
+    /// The same of a spec beside which a lock lies or not.
+    fn found_beside(fields: &str, locked: bool) -> Vec<(&'static str, Span)> {
         let base = if fields.contains("base:") { "" } else { "base: debian:13\n" };
         let text = format!("name: n\n{base}{fields}");
         let spec = parse(&text).unwrap_or_else(|found| panic!("{text}\n{found:#?}"));
-        lint(&spec).iter().map(|finding| (finding.rule.id, finding.span)).collect()
+        lint(&spec, locked).iter().map(|finding| (finding.rule.id, finding.span)).collect()
     }
 
     #[test]
@@ -123,7 +128,7 @@ mod tests {
         for rule in rules() {
             let bad = found(rule.bad);
             assert!(bad.iter().any(|(id, _)| *id == rule.id), "{} misses its bad example: {bad:?}", rule.id);
-            let good = found(rule.good);
+            let good = found_beside(rule.good, true);
             assert!(good.iter().all(|(id, _)| *id != rule.id), "{} finds its good example", rule.id);
         }
     }

@@ -7,6 +7,8 @@ use crate::spec::{At, Node, Scalar, Span, Spec, Value, normal_name};
 pub struct Subject<'s> {
     /// The spec, all of whose values are valid.
     pub spec: &'s Spec,
+    /// Whether a lock lies beside it.
+    pub locked: bool,
 }
 
 /// A Python requirement as the spec writes it.
@@ -22,8 +24,8 @@ pub struct Wanted<'s> {
 
 impl<'s> Subject<'s> {
     /// A spec to look at.
-    pub fn new(spec: &'s Spec) -> Self {
-        Self { spec }
+    pub fn new(spec: &'s Spec, locked: bool) -> Self {
+        Self { spec, locked }
     }
 
     /// The value at a path of keys, such as `ffmpeg.version`.

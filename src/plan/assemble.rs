@@ -32,6 +32,7 @@ pub fn plan(node: &Node) -> Plan {
     let mut planner = Planner::new(node.base.value.clone(), at, node.lock.clone());
     planner.set_netrc(node.netrc.clone());
     planner.set_mirror(node.mirror.clone());
+    planner.set_wheelhouse(node.wheelhouse);
     for component in &node.components {
         component.value.plan(component.span, &mut planner);
     }

@@ -163,6 +163,7 @@ pub struct Planner {
     chosen: Option<ChosenWheels>,
     netrc: Option<Secret>,
     mirror: Option<String>,
+    has_wheelhouse: bool,
     base: StepId,
     toolchain: Option<StepId>,
     lock: LockUse,
@@ -208,6 +209,7 @@ impl Planner {
             chosen: None,
             netrc: None,
             mirror: None,
+            has_wheelhouse: false,
             base: StepId(0),
             toolchain: None,
             lock,
@@ -592,6 +594,16 @@ impl Planner {
     /// The mirror that package managers ask.
     pub fn mirror(&self) -> Option<&str> {
         self.mirror.as_deref()
+    }
+
+    /// Says whether the client brings the wheels.
+    pub fn set_wheelhouse(&mut self, has_wheelhouse: bool) {
+        self.has_wheelhouse = has_wheelhouse;
+    }
+
+    /// Whether the client brings the wheels.
+    pub fn has_wheelhouse(&self) -> bool {
+        self.has_wheelhouse
     }
 
     /// Takes a wish for Python packages, all of which are resolved together in the end.

@@ -9,9 +9,12 @@ impl Action {
     /// The steps whose results it needs, each once.
     pub fn inputs(&self) -> Vec<StepId> {
         let mut inputs = match self {
-            Self::Base | Self::Fetch { .. } | Self::Files(_) | Self::Context(_) | Self::Unresolved => {
-                Vec::new()
-            }
+            Self::Base
+            | Self::Fetch { .. }
+            | Self::Files(_)
+            | Self::Context(_)
+            | Self::Named(_)
+            | Self::Unresolved => Vec::new(),
             Self::Unpack { archive, .. } => vec![*archive],
             Self::Place { from, .. } => vec![*from],
             Self::Run(run) => {
@@ -32,7 +35,7 @@ impl Action {
             Self::Fetch { .. } => "download",
             Self::Unpack { .. } => "unpack",
             Self::Files(_) => "write",
-            Self::Context(_) => "transfer",
+            Self::Context(_) | Self::Named(_) => "transfer",
             Self::Place { .. } | Self::Collect(_) => "copy",
             Self::Run(run) if run.network => "run with a network",
             Self::Run(_) => "run",

@@ -61,6 +61,8 @@ pub struct Node {
     pub netrc: Option<Secret>,
     /// The mirror that package managers ask.
     pub mirror: Option<String>,
+    /// Whether the client brings the wheels.
+    pub wheelhouse: bool,
     /// What was chosen before.
     pub lock: LockUse,
     /// Why versions are what they are, where that was asked for.
@@ -80,6 +82,8 @@ pub struct Inputs {
     pub indexes: BTreeMap<String, PackageIndex>,
     /// The mirror that the client names.
     pub mirror: Option<String>,
+    /// Whether the client brings the wheels, by the build context [`WHEELHOUSE`](crate::components::WHEELHOUSE).
+    pub wheelhouse: bool,
     /// What was chosen before.
     pub lock: LockUse,
     /// Whether decisions are explained, which takes trying others.
@@ -151,6 +155,7 @@ pub fn resolve(mut spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node
         // Where the spec names no passwords, those for a mirror may come with it.
         netrc: spec.secrets.netrc.or_else(|| inputs.mirror.as_ref().and_then(|_| Secret::netrc())),
         mirror: inputs.mirror.clone(),
+        wheelhouse: inputs.wheelhouse,
         lock: inputs.lock.clone(),
         decisions,
         warnings: problems.into_warnings(),

@@ -80,6 +80,10 @@ fn a_build_takes_everything_from_its_lock() {
         assert!(text.contains(part), "{part} is not in:\n{text}");
     }
     assert_eq!(lock(&spec, &text, "lock"), text, "nothing moved, so the lock stays");
+    for (build, misses) in [(with_wheel(&spec), true), (locked(&spec, &text), false)] {
+        let checked = build.arguments_added(&["--check"]).run();
+        assert_eq!(checked.stdout.contains("UnlockedSpec"), misses, "{}", checked.stdout);
+    }
 
     let build = locked(&spec, &text).with("--build-arg", "EDGENODE_LOCKED=1").succeed();
     for step in ["find versions", "find packages", "apt-get update", "apt-install.sh", "wheels-choose.sh"] {

@@ -1,9 +1,12 @@
 //! Groups of wheels: what they are together, and what of them is downloaded again.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::harness::Build;
+use tempfile::TempDir;
+
+use crate::harness::{Build, wheel};
 
 /// A node with the distribution's Python, which is there in no time.
 fn node() -> String {
@@ -61,6 +64,59 @@ fn groups_are_together_what_one_installation_is() {
             .collect::<Vec<_>>()
     };
     assert_eq!((only(&groups, &one), only(&one, &groups)), (vec![], vec![]));
+}
+
+/// A directory with these wheels.
+fn wheelhouse(wheels: &[(&str, Vec<u8>)]) -> TempDir {
+    let dir = tempfile::tempdir().expect("a directory");
+    for (name, wheel) in wheels {
+        fs::write(dir.path().join(format!("{name}-1.0-py3-none-any.whl")), wheel).expect("written");
+    }
+    dir
+}
+
+#[test]
+fn a_wheelhouse_has_all_packages_in_place_of_an_index() {
+    // Packages that no index has.
+    let names = ["whole", "part"].map(|name| format!("edgenode_{name}_{}", std::process::id()));
+    let [whole, part] = &names;
+    let told = |text: &str| vec![(format!("{part}.py"), format!("told = '{text}'\n").into_bytes())];
+    let made = |name: &str, requires: &str, files: &[(String, Vec<u8>)]| {
+        let files: Vec<_> = files.iter().map(|(path, data)| (path.as_str(), data.clone())).collect();
+        wheel(name, "1.0", requires, &files)
+    };
+    let house =
+        |text: &str| wheelhouse(&[(whole, made(whole, part, &[])), (part, made(part, "", &told(text)))]);
+    let spec = format!(
+        "{}wheels: {{requirements: [{whole}]}}\ntests: [{{name: told, run: [python3, -c, 'import {part}; print({part}.told)']}}]\n",
+        node()
+    );
+    let build = |dir: &TempDir| {
+        Build::new(&spec).with("--build-context", &format!("wheelhouse={}", dir.path().display()))
+    };
+    for text in ["first", "second"] {
+        let dir = house(text);
+        fs::write(dir.path().join("README"), "no wheel").expect("written");
+        let reports = build(&dir).with("--target", "test").files();
+        let report = fs::read_to_string(reports.path().join("told.txt")).expect("a report");
+        assert_eq!(report, format!("{text}\n"), "a wheel that changes is installed again");
+    }
+    let graph = build(&house("offline")).with("--target", "graph").files();
+    let graph = fs::read_to_string(graph.path().join("graph.txt")).expect("a graph");
+    for step in ["[wheels] find versions", "[wheels] install wheels", "[wheels] look into the wheelhouse"] {
+        let line = graph.lines().find(|line| line.contains(step)).expect("the step");
+        assert!(line.contains("(run, needs"), "{line}");
+    }
+    build(&wheelhouse(&[(whole, made(whole, part, &[]))]))
+        .fail(&[&format!("{} was not found", part.replace('_', "-"))]);
+    build(&wheelhouse(&[])).fail(&["the build context `wheelhouse` has no wheels"]);
+    build(&house("locked")).with("--target", "lock").fail(&["make the lock without it"]);
+    let unused = house("unused");
+    let log = Build::new("name: n\nbase: debian:13\n")
+        .with("--build-context", &format!("wheelhouse={}", unused.path().display()))
+        .succeed()
+        .log;
+    assert!(log.contains("nothing uses the build context `wheelhouse`"), "{log}");
 }
 
 #[test]

@@ -100,6 +100,7 @@ pub(crate) fn inputs(spec: &Spec, facts: &BaseFacts) -> Inputs {
     Inputs {
         indexes: spec.indexes(facts).into_iter().map(|address| (address.value, index.clone())).collect(),
         mirror: None,
+        wheelhouse: false,
         lock: Default::default(),
         explain: false,
         build_args: [("EDGENODE_ARCHIVED".to_owned(), "true".to_owned())].into(),

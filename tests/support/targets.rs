@@ -46,7 +46,7 @@ fn text(data: &[u8]) -> String {
 /// Takes a spec the whole way, for every kind of builder; the graphs must be whole.
 fn build(spec: Spec, facts: BaseFacts, files: BTreeMap<String, String>) -> Result<(), Vec<Diagnostic>> {
     let architecture = facts.architecture.clone();
-    lint(&spec);
+    lint(&spec, false);
     let plan = planned(spec, facts, files)?;
     for builder in BUILDERS {
         let graph = graph(&plan, &architecture, builder);
