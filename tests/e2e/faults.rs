@@ -168,6 +168,31 @@ fn a_step_that_needs_too_much_memory_is_named() {
     still_builds(&daemon);
 }
 
+/// The clock of the builder's programs stands at the beginning of 2020.
+#[test]
+fn a_clock_that_is_wrong_is_told_where_it_matters() {
+    let image = Build::raw(
+        b"FROM debian:13\nRUN apt-get update -q && apt-get install -q -y --no-install-recommends libfaketime\n\
+          RUN echo /usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1 >/etc/ld.so.preload && \
+          echo '@2020-01-01 00:00:00' >/etc/faketimerc\n",
+    )
+    .push("faults/clock");
+    let spec = |rest: &str| Build::new(&format!("name: node\nbase: {image}\n{rest}"));
+    let year = spec("tests: [{name: year, run: [date, +%Y], stdout: {equals: '2020'}}]\n");
+    year.with("--target", "test").succeed();
+    // With indexes of earlier days in the cache apt would go on.
+    let namespace = format!("BUILDKIT_CACHE_MOUNT_NS=clock-{}", std::process::id());
+    let packages = || {
+        let build = spec("system: {packages: [tree]}\n").with("--build-arg", &namespace);
+        build.arguments_added(&["--no-cache"])
+    };
+    packages().fail(&["Not live until"]);
+    packages().with("--target", "lock").fail(&["Not live until"]);
+    // Without an archive nothing asks for the time.
+    let listing = spec("commands: [{name: c, run: [touch, /made]}]\n").listing();
+    assert!(listing.contains_key("made"));
+}
+
 #[test]
 fn a_daemon_that_is_killed_keeps_what_was_built() {
     let mut daemon = Daemon::start();
