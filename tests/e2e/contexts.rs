@@ -97,7 +97,7 @@ impl Repository {
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
-        Self { _dir: dir, server, address: format!("git://127.0.0.1:{port}/repo.git#main:nodes") }
+        Self { _dir: dir, server, address: format!("git://127.0.0.1:{port}/repo.git#main") }
     }
 }
 
@@ -111,7 +111,8 @@ impl Drop for Repository {
 #[test]
 fn a_spec_from_git() {
     let repository = Repository::serve(&spec("git"), 1_700_000_000);
-    let build = Build::raw(b"").arguments(&["-f", "spec.yaml", &repository.address]);
+    let address = format!("{}:nodes", repository.address);
+    let build = Build::raw(b"").arguments(&["-f", "spec.yaml", &address]);
     assert_eq!(told(build, "contexts/git"), "git");
 }
 
@@ -119,7 +120,8 @@ fn a_spec_from_git() {
 fn the_time_of_an_image_is_that_of_its_commit() {
     let epoch = |build: Build, value: &str| build.with("--build-arg", &format!("SOURCE_DATE_EPOCH={value}"));
     let repository = Repository::serve(&spec("time"), 1_700_000_000);
-    let build = Build::raw(b"").arguments(&["-f", "spec.yaml", &repository.address]);
+    // BuildKit 0.32.2 fails with a time and a directory of a repository, before any frontend is asked.
+    let build = Build::raw(b"").arguments(&["-f", "nodes/spec.yaml", &repository.address]);
     let image = epoch(build, "context").push("contexts/time");
     assert_eq!(config(&image)["created"], "2023-11-14T22:13:20Z");
     // Directories have no time, and any word is none.

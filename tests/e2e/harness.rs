@@ -141,6 +141,8 @@ impl Daemon {
         if kind != Kind::Oldest {
             command.arg("--cdi-spec-dir").arg(dir.join("devices"));
         }
+        // What it mounts for a moment it leaves behind where it is killed.
+        command.env("TMPDIR", dir);
         let process = command.args(arguments).stderr(log).spawn().expect("buildkitd starts");
         Self::wait(dir);
         process

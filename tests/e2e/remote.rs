@@ -74,6 +74,7 @@ impl Daemon {
         let process = Command::new(setting("EDGENODE_BUILDKITD"))
             .arg("--config")
             .arg(state.path().join("buildkitd.toml"))
+            .env("TMPDIR", state.path())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()

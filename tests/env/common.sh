@@ -41,11 +41,13 @@ free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-# Starts a daemon in the background: start NAME COMMAND...; its process id and log lie in $ROOT.
+# Starts a daemon in the background: start NAME COMMAND...; its process id, its log
+# and what it leaves behind lie in $ROOT.
 start() {
     local name=$1
     shift
-    EDGENODE_ENV=$ROOT setsid "$@" >"$ROOT/$name.log" 2>&1 </dev/null &
+    mkdir -p "$ROOT/tmp"
+    EDGENODE_ENV=$ROOT TMPDIR=$ROOT/tmp setsid "$@" >"$ROOT/$name.log" 2>&1 </dev/null &
     echo $! >"$ROOT/$name.pid"
 }
 
