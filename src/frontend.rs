@@ -109,8 +109,7 @@ async fn answer(gateway: Gateway) -> Result<BuildResult, Error> {
     let warned = Mutex::new(Vec::new());
     let mirror = args::mirror(&gateway)?;
     let explain = request == Some(Request::Explain);
-    let with_lock = lock.is_some() || matches!(wish, LockWish::Make(_));
-    let reads = Reads::load(&gateway, &context, &sources, &specs, with_lock).await?;
+    let reads = Reads::load(&gateway, &context, &sources, &specs).await?;
     let epoch = Epoch::read(&gateway, &context).await?;
     let (gateway, sources) = (gateway.clone(), &sources);
     let build = Build { gateway, context, sources, reads, several, explain, mirror, epoch, warned };

@@ -8,6 +8,7 @@ use buildkit_frontend::{BuildContext, Error, Gateway, Reference};
 use super::sources::Sources;
 use super::{marshal, read_text};
 use crate::components::{WHEEL_END_BYTES, wheel_mark};
+use crate::diagnostic::Problems;
 use crate::spec::{At, ContextPath, MAX_BYTES, Spec};
 
 /// What was read. What is not there is left out.
@@ -20,18 +21,23 @@ pub(super) struct Reads {
 }
 
 impl Reads {
-    /// Reads what these specs name. Wheels only count where there is a lock.
+    /// Reads what these specs name.
+    ///
+    /// # Errors
+    ///
+    /// A context that cannot be read, wheels that are not in it.
     pub(super) async fn load(
         gateway: &Gateway,
         context: &BuildContext,
         sources: &Sources,
         specs: &[Spec],
-        with_lock: bool,
     ) -> Result<Self, Error> {
         let files: Vec<_> = specs.iter().flat_map(Spec::reads).collect();
-        let wheels: Vec<_> = specs.iter().filter(|_| with_lock).flat_map(Spec::local_wheels).collect();
+        // Specs for several platforms name most of them more than once.
+        let wheels = specs.iter().flat_map(Spec::local_wheels).map(|wheel| (wheel.to_string(), wheel.span));
+        let wheels: BTreeMap<_, _> = wheels.collect();
         let mut reads = Self::default();
-        let names: Vec<_> = files.iter().chain(&wheels).map(ToString::to_string).collect();
+        let names: Vec<_> = files.iter().map(ToString::to_string).chain(wheels.keys().cloned()).collect();
         if names.is_empty() {
             return Ok(reads);
         }
@@ -41,11 +47,19 @@ impl Reads {
             let text = text.map_err(|error| sources.locate(error, *span))?;
             reads.files.extend(text.map(|text| (path.to_string(), text)));
         }
-        for At { value: path, span } in &wheels {
-            let mark = mark(gateway, &root, path).await.map_err(|error| sources.locate(error, *span))?;
-            reads.wheels.extend(mark.map(|mark| (path.to_string(), mark)));
+        let mut problems = Problems::default();
+        for (path, span) in wheels {
+            let mark = mark(gateway, &root, &path).await.map_err(|error| sources.locate(error, span))?;
+            match mark {
+                Some(mark) => drop(reads.wheels.insert(path, mark)),
+                None => problems.error_with_help(
+                    span,
+                    format!("`{path}` is not in the build context"),
+                    "name a file beside the spec, and see whether `.dockerignore` leaves it out",
+                ),
+            }
         }
-        Ok(reads)
+        problems.check(Some(reads)).map_err(|found| sources.report(&found))
     }
 
     /// What of it is one spec's: arguments can name other files for another platform.
@@ -60,7 +74,7 @@ impl Reads {
 }
 
 /// What tells a wheel from another one; `None` where there is no such file.
-async fn mark(gateway: &Gateway, root: &Reference, path: &ContextPath) -> Result<Option<String>, Error> {
-    let end = gateway.read_end_opt(root, path.as_str(), WHEEL_END_BYTES).await?;
+async fn mark(gateway: &Gateway, root: &Reference, path: &str) -> Result<Option<String>, Error> {
+    let end = gateway.read_end_opt(root, path, WHEEL_END_BYTES).await?;
     Ok(end.map(|end| wheel_mark(&end)))
 }

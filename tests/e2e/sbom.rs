@@ -148,10 +148,15 @@ fn a_document_lies_beside_an_image_that_is_asked_for_one() {
 #[test]
 fn every_platform_has_its_document() {
     let image = "sbom/platforms";
-    Build::new("name: node\nbase: debian:13\n")
-        .arguments_added(&["--sbom=true", "--build-arg=BUILDKIT_MULTI_PLATFORM=1"])
-        .push(image);
-    assert_eq!(attested(image).len(), 1);
+    for (option, documents) in
+        [("--build-arg=BUILDKIT_MULTI_PLATFORM=1", 1), ("--platform=linux/amd64,linux/amd64/v2", 2)]
+    {
+        Build::new("name: node\nbase: debian:13\n").arguments_added(&["--sbom=true", option]).push(image);
+        let statements = attested(image);
+        let mut subjects: Vec<_> = statements.iter().map(|s| s["subject"][0]["digest"].to_string()).collect();
+        subjects.dedup();
+        assert_eq!(subjects.len(), documents, "{option}: {subjects:?}");
+    }
 }
 
 #[test]
