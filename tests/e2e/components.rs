@@ -151,7 +151,7 @@ fn requirements_are_read_before_anything_is_downloaded() {
     let wheels = "wheels: {local: [dist/a-1.0-py3-none-any.whl, dist/b-1.0-py3-none-any.whl]}\n";
     let missing = Build::new(&format!("name: n\nbase: debian:13\npython: {{version: 3.13.5}}\n{wheels}"));
     let log = missing.with("--platform", "linux/amd64,linux/amd64/v2").fail(&["2 problems in node.yaml"]).log;
-    assert!(log.contains("5:17: `dist/a-1.0-py3-none-any.whl` is not in the build context"), "{log}");
+    assert!(log.contains("5:18: `dist/a-1.0-py3-none-any.whl` is not in the build context"), "{log}");
 }
 
 #[test]

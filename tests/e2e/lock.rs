@@ -64,7 +64,7 @@ pub(crate) fn no_lock(spec: &str, words: &[&str]) -> Outcome {
 fn a_build_takes_everything_from_its_lock() {
     let server = Server::start();
     let spec = spec(&server, "locked", "");
-    Build::new(&spec)
+    with_wheel(&spec)
         .with("--build-arg", "EDGENODE_LOCKED=1")
         .fail(&["EDGENODE_LOCKED asks for a lock, and there is no node.lock; make it with `--target lock"]);
 

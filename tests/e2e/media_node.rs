@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::contexts::config;
-use crate::harness::{Build, Server, setting, small_ffmpeg};
+use crate::harness::{Build, Fresh, Server, frontend, setting, small_ffmpeg};
 
 const EXAMPLE: &str = include_str!("../../examples/media-node/edgenode.yaml");
 const CODECS: (&str, &str) = ("sh", include_str!("checks/codecs.sh"));
@@ -84,6 +84,18 @@ fn the_frontend_image_is_small() {
     let layers = image["layers"].as_array().expect("layers");
     let size: u64 = layers.iter().filter_map(|layer| layer["size"].as_u64()).sum();
     assert!(size > 0 && size <= 6_000_000, "{size} bytes compressed");
+}
+
+/// With the program that the frontend image has, on a builder that has built nothing.
+#[test]
+fn the_frontend_image_is_the_same_from_two_builders() {
+    let program = format!("build=docker-image://{}/{}", setting("EDGENODE_REGISTRY"), frontend());
+    let project = env!("CARGO_MANIFEST_DIR");
+    let dockerfile = format!("{project}/frontend.Dockerfile");
+    let build =
+        || Build::raw(b"FROM scratch").arguments(&["-f", &dockerfile, "--build-context", &program, project]);
+    let fresh = Fresh::start();
+    assert_eq!(build().on(&fresh.builder).digest(), build().digest());
 }
 
 fn manifest(image: &str) -> serde_json::Value {
