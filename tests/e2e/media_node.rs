@@ -86,6 +86,23 @@ fn the_frontend_image_is_small() {
     assert!(size > 0 && size <= 6_000_000, "{size} bytes compressed");
 }
 
+/// Compiled twice, each time from a clone in a directory of its own.
+#[cfg(feature = "e2e-full")]
+#[test]
+fn the_frontend_program_is_the_same_from_two_directories() {
+    let build = || {
+        let dir = tempfile::tempdir().expect("a directory");
+        let clone =
+            Command::new("git").args(["clone", "-q", env!("CARGO_MANIFEST_DIR")]).arg(dir.path()).status();
+        assert!(clone.expect("git starts").success());
+        let mut compile = Command::new(dir.path().join("tests/env/static-binary"));
+        let output = compile.env_remove("EDGENODE_PROFILE").output().expect("it starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        fs::read(String::from_utf8_lossy(&output.stdout).trim()).expect("a program")
+    };
+    assert!(build() == build(), "two programs");
+}
+
 /// With the program that the frontend image has, on a builder that has built nothing.
 #[test]
 fn the_frontend_image_is_the_same_from_two_builders() {
