@@ -401,7 +401,8 @@ impl Build {
             for step in line["vertexes"].as_array().into_iter().flatten() {
                 let began = step["started"].as_str().is_some_and(|started| started >= now.trim());
                 let ran = began && step["completed"].is_string() && step["cached"] != true;
-                steps.insert(step["name"].as_str().unwrap_or_default().to_owned(), ran);
+                // What ran may be asked for once more in the same build, and is cached then.
+                *steps.entry(step["name"].as_str().unwrap_or_default().to_owned()).or_insert(false) |= ran;
             }
         }
         assert!(!steps.is_empty(), "no step is shown:\n{}", outcome.log);
