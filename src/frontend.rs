@@ -109,7 +109,9 @@ async fn answer(gateway: Gateway) -> Result<BuildResult, Error> {
     let warned = Mutex::new(Vec::new());
     let mirror = args::mirror(&gateway)?;
     let explain = request == Some(Request::Explain);
-    let reads = Reads::load(&gateway, &context, &sources, &specs).await?;
+    // Questions about a spec without a lock need none of its wheels.
+    let with_wheels = request.is_none() || lock.is_some();
+    let reads = Reads::load(&gateway, &context, &sources, &specs, with_wheels).await?;
     let epoch = Epoch::read(&gateway, &context).await?;
     let (gateway, sources) = (gateway.clone(), &sources);
     let build = Build { gateway, context, sources, reads, several, explain, mirror, epoch, warned };
@@ -125,10 +127,9 @@ async fn answer(gateway: Gateway) -> Result<BuildResult, Error> {
         return Ok(requests::about(request, &platforms, &try_join_all(plans).await?, sources));
     }
     build.show(&findings).await;
-    for vain in args::unknown(&build.gateway, &spec).iter().chain(&args::unlimited(&build.gateway, &spec)) {
-        sources.warn(&build.gateway, vain).await;
-    }
-    build.warn(&build.epoch.problem(spec.name.span)).await;
+    build.warn(&args::unknown(&build.gateway, &spec)).await;
+    build.warn(args::unlimited(&build.gateway, &spec).as_slice()).await;
+    build.warn(build.epoch.problem(spec.name.span).as_slice()).await;
     let builds = all.map(|((platform, spec), lock)| build.run(platform, spec, target, lock));
     let result = result(try_join_all(builds).await?, index)?;
     Ok(match build.epoch {

@@ -81,10 +81,10 @@ fn image_contents(repository: &mut Repository, image: &Manifest, layers: bool) -
             versions.insert(name.to_owned(), value.to_owned());
         }
     }
+    let all = image.json["layers"].as_array().map_or(&[][..], Vec::as_slice);
     if layers || versions.is_empty() {
-        let layers = image.json["layers"].as_array().map_or(&[][..], Vec::as_slice);
-        let progress = progress(layers.iter().filter_map(|layer| layer["size"].as_u64()).sum());
-        for layer in layers {
+        let progress = progress(all.iter().filter_map(|layer| layer["size"].as_u64()).sum());
+        for layer in all {
             read_layer(repository, layer, &progress, &mut versions)?;
         }
         progress.finish_and_clear();
@@ -96,9 +96,8 @@ fn image_contents(repository: &mut Repository, image: &Manifest, layers: bool) -
     };
     versions.insert("machine".to_owned(), machine.to_owned());
     let tag = labels.get(TAG_LABEL).and_then(Value::as_str).map(str::to_owned);
-    let layers = image.json["layers"].as_array().into_iter().flatten();
-    let layers =
-        layers.filter_map(|l| Some((l["digest"].as_str()?.to_owned(), l["size"].as_u64()?))).collect();
+    let layers = all.iter().filter_map(|l| Some((l["digest"].as_str()?.to_owned(), l["size"].as_u64()?)));
+    let layers = layers.collect();
     Ok(Contents { platform: platform(&config), versions, tag, layers })
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use buildkit_frontend::{Error, Gateway, RunOptions};
 use buildkit_llb::Platform;
 
+use super::epoch::EPOCH_ARG;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::lock::UPDATE_ARG;
 use crate::resolve::ARCHIVED_ARG;
@@ -68,7 +69,7 @@ pub(super) fn mirror(gateway: &Gateway) -> Result<Option<String>, Error> {
 
 /// Names that BuildKit and its clients give a meaning to. Source: BuildKit's Dockerfile reference.
 const FOREIGN: [&str; 13] = [
-    "SOURCE_DATE_EPOCH",
+    EPOCH_ARG,
     "BUILDPLATFORM",
     "BUILDOS",
     "BUILDOSVERSION",

@@ -51,12 +51,12 @@ impl Epoch {
     }
 
     /// A warning where the context has no time that anybody knows.
-    pub(super) fn problem(self, span: Span) -> Vec<Diagnostic> {
+    pub(super) fn problem(self, span: Span) -> Option<Diagnostic> {
         let message = format!(
             "{EPOCH_ARG} asks for the time of the build context, which has none that the builder knows"
         );
         let help = "commits have one, and archives whose server says when they were changed; else name the seconds since 1970";
         let warning = Diagnostic { severity: Severity::Warning, message, help: Some(help.to_owned()), span };
-        (self == Self::OfContext(None)).then_some(warning).into_iter().collect()
+        (self == Self::OfContext(None)).then_some(warning)
     }
 }

@@ -21,7 +21,7 @@ pub(super) struct Reads {
 }
 
 impl Reads {
-    /// Reads what these specs name.
+    /// Reads what these specs name, their wheels as well if they count.
     ///
     /// # Errors
     ///
@@ -31,10 +31,15 @@ impl Reads {
         context: &BuildContext,
         sources: &Sources,
         specs: &[Spec],
+        with_wheels: bool,
     ) -> Result<Self, Error> {
         let files: Vec<_> = specs.iter().flat_map(Spec::reads).collect();
         // Specs for several platforms name most of them more than once.
-        let wheels = specs.iter().flat_map(Spec::local_wheels).map(|wheel| (wheel.to_string(), wheel.span));
+        let wheels = specs
+            .iter()
+            .filter(|_| with_wheels)
+            .flat_map(Spec::local_wheels)
+            .map(|wheel| (wheel.to_string(), wheel.span));
         let wheels: BTreeMap<_, _> = wheels.collect();
         let mut reads = Self::default();
         let names: Vec<_> = files.iter().map(ToString::to_string).chain(wheels.keys().cloned()).collect();

@@ -25,7 +25,7 @@ const WINDOW_BYTES: u32 = 1 << 20;
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     bridge: LlbBridgeClient<Channel>,
-    channel: Channel,
+    raw: Grpc<Channel>,
 }
 
 impl Client {
@@ -33,7 +33,10 @@ impl Client {
         let bridge = LlbBridgeClient::new(channel.clone())
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
-        Self { bridge, channel }
+        let raw = Grpc::new(channel)
+            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(MAX_MESSAGE_BYTES);
+        Self { bridge, raw }
     }
 
     /// All calls but `Solve`.
@@ -43,9 +46,7 @@ impl Client {
 
     /// Hands a graph over that is encoded already.
     pub(crate) async fn solve(&self, request: SolveRequest) -> Result<SolveResponse, Status> {
-        let mut grpc = Grpc::new(self.channel.clone())
-            .max_decoding_message_size(MAX_MESSAGE_BYTES)
-            .max_encoding_message_size(MAX_MESSAGE_BYTES);
+        let mut grpc = self.raw.clone();
         grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
         let path = PathAndQuery::from_static("/moby.buildkit.v1.frontend.LLBBridge/Solve");
         Ok(grpc.unary(Request::new(request), path, ProstCodec::default()).await?.into_inner())
