@@ -6,13 +6,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
 
+use crate::components::trusting_base;
 use crate::harness::{Build, wheel};
 
 /// A node with the distribution's Python, which is there in no time.
 fn node() -> String {
-    // Whom the base trusts stays trusted: the package of the authorities only keeps those that lie here.
-    let trusting = "FROM debian:13\nRUN install -D -t /usr/local/share/ca-certificates /etc/ssl/certs/ca-certificates.crt\n";
-    let base = Build::raw(trusting.as_bytes()).push("wheels/trusting");
+    let base = trusting_base();
     format!("name: node\nbase: {base}\npython: {{version: 3.13, venv: /opt/venv}}\n")
 }
 
