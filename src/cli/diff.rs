@@ -1,4 +1,5 @@
-//! `edgenode diff`: what two specs or images have in different versions, and how their layers differ.
+//! `edgenode diff`: what two specs, locks or images have in different versions, how many bytes are new, and which
+//! vulnerabilities the images' lists of parts name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -6,16 +7,17 @@ use std::path::Path;
 use clap::Args;
 use serde_json::json;
 
-use super::load::{Archives, load};
+use super::load::{Archives, load, read_lock};
 use super::registry::split;
 use super::tags::ImageArguments;
 use super::versions::contents;
+use super::vulnerabilities::{Vulnerabilities, compared, vulnerabilities};
 use super::{Failure, Told};
 use crate::spec::ImageReference;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// A spec, or an image in a registry.
+    /// A spec, a lock, or an image in a registry.
     before: String,
     /// Another one.
     after: String,
@@ -27,8 +29,10 @@ pub(super) struct Arguments {
 #[derive(Debug, Default)]
 struct Side {
     versions: BTreeMap<String, String>,
-    /// The layers of an image: digest to compressed bytes.
-    layers: BTreeMap<String, u64>,
+    /// What is pulled for it, the layers of an image or the files of a lock: digest to bytes.
+    downloads: BTreeMap<String, u64>,
+    /// Of an image with a list of its parts beside it.
+    vulnerabilities: Option<Vulnerabilities>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
@@ -44,29 +48,35 @@ pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
         let show = |version: &Option<&String>| version.map_or("-", String::as_str).to_owned();
         text.push_str(&format!("{name:32} {:>16} -> {}\n", show(before), show(after)));
     }
-    let new = after.layers.iter().filter(|(digest, _)| !before.layers.contains_key(*digest));
+    let new = after.downloads.iter().filter(|(digest, _)| !before.downloads.contains_key(*digest));
     let new: Vec<_> = new.map(|(_, bytes)| *bytes).collect();
-    let [size_before, size_after] = [&before, &after].map(|side| side.layers.values().sum::<u64>());
-    if !after.layers.is_empty() && !before.layers.is_empty() {
+    let [size_before, size_after] = [&before, &after].map(|side| side.downloads.values().sum::<u64>());
+    if !after.downloads.is_empty() && !before.downloads.is_empty() {
         text.push_str(&format!(
-            "{} of {} layers are new, {:.1} MB of {:.1} MB; it was {:.1} MB\n",
+            "{} of {} {} are new, {:.1} MB of {:.1} MB; it was {:.1} MB\n",
             new.len(),
-            after.layers.len(),
+            after.downloads.len(),
+            if is_lock(&arguments.after) { "files" } else { "layers" },
             new.iter().sum::<u64>() as f64 / 1e6,
             size_after as f64 / 1e6,
             size_before as f64 / 1e6,
         ));
     }
+    text.push_str(&compared(before.vulnerabilities.as_ref(), after.vulnerabilities.as_ref()));
     let versions: Vec<_> = differing
         .iter()
         .map(|(name, before, after)| json!({"name": name, "before": before, "after": after}))
         .collect();
     let bytes = json!({"before": size_before, "after": size_after, "new": new.iter().sum::<u64>()});
-    Ok(Told::new(text, json!({"versions": versions, "bytes": bytes})))
+    let vulnerabilities = json!({"before": before.vulnerabilities, "after": after.vulnerabilities});
+    Ok(Told::new(text, json!({"versions": versions, "bytes": bytes, "vulnerabilities": vulnerabilities})))
 }
 
 fn side(what: &str, arguments: &Arguments) -> Result<Side, Failure> {
     let path = Path::new(what);
+    if is_lock(what) {
+        return of_lock(path);
+    }
     if path.is_file() {
         let loaded = load(path, None)?;
         let architecture = loaded.architectures().remove(0);
@@ -76,16 +86,39 @@ fn side(what: &str, arguments: &Arguments) -> Result<Side, Failure> {
             Failure::new(format!("what the base image of {what} has is known to a builder only"))
         })?;
         versions.extend(plan.release.versions);
-        return Ok(Side { versions, layers: BTreeMap::new() });
+        return Ok(Side { versions, ..Side::default() });
     }
     let reference = ImageReference::parse(what)
         .map_err(|help| Failure::new(format!("`{what}` is no file and no image; {help}")))?;
     let (host, name, tag) = split(&reference);
-    let mut repository = arguments.how.repository(&host, &name)?;
+    let repository = arguments.how.repository(&host, &name)?;
     let manifest = repository
         .manifest(&tag)?
         .ok_or_else(|| Failure::new(format!("there is no {tag} in {host}/{name}")))?;
-    let image = contents(&mut repository, &manifest, arguments.how.layers)?;
+    let image = contents(&repository, &manifest, arguments.how.layers)?;
     let image = image.into_iter().next().ok_or_else(|| Failure::new("the index lists no image"))?;
-    Ok(Side { versions: image.versions, layers: image.layers })
+    let vulnerabilities = vulnerabilities(&repository, &manifest, &image.digest)?;
+    Ok(Side { versions: image.versions, downloads: image.layers, vulnerabilities })
+}
+
+fn is_lock(what: &str) -> bool {
+    Path::new(what).is_file() && what.ends_with(".lock")
+}
+
+/// What a lock has for its first platform.
+fn of_lock(path: &Path) -> Result<Side, Failure> {
+    let lock = read_lock(path, 0, vec![path.to_owned()])?;
+    let platform = lock.platforms.into_values().next();
+    let mut platform =
+        platform.ok_or_else(|| Failure::new(format!("{} is for no platform", path.display())))?;
+    let mut side = Side::default();
+    side.versions.insert("base".to_owned(), platform.base.clone());
+    for (name, file) in platform.files_mut() {
+        let (name, version) = name.rsplit_once(' ').unwrap_or((&name, ""));
+        // A package of the distribution has its architecture behind its name.
+        let name = name.split(':').next().unwrap_or(name);
+        side.versions.insert(name.to_owned(), version.to_owned());
+        side.downloads.insert(file.sha256.to_string(), file.size.unwrap_or_default());
+    }
+    Ok(side)
 }

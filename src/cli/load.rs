@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Failure, REGISTRY};
+use super::{Failure, REGISTRY, causes, runtime};
 use crate::diagnostic::{Diagnostic, Problems};
 use crate::lock::{self, Lock, LockUse};
 use crate::plan::{Plan, plan};
@@ -21,7 +21,7 @@ const RELEASES: [(&str, &str, &str); 4] = [
     ("ubuntu", "24.04", "noble"),
 ];
 /// NVIDIA's indexes have a few MiB.
-const MAX_INDEX_BYTES: u64 = 64 << 20;
+const MAX_INDEX_BYTES: usize = 64 << 20;
 
 /// A spec and where it is.
 #[derive(Debug)]
@@ -192,12 +192,11 @@ impl Loaded {
     /// What the lock beside the spec has for an architecture, if there is one.
     fn lock(&self, architecture: &str) -> Result<LockUse, Failure> {
         let path = self.lock_path();
-        let Ok(text) = fs::read_to_string(&path) else { return Ok(LockUse::None) };
-        let mut problems = Problems::default();
+        if !path.exists() {
+            return Ok(LockUse::None);
+        }
         let number = u8::try_from(self.files.len()).unwrap_or(u8::MAX);
-        let lock = Lock::parse(&text, number, &mut problems);
-        let files = self.files.iter().cloned().chain([path]).collect();
-        let lock = problems.check(lock).map_err(|found| Wrong { files, found })?;
+        let lock = read_lock(&path, number, self.files.iter().cloned().chain([path.clone()]).collect())?;
         let locked = lock.platforms.get(&format!("linux/{architecture}"));
         Ok(locked.map_or(LockUse::None, |locked| LockUse::Fixed(locked.clone())))
     }
@@ -208,6 +207,15 @@ impl Loaded {
         let name = spec.file_name().unwrap_or_default().to_string_lossy();
         spec.with_file_name(lock::file_name(&name))
     }
+}
+
+/// Reads a lock, which is the file of this number among those of a spec.
+pub(super) fn read_lock(path: &Path, number: u8, files: Vec<PathBuf>) -> Result<Lock, Failure> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| Failure::new(format!("{} cannot be read: {error}", path.display())))?;
+    let mut problems = Problems::default();
+    let lock = Lock::parse(&text, number, &mut problems);
+    Ok(problems.check(lock).map_err(|found| Wrong { files, found })?)
 }
 
 /// What is done about archives of packages, whose indexes a spec may choose from.
@@ -223,10 +231,20 @@ pub(super) enum Archives {
 
 /// Reads the index of an archive of packages.
 fn index(address: &str) -> Result<PackageIndex, Failure> {
-    let read = || ureq::get(address).call()?.body_mut().with_config().limit(MAX_INDEX_BYTES).read_to_string();
-    let text =
-        read().map_err(|error| Failure::new(format!("{address} cannot be read: {error}")).code(REGISTRY))?;
-    Ok(PackageIndex::parse(&text))
+    let read = async {
+        let mut response = reqwest::get(address).await?.error_for_status()?;
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await?
+            && bytes.len() < MAX_INDEX_BYTES
+        {
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    };
+    let bytes = runtime()?.block_on(read).map_err(|error: reqwest::Error| {
+        Failure::new(format!("{address} cannot be read: {}", causes(&error))).code(REGISTRY)
+    })?;
+    Ok(PackageIndex::parse(&String::from_utf8_lossy(&bytes)))
 }
 
 /// All specs of a directory, sorted, without those that others only stand on: they have no name.

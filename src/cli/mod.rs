@@ -15,6 +15,7 @@ mod retag;
 mod tags;
 mod validate;
 mod versions;
+mod vulnerabilities;
 
 use std::fmt;
 use std::io::Write;
@@ -22,6 +23,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use serde_json::Value;
+use tokio::runtime::{Builder, Runtime};
 
 /// A BuildKit frontend that builds AI edge-node images from a short spec, and what is done around it.
 ///
@@ -55,7 +57,7 @@ enum Command {
     Catalog(catalog::Arguments),
     /// Say why components have the versions that they have.
     Explain(explain::Arguments),
-    /// Say in which versions two specs or images differ, and how many bytes are new.
+    /// Say in which versions two specs, locks or images differ, how many bytes are new, and which known vulnerabilities.
     Diff(diff::Arguments),
     /// Write a first spec from a Dockerfile.
     Import(import::Arguments),
@@ -91,6 +93,20 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
+}
+
+/// What asks servers for something.
+fn runtime() -> Result<Runtime, Failure> {
+    // Whoever is second to choose the implementation of TLS has the same one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::new(format!("no server can be asked: {error}")))
+}
+
+/// An error with all that is below it.
+fn causes(error: &dyn std::error::Error) -> String {
+    let below = std::iter::successors(error.source(), |error| error.source());
+    below.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// What a command tells: for people, and for machines.

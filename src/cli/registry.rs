@@ -1,27 +1,34 @@
-//! A registry, by its HTTP interface. Source: the OCI distribution specification, and Docker's for tokens.
+//! A registry, by the OCI distribution protocol.
 //!
-//! What may pass (a cut line, 401 with a token that is too old, 429, 5xx) is tried again, each time after twice the time.
+//! What may pass (a cut line, 429, 5xx) is asked again, each time after twice the time.
 
-use std::io::Read;
+use std::future::Future;
+use std::io::{Cursor, Error, Read};
 use std::time::Duration;
 
 use docker_credential::{CredentialRetrievalError, DockerCredential};
+use futures_util::StreamExt;
+use oci_client::client::{ClientConfig, ClientProtocol, SizedStream};
+use oci_client::errors::{OciDistributionError, OciErrorCode};
+use oci_client::secrets::RegistryAuth;
+use oci_client::{Client, Reference};
 use serde_json::Value;
-use ureq::http::{Method, Request, Response};
-use ureq::{Agent, Body};
+use tokio::runtime::Runtime;
 
-use super::{Failure, REGISTRY};
+use super::{Failure, REGISTRY, causes, runtime};
 use crate::spec::ImageReference;
 
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
 /// The kinds of manifests that are understood.
 const MANIFESTS: [&str; 4] = [
-    "application/vnd.oci.image.index.v1+json",
+    INDEX,
     "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.oci.image.manifest.v1+json",
+    IMAGE,
     "application/vnd.docker.distribution.manifest.v2+json",
 ];
-/// No manifest or configuration comes near.
-const MAX_JSON_BYTES: u64 = 8 << 20;
+/// No configuration or bill of materials comes near.
+const MAX_JSON_BYTES: u64 = 256 << 20;
 /// The longest time between two tries.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
@@ -36,28 +43,28 @@ pub(super) struct Patience {
 
 /// A repository of a registry.
 pub(super) struct Repository {
-    agent: Agent,
-    /// `https://HOST/v2/NAME`.
-    address: String,
+    runtime: Runtime,
+    client: Client,
+    credentials: RegistryAuth,
     host: String,
     name: String,
-    authorization: Option<String>,
     patience: Patience,
 }
 
 /// A manifest as it is in the registry, byte by byte.
 #[derive(Clone, Debug)]
 pub(super) struct Manifest {
-    pub(super) kind: String,
     pub(super) bytes: Vec<u8>,
+    /// `sha256:…`, by which the registry knows it.
+    pub(super) digest: String,
     pub(super) json: Value,
 }
 
 impl Manifest {
-    /// `sha256:…`, by which the registry knows it.
-    pub(super) fn digest(&self) -> String {
-        use sha2::{Digest, Sha256};
-        format!("sha256:{}", hex::encode(Sha256::digest(&self.bytes)))
+    /// Its media type, which the OCI specification lets it leave out.
+    fn kind(&self) -> &str {
+        let guess = if self.json["manifests"].is_array() { INDEX } else { IMAGE };
+        self.json["mediaType"].as_str().unwrap_or(guess)
     }
 }
 
@@ -75,218 +82,120 @@ pub(super) fn split(reference: &ImageReference) -> (String, String, String) {
 
 impl Repository {
     /// The repository of a reference. Registries on loopback are spoken to without TLS, as Docker does.
-    pub(super) fn new(host: &str, name: &str, plain: bool, patience: Patience) -> Self {
-        let server = if host == "docker.io" { "registry-1.docker.io" } else { host };
+    pub(super) fn new(host: &str, name: &str, plain: bool, patience: Patience) -> Result<Self, Failure> {
+        let fault = |what: &dyn std::fmt::Display| {
+            Failure::new(format!("the registry {host} cannot be spoken to: {what}")).code(REGISTRY)
+        };
         let local = ["localhost", "127.0.0.1", "[::1]"].iter().any(|local| {
-            server.strip_prefix(local).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+            host.strip_prefix(local).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
         });
-        let scheme = if plain || local { "http" } else { "https" };
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_connect(Some(Duration::from_secs(20)))
-            .timeout_recv_response(Some(Duration::from_secs(60)));
-        Self {
-            agent: config.build().into(),
-            address: format!("{scheme}://{server}/v2/{name}"),
+        // The client needs it to be there first.
+        let runtime = runtime()?;
+        let client = Client::try_from(ClientConfig {
+            protocol: if plain || local { ClientProtocol::Http } else { ClientProtocol::Https },
+            connect_timeout: Some(Duration::from_secs(20)),
+            read_timeout: Some(Duration::from_secs(60)),
+            user_agent: concat!("edgenode/", env!("CARGO_PKG_VERSION")),
+            ..ClientConfig::default()
+        });
+        Ok(Self {
+            runtime,
+            client: client.map_err(|error| fault(&error))?,
+            credentials: credentials(host).map_err(|message| fault(&message))?,
             host: host.to_owned(),
             name: name.to_owned(),
-            authorization: None,
             patience,
-        }
+        })
     }
 
     /// A manifest by tag or digest; `None` where there is none.
-    pub(super) fn manifest(&mut self, tag: &str) -> Result<Option<Manifest>, Failure> {
-        let accept = MANIFESTS.join(", ");
-        let path = format!("/manifests/{tag}");
-        let headers = [("accept", accept.as_str())];
-        let Some((told, bytes)) = self.get(&path, &headers)? else { return Ok(None) };
-        let json: Value = serde_json::from_slice(&bytes)
+    pub(super) fn manifest(&self, tag: &str) -> Result<Option<Manifest>, Failure> {
+        let image = self.reference(tag);
+        let pull = || self.client.pull_manifest_raw(&image, &self.credentials, &MANIFESTS);
+        let Some((bytes, digest)) = self.ask(&format!("manifests/{tag}"), pull)? else { return Ok(None) };
+        let json = serde_json::from_slice(&bytes)
             .map_err(|error| self.fault(&format!("the manifest of {tag} is not JSON: {error}")))?;
-        let kind = json["mediaType"].as_str().map_or(told, str::to_owned);
-        let manifest = Manifest { kind, bytes, json };
-        if tag.starts_with("sha256:") && manifest.digest() != tag {
-            return Err(self.fault(&format!("the manifest {tag} has another digest: {}", manifest.digest())));
-        }
-        Ok(Some(manifest))
+        Ok(Some(Manifest { bytes: bytes.into(), digest, json }))
     }
 
     /// Gives a manifest a tag.
-    pub(super) fn tag(&mut self, tag: &str, manifest: &Manifest) -> Result<(), Failure> {
-        let path = format!("/manifests/{tag}");
-        let headers = [("content-type", manifest.kind.as_str())];
-        let response = self.send(&Method::PUT, &path, &headers, &manifest.bytes)?;
-        match response.status().as_u16() {
-            200..=299 => Ok(()),
-            _ => Err(self.refused(&path, response)),
-        }
+    pub(super) fn tag(&self, tag: &str, manifest: &Manifest) -> Result<(), Failure> {
+        let kind = manifest.kind().parse();
+        let kind = kind.map_err(|_| self.fault("the manifest's media type is not one"))?;
+        let image = self.reference(tag);
+        let path = format!("manifests/{tag}");
+        let push = || self.client.push_manifest_raw(&image, manifest.bytes.clone(), Clone::clone(&kind));
+        let pushed = self.ask(&path, push)?;
+        pushed.map(drop).ok_or_else(|| self.fault(&format!("there is no repository {} to tag in", self.name)))
     }
 
-    /// A small blob of JSON, such as an image's configuration.
-    pub(super) fn json(&mut self, digest: &str) -> Result<Option<Value>, Failure> {
-        let Some((_, bytes)) = self.get(&format!("/blobs/{digest}"), &[])? else { return Ok(None) };
-        let json = serde_json::from_slice(&bytes);
-        json.map(Some).map_err(|error| self.fault(&format!("the blob {digest} is not JSON: {error}")))
-    }
-
-    /// A large blob, to be read as it comes.
-    pub(super) fn stream(&mut self, digest: &str) -> Result<Box<dyn Read>, Failure> {
-        let path = format!("/blobs/{digest}");
-        let response = self.send(&Method::GET, &path, &[], &[])?;
-        match response.status().as_u16() {
-            200 => Ok(Box::new(response.into_body().into_reader())),
-            _ => Err(self.refused(&path, response)),
-        }
-    }
-
-    /// Reads all of an answer, again if the line is cut; gives its type and bytes, `None` for 404.
-    fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> Result<Option<(String, Vec<u8>)>, Failure> {
+    /// A blob of JSON, such as an image's configuration; `None` where there is none.
+    pub(super) fn json(&self, digest: &str) -> Result<Option<Value>, Failure> {
         let mut tried = 0;
         loop {
-            let response = self.send(&Method::GET, path, headers, &[])?;
-            match response.status().as_u16() {
-                200 => {}
-                404 => return Ok(None),
-                _ => return Err(self.refused(path, response)),
-            }
-            let kind = header(&response, "content-type");
-            match response.into_body().with_config().limit(MAX_JSON_BYTES).read_to_vec() {
-                Ok(bytes) => return Ok(Some((kind, bytes))),
-                Err(error) if tried == self.patience.retries => {
-                    return Err(self.fault(&format!("the answer to {path} broke off: {error}")));
+            let Some(blob) = self.blob(digest)? else { return Ok(None) };
+            let mut bytes = Vec::new();
+            match blob.take(MAX_JSON_BYTES).read_to_end(&mut bytes) {
+                Err(_) if tried < self.patience.retries => self.wait(&mut tried),
+                Err(error) => {
+                    return Err(self.fault(&format!("the answer to blobs/{digest} broke off: {error}")));
                 }
-                Err(_) => {
-                    std::thread::sleep(self.wait(tried));
-                    tried += 1;
+                Ok(_) => {
+                    let json = serde_json::from_slice(&bytes);
+                    let not_json = |error| self.fault(&format!("the blob {digest} is not JSON: {error}"));
+                    return json.map(Some).map_err(not_json);
                 }
             }
         }
     }
 
-    fn wait(&self, tried: u32) -> Duration {
-        self.patience.wait.saturating_mul(2u32.saturating_pow(tried)).min(LONGEST_WAIT)
+    /// A large blob, to be read as it comes; one with another digest cannot be read to its end.
+    pub(super) fn blob(&self, digest: &str) -> Result<Option<impl Read>, Failure> {
+        let image = self.reference(digest);
+        let pull = || async {
+            self.client.store_auth_if_needed(image.resolve_registry(), &self.credentials).await;
+            self.client.pull_blob_stream(&image, digest).await
+        };
+        let answer = self.ask(&format!("blobs/{digest}"), pull)?;
+        Ok(answer.map(|stream| Blob { runtime: &self.runtime, stream, chunk: Cursor::default() }))
     }
 
-    /// Sends a request until there is an answer that will not be another one next time.
-    fn send(
-        &mut self,
-        method: &Method,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &[u8],
-    ) -> Result<Response<Body>, Failure> {
-        let mut tried = 0;
-        loop {
-            let mut wait = self.wait(tried);
-            let last = tried == self.patience.retries;
-            match self.try_once(method, path, headers, body) {
-                Err(error) if last => return Err(self.fault(&format!("it cannot be reached: {error}"))),
-                Err(_) => {}
-                Ok(response) => match response.status().as_u16() {
-                    401 => {
-                        let challenge = header(&response, "www-authenticate");
-                        if last || challenge.is_empty() {
-                            return Err(self.refused(path, response));
-                        }
-                        self.authorize(&challenge, method)?;
-                        // The first challenge is how every conversation begins.
-                        if tried == 0 {
-                            wait = Duration::ZERO;
-                        }
-                    }
-                    429 | 500..=599 if last => return Err(self.refused(path, response)),
-                    429 => {
-                        let seconds = header(&response, "retry-after").parse().map(Duration::from_secs);
-                        wait = seconds.unwrap_or(wait).min(LONGEST_WAIT);
-                    }
-                    500..=599 => {}
-                    _ => return Ok(response),
-                },
-            }
-            std::thread::sleep(wait);
-            tried += 1;
-        }
-    }
-
-    fn try_once(
-        &self,
-        method: &Method,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &[u8],
-    ) -> Result<Response<Body>, ureq::Error> {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.address));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        if let Some(authorization) = &self.authorization {
-            request = request.header("authorization", authorization);
-        }
-        if method == Method::PUT {
-            self.agent.run(request.body(body)?)
+    fn reference(&self, tag: &str) -> Reference {
+        let (host, name, tag) = (self.host.clone(), self.name.clone(), tag.to_owned());
+        if tag.contains(':') {
+            Reference::with_digest(host, name, tag)
         } else {
-            self.agent.run(request.body(())?)
+            Reference::with_tag(host, name, tag)
         }
     }
 
-    /// Takes up a challenge: `Basic`, or `Bearer` with the address that gives tokens.
-    fn authorize(&mut self, challenge: &str, method: &Method) -> Result<(), Failure> {
-        let known = self.credentials()?;
-        let (scheme, parameters) = challenge.split_once(' ').unwrap_or((challenge, ""));
-        if scheme.eq_ignore_ascii_case("basic") {
-            let Some((user, password)) = known else {
-                return Err(self.fault("it wants a password, and Docker's configuration has none for it"));
+    /// Sends a request until there is an answer that will not be another one next time; `None` where what it asks for is
+    /// not there.
+    fn ask<T, F>(&self, path: &str, request: impl Fn() -> F) -> Result<Option<T>, Failure>
+    where
+        F: Future<Output = Result<T, OciDistributionError>>,
+    {
+        let mut tried = 0;
+        loop {
+            let error = match self.runtime.block_on(request()) {
+                Ok(answer) => return Ok(Some(answer)),
+                Err(error) => error,
             };
-            self.authorization = Some(basic(&user, &password));
-            return Ok(());
-        }
-        let parameter = |name: &str| {
-            let (_, rest) = parameters.split_once(&format!("{name}=\""))?;
-            Some(rest.split('"').next().unwrap_or_default().to_owned())
-        };
-        let realm =
-            parameter("realm").ok_or_else(|| self.fault("its challenge names no address for tokens"))?;
-        let service = parameter("service").unwrap_or_default();
-        let actions = if method == Method::PUT { "pull,push" } else { "pull" };
-        let scope = parameter("scope").unwrap_or_else(|| format!("repository:{}:{actions}", self.name));
-        let mut request = self.agent.get(&realm).query("service", service).query("scope", scope);
-        if let Some((user, password)) = known {
-            request = request.header("authorization", basic(&user, &password));
-        }
-        let answer = request.call().and_then(|mut response| {
-            let status = response.status();
-            Ok((status, response.body_mut().with_config().limit(MAX_JSON_BYTES).read_to_vec()?))
-        });
-        // Whoever gives tokens may be out of order, too; then the next try asks again.
-        self.authorization = match answer {
-            Ok((status, _)) if matches!(status.as_u16(), 401 | 403) => {
-                return Err(self.fault("it does not take the password of Docker's configuration"));
+            let passes = matches!(error, OciDistributionError::RequestError(_))
+                || matches!(status(&error), Some(429 | 500..=599));
+            match status(&error) {
+                Some(404) => return Ok(None),
+                _ if passes && tried < self.patience.retries => self.wait(&mut tried),
+                _ => return Err(self.refused(path, &error)),
             }
-            Ok((_, bytes)) => {
-                let answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-                let token = answer["token"].as_str().or(answer["access_token"].as_str());
-                token.map(|token| format!("Bearer {token}"))
-            }
-            Err(_) => None,
-        };
-        Ok(())
+        }
     }
 
-    /// User and password of Docker's configuration or its helpers, if it has any for the registry.
-    fn credentials(&self) -> Result<Option<(String, String)>, Failure> {
-        let server = if self.host == "docker.io" { "https://index.docker.io/v1/" } else { &self.host };
-        match docker_credential::get_credential(server) {
-            Ok(DockerCredential::UsernamePassword(user, password)) => Ok(Some((user, password))),
-            Ok(DockerCredential::IdentityToken(_)) => {
-                Err(self.fault("Docker's configuration has an identity token for it, which is not supported; log in with a password"))
-            }
-            Err(
-                CredentialRetrievalError::NoCredentialConfigured
-                | CredentialRetrievalError::ConfigNotFound
-                | CredentialRetrievalError::ConfigReadError,
-            ) => Ok(None),
-            Err(error) => Err(self.fault(&format!("Docker's configuration cannot be used: {error}"))),
-        }
+    /// Waits before the next try, and counts it.
+    fn wait(&self, tried: &mut u32) {
+        let wait = self.patience.wait.saturating_mul(2u32.saturating_pow(*tried));
+        std::thread::sleep(wait.min(LONGEST_WAIT));
+        *tried += 1;
     }
 
     fn fault(&self, message: &str) -> Failure {
@@ -294,29 +203,101 @@ impl Repository {
     }
 
     /// What a registry said that did not do what it was asked for.
-    fn refused(&self, path: &str, mut response: Response<Body>) -> Failure {
-        let status = response.status();
-        let body = response.body_mut().with_config().limit(1 << 16).read_to_string().unwrap_or_default();
-        let told: Value = serde_json::from_str(&body).unwrap_or_default();
-        let told = told.pointer("/errors/0/message").and_then(Value::as_str).unwrap_or_default();
-        let hint = match status.as_u16() {
+    fn refused(&self, path: &str, error: &OciDistributionError) -> Failure {
+        if let OciDistributionError::RequestError(error) = error {
+            let broken = error.is_body() || error.is_decode();
+            let what = if broken {
+                format!("the answer to {path} broke off")
+            } else {
+                "it cannot be reached".to_owned()
+            };
+            return self.fault(&format!("{what}: {}", causes(error)));
+        }
+        let Some(status) = status(error) else { return self.fault(&error.to_string()) };
+        let hint = match status {
             401 | 403 => "; log in with `docker login`, and see whether you may push there",
             429 => "; it gets too many requests: try again later",
             500..=599 => "; it is out of order: try again later",
             _ => "",
         };
-        let told = if told.is_empty() { String::new() } else { format!(" ({told})") };
-        self.fault(&format!("it answers {status} to {}{path}{told}{hint}", self.name))
+        let told = told(error);
+        let told = if told.is_empty() { told } else { format!(" ({told})") };
+        self.fault(&format!("it answers {status} to {}/{path}{told}{hint}", self.name))
     }
 }
 
-fn header(response: &Response<Body>, name: &str) -> String {
-    response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+/// The status of HTTP that an error stands for.
+fn status(error: &OciDistributionError) -> Option<u16> {
+    match error {
+        OciDistributionError::ServerError { code, .. } => Some(*code),
+        OciDistributionError::UnauthorizedError { .. } | OciDistributionError::AuthenticationFailure(_) => {
+            Some(401)
+        }
+        OciDistributionError::ImageManifestNotFoundError(_) => Some(404),
+        OciDistributionError::RegistryError { envelope, .. } => match envelope.errors.first()?.code {
+            OciErrorCode::BlobUnknown
+            | OciErrorCode::ManifestUnknown
+            | OciErrorCode::NameUnknown
+            | OciErrorCode::NotFound => Some(404),
+            OciErrorCode::Unauthorized => Some(401),
+            OciErrorCode::Denied => Some(403),
+            OciErrorCode::Toomanyrequests => Some(429),
+            _ => Some(400),
+        },
+        _ => None,
+    }
 }
 
-fn basic(user: &str, password: &str) -> String {
-    use base64::Engine;
-    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}")))
+/// The words of the registry, if it has any.
+fn told(error: &OciDistributionError) -> String {
+    match error {
+        OciDistributionError::RegistryError { envelope, .. } => {
+            envelope.errors.first().map(|error| error.message.clone()).unwrap_or_default()
+        }
+        OciDistributionError::ServerError { message, .. } => {
+            let answer: Value = serde_json::from_str(message).unwrap_or_default();
+            answer.pointer("/errors/0/message").and_then(Value::as_str).unwrap_or_default().to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+/// A blob that is read as it comes.
+struct Blob<'a> {
+    runtime: &'a Runtime,
+    stream: SizedStream,
+    chunk: Cursor<Vec<u8>>,
+}
+
+impl Read for Blob<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        loop {
+            let bytes = self.chunk.read(buffer)?;
+            if bytes > 0 || buffer.is_empty() {
+                return Ok(bytes);
+            }
+            let Some(chunk) = self.runtime.block_on(self.stream.next()) else { return Ok(0) };
+            self.chunk = Cursor::new(chunk?.into());
+        }
+    }
+}
+
+/// User and password of Docker's configuration or its helpers, if it has any for the registry.
+fn credentials(host: &str) -> Result<RegistryAuth, String> {
+    let server = if host == "docker.io" { "https://index.docker.io/v1/" } else { host };
+    match docker_credential::get_credential(server) {
+        Ok(DockerCredential::UsernamePassword(user, password)) => Ok(RegistryAuth::Basic(user, password)),
+        Ok(DockerCredential::IdentityToken(_)) => {
+            Err("Docker's configuration has an identity token for it, which is not supported; log in with a password"
+                .to_owned())
+        }
+        Err(
+            CredentialRetrievalError::NoCredentialConfigured
+            | CredentialRetrievalError::ConfigNotFound
+            | CredentialRetrievalError::ConfigReadError,
+        ) => Ok(RegistryAuth::Anonymous),
+        Err(error) => Err(format!("Docker's configuration cannot be used: {error}")),
+    }
 }
 
 #[cfg(test)]

@@ -30,26 +30,26 @@ pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
     let reference = ImageReference::parse(&arguments.image)
         .map_err(|help| Failure::new(format!("`{}` is no image; {help}", arguments.image)))?;
     let (host, name, from) = split(&reference);
-    let mut repository = arguments.how.repository(&host, &name)?;
+    let repository = arguments.how.repository(&host, &name)?;
     // All that can go wrong is tried before the tag is set.
     let tag = match &arguments.tag {
         Some(tag) => tag.clone(),
-        None => arguments.how.tag(&mut repository, &from)?.0,
+        None => arguments.how.tag(&repository, &from)?.0,
     };
     let target = ImageReference::parse(&format!("{host}/{name}:{tag}"))
         .map_err(|help| Failure::new(format!("`{tag}` is no tag; {help}")))?;
     let manifest = repository
         .manifest(&from)?
         .ok_or_else(|| Failure::new(format!("there is no {from} in {host}/{name}")))?;
-    let digest = manifest.digest();
-    let before = repository.manifest(&tag)?.map(|before| before.digest());
+    let digest = &manifest.digest;
+    let before = repository.manifest(&tag)?.map(|before| before.digest);
     let told = |done: &str, verb: &str| {
         let json =
             json!({"image": reference.as_str(), "tag": target.as_str(), "digest": digest, "done": done});
         Told::new(format!("{verb} {target} ({digest})\n"), json)
     };
     match &before {
-        Some(before) if *before == digest => return Ok(told("nothing", "already")),
+        Some(before) if before == digest => return Ok(told("nothing", "already")),
         Some(before) if !arguments.force => {
             let message =
                 format!("{target} is another image ({before}); `--force` moves the tag to {digest}");

@@ -48,15 +48,11 @@ impl ImageArguments {
         let wait = Duration::parse(&self.backoff)
             .map_err(|help| Failure::new(format!("`{}` is not a time; {help}", self.backoff)))?;
         let wait = std::time::Duration::from_nanos(wait.nanoseconds());
-        Ok(Repository::new(host, name, self.plain_http, Patience { retries: self.retries, wait }))
+        Repository::new(host, name, self.plain_http, Patience { retries: self.retries, wait })
     }
 
     /// What is in an image, and the one tag that all its platforms have.
-    pub(super) fn tag(
-        &self,
-        repository: &mut Repository,
-        tag: &str,
-    ) -> Result<(String, Vec<Contents>), Failure> {
+    pub(super) fn tag(&self, repository: &Repository, tag: &str) -> Result<(String, Vec<Contents>), Failure> {
         let manifest = repository
             .manifest(tag)?
             .ok_or_else(|| Failure::new(format!("there is no {tag} in the repository")))?;
@@ -99,8 +95,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
     let reference = ImageReference::parse(&arguments.what)
         .map_err(|help| Failure::new(format!("`{}` is no file and no image; {help}", arguments.what)))?;
     let (host, name, tag) = split(&reference);
-    let mut repository = arguments.image.repository(&host, &name)?;
-    let (tag, contents) = arguments.image.tag(&mut repository, &tag)?;
+    let repository = arguments.image.repository(&host, &name)?;
+    let (tag, contents) = arguments.image.tag(&repository, &tag)?;
     let versions: serde_json::Map<_, _> =
         contents.into_iter().map(|image| (image.platform, json!(image.versions))).collect();
     Ok(Told::new(format!("{tag}\n"), json!({"image": reference.as_str(), "tag": tag, "versions": versions})))

@@ -21,13 +21,15 @@ pub(super) struct Contents {
     pub(super) versions: BTreeMap<String, String>,
     /// The tag that it was built with.
     pub(super) tag: Option<String>,
+    /// By which the registry knows it.
+    pub(super) digest: String,
     /// Its layers: digests to compressed bytes.
     pub(super) layers: BTreeMap<String, u64>,
 }
 
 /// What the images of a manifest tell. Layers are read where no label tells a version, or where that is asked for.
 pub(super) fn contents(
-    repository: &mut Repository,
+    repository: &Repository,
     manifest: &Manifest,
     layers: bool,
 ) -> Result<Vec<Contents>, Failure> {
@@ -36,7 +38,7 @@ pub(super) fn contents(
 }
 
 /// The manifests of all images; all of them must be there.
-fn images(repository: &mut Repository, manifest: &Manifest) -> Result<Vec<Manifest>, Failure> {
+fn images(repository: &Repository, manifest: &Manifest) -> Result<Vec<Manifest>, Failure> {
     let Some(entries) = manifest.json["manifests"].as_array() else { return Ok(vec![manifest.clone()]) };
     let mut images = Vec::new();
     for entry in entries {
@@ -64,7 +66,7 @@ fn platform(value: &Value) -> String {
     format!("{}/{}", field("os"), field("architecture"))
 }
 
-fn image_contents(repository: &mut Repository, image: &Manifest, layers: bool) -> Result<Contents, Failure> {
+fn image_contents(repository: &Repository, image: &Manifest, layers: bool) -> Result<Contents, Failure> {
     let digest = image.json["config"]["digest"].as_str().unwrap_or_default();
     let config = repository.json(digest)?.ok_or_else(|| {
         Failure::new(format!("the configuration {digest} of the image is not in the registry"))
@@ -98,7 +100,7 @@ fn image_contents(repository: &mut Repository, image: &Manifest, layers: bool) -
     let tag = labels.get(TAG_LABEL).and_then(Value::as_str).map(str::to_owned);
     let layers = all.iter().filter_map(|l| Some((l["digest"].as_str()?.to_owned(), l["size"].as_u64()?)));
     let layers = layers.collect();
-    Ok(Contents { platform: platform(&config), versions, tag, layers })
+    Ok(Contents { platform: platform(&config), versions, tag, digest: image.digest.clone(), layers })
 }
 
 /// A bar for so many bytes; nobody sees it where standard error is no terminal.
@@ -110,14 +112,17 @@ fn progress(bytes: u64) -> ProgressBar {
 
 /// Takes the versions that the names of a layer's files tell.
 fn read_layer(
-    repository: &mut Repository,
+    repository: &Repository,
     layer: &Value,
     progress: &ProgressBar,
     versions: &mut BTreeMap<String, String>,
 ) -> Result<(), Failure> {
     let digest = layer["digest"].as_str().unwrap_or_default();
     let kind = layer["mediaType"].as_str().unwrap_or_default();
-    let stream = progress.wrap_read(repository.stream(digest)?);
+    let blob = repository.blob(digest)?.ok_or_else(|| {
+        Failure::new(format!("the layer {digest} of the image is not in the registry")).code(REGISTRY)
+    })?;
+    let stream = progress.wrap_read(blob);
     let read = match kind {
         kind if kind.ends_with("gzip") => read_tar(GzDecoder::new(stream), versions),
         kind if kind.ends_with("tar") => read_tar(stream, versions),

@@ -171,6 +171,62 @@ fn an_index_with_a_missing_platform_is_refused() {
     assert_eq!(digest("release/index", "gone"), None);
 }
 
+/// Pushes a small image with a list of its parts from a generator that always says this.
+fn listed(name: &str, list: &serde_json::Value) -> String {
+    let generator =
+        Build::raw(b"FROM debian:13\nCOPY list /\nENTRYPOINT [\"sh\", \"-c\", \"cp /list $BUILDKIT_SCAN_DESTINATION/list.spdx.json\"]\n");
+    let statement = serde_json::json!({"_type": "https://in-toto.io/Statement/v0.1", "predicateType": "https://spdx.dev/Document", "predicate": list});
+    fs::write(generator.dir().join("list"), statement.to_string()).expect("written");
+    let generator = generator.push(&format!("release/{name}-generator"));
+    Build::new("name: node\nbase: debian:13\n")
+        .arguments_added(&[&format!("--attest=type=sbom,generator={generator}")])
+        .push(&format!("release/{name}"))
+}
+
+#[test]
+fn a_difference_tells_the_vulnerabilities_that_the_lists_of_parts_name() {
+    let advisory = |name: &str| {
+        serde_json::json!({
+            "referenceCategory": "SECURITY", "referenceType": "advisory",
+            "referenceLocator": format!("https://security-tracker.debian.org/tracker/{name}"),
+        })
+    };
+    let list = |name: &str, version: &str, references: &[serde_json::Value]| {
+        let package = serde_json::json!({
+            "name": name, "versionInfo": version, "SPDXID": "SPDXRef-1", "externalRefs": references,
+        });
+        serde_json::json!({"spdxVersion": "SPDX-2.3", "packages": [package]})
+    };
+    let purl = serde_json::json!({
+        "referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": "pkg:deb/debian/openssl@3.0.1",
+    });
+    let before = list("xz-utils", "5.6.1-1", &[advisory("CVE-2024-3094"), advisory("CVE-2000-1")]);
+    let after = list("openssl", "3.0.1", &[purl, advisory("CVE-2022-3602"), advisory("CVE-2000-1")]);
+    let (before, after) = (listed("listed-before", &before), listed("listed-after", &after));
+    let text = told(&["diff", &before, &after], 0);
+    assert!(
+        text.ends_with(
+            "vulnerability gone: CVE-2024-3094 (xz-utils 5.6.1-1)\n\
+             vulnerability new: CVE-2022-3602 (openssl 3.0.1)\n\
+             vulnerabilities in both: 1\n"
+        ),
+        "{text}"
+    );
+    assert!(!told(&["diff", &before, &before], 0).contains("vulnerability "), "nothing is new");
+    let json: serde_json::Value =
+        serde_json::from_str(&told(&["--json", "diff", &before, &after], 0)).expect("JSON");
+    assert_eq!(json["vulnerabilities"]["before"]["CVE-2024-3094"][0], "xz-utils 5.6.1-1");
+    assert_eq!(json["vulnerabilities"]["after"]["CVE-2000-1"][0], "openssl 3.0.1");
+    // Where one of them has no list, nobody knows.
+    let bare = small("bare", "one");
+    let text = told(&["diff", &bare, &before], 0);
+    assert!(
+        text.ends_with("vulnerabilities: the second image's list of parts names 2, the first has no list\n"),
+        "{text}"
+    );
+    assert!(!told(&["diff", &bare, &bare], 0).contains("vulnerabilities"));
+}
+
 /// What a proxy in front of the registry does to a request.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
@@ -283,7 +339,7 @@ fn a_registry_that_stays_at_fault_is_told_and_nothing_is_tagged() {
         (
             "GET",
             Fault::Status(429),
-            "it answers 429 Too Many Requests to release/broken/manifests/latest (out of order); it gets too many",
+            "it answers 429 to release/broken/manifests/latest (out of order); it gets too many",
         ),
         ("GET", Fault::Status(502), "it is out of order: try again later"),
         ("PUT", Fault::Status(500), "it answers 500"),
@@ -385,6 +441,16 @@ fn the_command_line_has_a_lock_written() {
     assert_eq!(String::from_utf8_lossy(&made.stdout).trim(), path.display().to_string());
     let text = fs::read_to_string(&path).expect("a lock");
     assert!(text.contains("name: \"ed:amd64\""), "{text}");
+
+    let before = directory.path().join("before.lock");
+    fs::copy(&path, &before).expect("copied");
+    assert!(lock("name: node\nbase: debian:13\nsystem: {packages: [ed, tree]}\n").status.success());
+    let text = fs::read_to_string(&path).expect("a lock");
+    let differing = told(&["diff", &before.display().to_string(), &path.display().to_string()], 0);
+    let lines: Vec<_> = differing.lines().collect();
+    assert!(lines.len() == 2 && lines[0].starts_with("tree  "), "{differing}");
+    assert!(lines[1].starts_with("1 of ") && lines[1].contains(" files are new, 0.1 MB of "), "{differing}");
+
     let failed = lock("name: node\nbase: debian:13\nsystem: {packages: [no-such-package]}\n");
     assert_eq!(failed.status.code(), Some(1));
     let log = String::from_utf8_lossy(&failed.stderr);
