@@ -1,20 +1,18 @@
 //! Wherever the spec and its context come from, and however BuildKit is asked.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-
-use tempfile::TempDir;
+use std::process::{Command, Stdio};
 
 use crate::harness::{Build, Server, archive, frontend, setting};
+use crate::repositories::Repository;
 
 /// A spec that builds in a second, and whose image's label tells it apart.
-fn spec(label: &str) -> String {
+pub(crate) fn spec(label: &str) -> String {
     format!("# syntax=ratio1/edgenode:1\nname: node\nbase: debian:13\nlabels:\n  told: {label}\n")
 }
 
 /// Builds, pushes, and reads the label back from the image's configuration.
-fn told(build: Build, name: &str) -> String {
+pub(crate) fn told(build: Build, name: &str) -> String {
     let image = build.push(name);
     config(&image)["config"]["Labels"]["told"].as_str().unwrap_or_default().to_owned()
 }
@@ -65,53 +63,11 @@ fn an_archive_from_http() {
     assert_eq!(told(build, "contexts/http-archive"), "http-archive");
 }
 
-/// A git repository with a spec at `nodes/spec.yaml`, committed at this time, and a server of it.
-struct Repository {
-    _dir: TempDir,
-    server: Child,
-    address: String,
-}
-
-impl Repository {
-    fn serve(spec: &str, time: u32) -> Self {
-        let dir = TempDir::new().expect("a directory");
-        let place = dir.path().join("repo.git");
-        fs::create_dir_all(place.join("nodes")).expect("made");
-        fs::write(place.join("nodes/spec.yaml"), spec).expect("written");
-        let git = |arguments: &[&str]| {
-            let mut git = Command::new("git");
-            git.arg("-C").arg(&place).args(["-c", "user.name=t", "-c", "user.email=t@example.org"]);
-            let status = git.args(arguments).env("GIT_COMMITTER_DATE", format!("{time} +0000")).status();
-            assert!(status.expect("git starts").success());
-        };
-        git(&["init", "-q", "-b", "main"]);
-        git(&["add", "."]);
-        git(&["commit", "-q", "-m", "spec"]);
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
-        let server = Command::new("git")
-            .args(["daemon", "--export-all", "--reuseaddr", "--listen=127.0.0.1", &format!("--port={port}")])
-            .arg(format!("--base-path={}", dir.path().display()))
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("git starts");
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
-        Self { _dir: dir, server, address: format!("git://127.0.0.1:{port}/repo.git#main") }
-    }
-}
-
-impl Drop for Repository {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
-
 #[test]
 fn a_spec_from_git() {
-    let repository = Repository::serve(&spec("git"), 1_700_000_000);
-    let address = format!("{}:nodes", repository.address);
+    let repository = Repository::new(&spec("git"), 1_700_000_000);
+    let server = repository.serve();
+    let address = format!("{}:nodes", server.address);
     let build = Build::raw(b"").arguments(&["-f", "spec.yaml", &address]);
     assert_eq!(told(build, "contexts/git"), "git");
 }
@@ -119,9 +75,10 @@ fn a_spec_from_git() {
 #[test]
 fn the_time_of_an_image_is_that_of_its_commit() {
     let epoch = |build: Build, value: &str| build.with("--build-arg", &format!("SOURCE_DATE_EPOCH={value}"));
-    let repository = Repository::serve(&spec("time"), 1_700_000_000);
+    let repository = Repository::new(&spec("time"), 1_700_000_000);
+    let server = repository.serve();
     // BuildKit 0.32.2 fails with a time and a directory of a repository, before any frontend is asked.
-    let build = Build::raw(b"").arguments(&["-f", "nodes/spec.yaml", &repository.address]);
+    let build = Build::raw(b"").arguments(&["-f", "nodes/spec.yaml", &server.address]);
     let image = epoch(build, "context").push("contexts/time");
     assert_eq!(config(&image)["created"], "2023-11-14T22:13:20Z");
     // Directories have no time, and any word is none.

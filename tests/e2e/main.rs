@@ -26,6 +26,7 @@ mod nvidia;
 mod readme;
 mod release;
 mod remote;
+mod repositories;
 mod requests;
 mod rootless;
 mod sbom;

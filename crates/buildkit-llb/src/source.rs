@@ -40,13 +40,13 @@ impl Source {
         Self::new(format!("oci-layout://{reference}"), llb::SOURCE_OCI_LAYOUT)
     }
 
-    /// A git repository: the part after the protocol, with `#ref:subdir`, and the address to fetch from.
+    /// A git repository: the part after the protocol, with `#ref:subdir`, and the address to fetch from. A client that has
+    /// the secret `GIT_AUTH_TOKEN` or `GIT_AUTH_HEADER` (also with `.HOST` behind it) is known by it, as with the Go client.
     pub fn git(identifier: &str, full_url: &str) -> Self {
-        Self::new(format!("git://{identifier}"), llb::SOURCE_GIT).attr(
-            "git.fullurl",
-            full_url,
-            Some(llb::SOURCE_GIT_FULL_URL),
-        )
+        Self::new(format!("git://{identifier}"), llb::SOURCE_GIT)
+            .attr("git.fullurl", full_url, Some(llb::SOURCE_GIT_FULL_URL))
+            .attr("git.authtokensecret", "GIT_AUTH_TOKEN", None)
+            .attr("git.authheadersecret", "GIT_AUTH_HEADER", None)
     }
 
     fn attr(mut self, key: &str, value: &str, cap: Option<&'static str>) -> Self {

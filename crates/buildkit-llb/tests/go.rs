@@ -223,6 +223,12 @@ fn ours() -> Vec<Vector> {
         ),
         ("local without metadata", local("dockerfile", &paths).differ_none().output()),
         (
+            "git",
+            Source::git("example.org/a/b.git#main:nodes", "https://example.org/a/b.git")
+                .keep_git_dir()
+                .output(),
+        ),
+        (
             "oci layout",
             Source::oci_layout(&format!("store@{SUM}")).store("s1", "store").platform(&amd64()).output(),
         ),

@@ -124,6 +124,7 @@ func main() {
 			llb.FollowPaths(paths), llb.ExcludePatterns([]string{"*.log", "a<b>&c"}), llb.IncludePatterns([]string{"src"}))},
 		{"local without metadata", llb.Local("dockerfile", llb.SessionID("s1"), llb.FollowPaths(paths), llb.SharedKeyHint("dockerfile"),
 			llb.Differ(llb.DiffNone, false))},
+		{"git", llb.Git("https://example.org/a/b.git", "main:nodes", llb.KeepGitDir())},
 		{"oci layout", llb.OCILayout("store@"+sum, llb.OCIStore("s1", "store"), amd64)},
 		{"exec with every mount", execs()},
 		{"privileged exec", privileged()},
