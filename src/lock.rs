@@ -722,7 +722,16 @@ fn file(row: &Node, problems: &mut Problems) -> Option<LockedFile> {
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./+=~@%".contains(c);
     let safe = text.chars().all(plain) && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/');
-    if safe { text.to_owned() } else { serde_json::Value::from(text).to_string() }
+    if safe {
+        return text.to_owned();
+    }
+    // JSON is YAML but for characters that YAML wants escaped.
+    let escaped = |c: char| match u32::from(c) {
+        0x20..0x7f => c.to_string(),
+        code @ ..=0xffff => format!("\\u{code:04x}"),
+        code => format!("\\U{code:08x}"),
+    };
+    serde_json::Value::from(text).to_string().chars().map(escaped).collect()
 }
 
 #[cfg(test)]

@@ -59,14 +59,17 @@ pub struct Parting {
 impl Parting {
     /// Every wheel has a branch, whatever its size.
     pub const EACH: Self = Self { apart: 0, alone: 0 };
-    /// Of the 125 packages of the CPU family's rest, 97 are below 1 MB and have 16 MB together, which is what one of them
-    /// more lays anew; 20 of medium size have 89 MB; 8 have 227 MB. Source: sizes on the index, 2026-11-24.
+    /// Of the 125 packages of the CPU family's rest, 97 are below 1 MB and have 16 MB together, of which one of them more
+    /// lays a quarter anew; 20 of medium size have 89 MB; 8 have 227 MB. Source: sizes on the index, 2026-11-24.
     const BY_SIZE: Self = Self { apart: 1_000_000, alone: 10_000_000 };
 }
 
 /// There are no more wheels with a branch each than this, so that the list of them does not change with the rest of the
 /// spec.
 const MOST_ALONE: usize = 64;
+/// Over so many branches the wheels of a group that are not parted from it are spread by their names, where they have so
+/// many times [`Parting::apart`] together.
+const PARTS: usize = 4;
 /// An image cannot have more layers: overlayfs takes no more in one mount with Docker. Source: docker's layer store.
 const MAX_LAYERS: usize = 127;
 
@@ -75,7 +78,7 @@ const MAX_LAYERS: usize = 127;
 pub struct WheelBranch {
     /// The group that they are parted from.
     pub group: String,
-    /// What the branch is called: the group and the package, or the group and `.medium`.
+    /// What the branch is called: the group and the package, or the group and `.medium` or `.small-N`.
     pub name: String,
 }
 
@@ -536,8 +539,9 @@ fn chosen_of(requests: &[WheelRequest], step: StepId, pinned: BTreeMap<String, S
 /// How many wheels may have a branch each, with all the layers that the image has besides.
 fn most_alone(requests: &[WheelRequest], node: &ResolvedNode) -> usize {
     // Some components have a second tree, groups one of what is parted; the system has two layers and its indexes one.
-    let others =
-        node.base.value.layers + 2 * node.components.len() + 2 * requests.len() + node.commands.len() + 3;
+    let spread = requests.iter().filter(|request| request.parting.is_some_and(|parting| parting.apart > 0));
+    let groups = 2 * requests.len() + (PARTS - 1) * spread.count();
+    let others = node.base.value.layers + 2 * node.components.len() + groups + node.commands.len() + 3;
     MAX_LAYERS.saturating_sub(others).min(MOST_ALONE)
 }
 

@@ -1,6 +1,6 @@
 //! Groups of wheels: what they are together, and what of them is downloaded again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -142,4 +142,43 @@ fn a_bumped_requirement_downloads_its_wheel_only() {
     assert_eq!(prepared(&first), 3, "{first}");
     let bumped = build("six==1.17.0, pyyaml==6.0.3, tqdm==4.67.1");
     assert_eq!(prepared(&bumped), 1, "{bumped}");
+}
+
+/// Small packages that have 4 MB together, which lie in all branches.
+const SMALL: [&str; 10] = [
+    "docutils==0.22.3",
+    "pytz==2025.2",
+    "tornado==6.5.2",
+    "pyyaml==6.0.3",
+    "regex==2025.11.3",
+    "greenlet==3.2.4",
+    "cffi==2.0.0",
+    "mpmath==1.3.0",
+    "tzdata==2025.2",
+    "prompt-toolkit==3.0.52",
+];
+
+#[test]
+fn one_more_of_many_small_wheels_installs_a_part_of_them() {
+    let spec = |more: &str| format!("{}wheels: {{requirements: [{}{more}]}}\n", node(), SMALL.join(", "));
+    let installs = |log: &str| -> BTreeSet<String> {
+        let names =
+            log.lines().filter_map(|line| line.split_once(" [wheels")?.1.split_once("] install wheels"));
+        names.map(|(name, _)| format!("wheels{name}")).collect()
+    };
+    let all = ["wheels", "wheels.small-1", "wheels.small-2", "wheels.small-3"].map(str::to_owned);
+    let first = Build::new(&spec(""));
+    assert_eq!(installs(&first.succeed().log), all.clone().into());
+    // With a lock the same wheels are together.
+    let lock = Build::new(&spec("")).with("--target", "lock").files();
+    let locked = Build::new(&spec(""));
+    fs::copy(lock.path().join("node.lock"), locked.dir().join("node.lock")).expect("copied");
+    assert_eq!(installs(&locked.succeed().log), all.into());
+    assert_eq!(python_files(locked), python_files(first));
+    // A wheel of one's own is one that no builder has installed in this company.
+    let more = Build::new(&spec(", six==1.16.0"));
+    more.succeed();
+    let changed = Build::new(&spec(", six==1.17.0")).begun();
+    let installed: Vec<_> = changed.iter().filter(|step| step.ends_with("install wheels")).collect();
+    assert!(installed.len() <= 1, "{installed:?}");
 }

@@ -4,7 +4,8 @@
 # name decides. Writes to $OUT
 #   GROUP.txt     what a whole group has.
 #   lists/BRANCH  what is installed together: GROUP; GROUP.medium, wheels of at least APART bytes (not `never`); and
-#                 GROUP-PACKAGE, a wheel of at least ALONE bytes, if it is one of the $MOST_ALONE largest.
+#                 GROUP-PACKAGE, a wheel of at least ALONE bytes, if it is one of the $MOST_ALONE largest. Smaller ones
+#                 that have four times APART together are spread by their names over GROUP and GROUP.small-1 to -3.
 #   branches      lines `GROUP BRANCH` for all branches besides the groups themselves.
 #   warnings      what uv warns of.
 #   wheels        lines `NAME VERSION SHA-256 SIZE ADDRESS` for the packages that have just one file to choose.
@@ -99,17 +100,28 @@ cut -d' ' -f1 "$INPUTS/groups.txt" | sort -u | while IFS= read -r group; do
     : >"$OUT/lists/$group"
 done
 awk -v out="$OUT" '
-    FILENAME == ARGV[1] { alone[$2]; next }
+    # The sum of the places of the letters in the alphabet tells names apart, and is the same whatever else there is.
+    function part(name, i, sum) {
+        for (i = 1; i <= length(name); i++) sum += index("abcdefghijklmnopqrstuvwxyz0123456789", substr(name, i, 1))
+        return sum % 4
+    }
+    pass == 1 { alone[$2]; next }
+    { is_small = !($1 in alone) && $4 != "never" && $2 < $4 + 0 }
+    pass == 2 {
+        if (is_small) small[$3] += $2
+        next
+    }
     {
         branch = group = $3
         if ($1 in alone) branch = group "-" $1
-        else if ($4 != "never" && $2 >= $4 + 0) branch = group ".medium"
+        else if (is_small && small[group] >= 4 * $4 && part($1) > 0) branch = group ".small-" part($1)
+        else if (!is_small && $4 != "never") branch = group ".medium"
         if (branch != group) print group, branch
         sub(/^[^ ]+ [^ ]+ [^ ]+ [^ ]+ [^ ]+ /, "")
         print >(out "/" group ".txt")
         print >(out "/lists/" branch)
     }
-' "$work/alone" "$work/chosen" | sort -u >"$OUT/branches"
+' pass=1 "$work/alone" pass=2 "$work/chosen" pass=3 "$work/chosen" | sort -u >"$OUT/branches"
 cut -d' ' -f6 "$work/chosen"
 sort -u "$work/warnings" >"$OUT/warnings"
 rm -rf "$work"

@@ -15,19 +15,52 @@ awk '
         if (!match(line, key " = \"[^\"]*\"")) return "-"
         return substr(line, RSTART + length(key) + 4, RLENGTH - length(key) - 5)
     }
-    $1 == "[[packages]]" { packages++ }
+    # The larger, the better a wheel fits, as installers see it: made for the interpreter, for all from one on, for the
+    # machine, for anything; of the same kind that for the newest C library. All of them fit. Source: PyPA, platform
+    # compatibility tags.
+    function fit(url, parts, platforms, n, i, kind, newest) {
+        sub(/\.whl.*/, "", url)
+        n = split(url, parts, "-")
+        if (parts[n] == "any") return 0
+        if (parts[n - 1] == "abi3") kind = 200 + substr(parts[n - 2], 4)
+        else if (parts[n - 1] == "none") kind = 100
+        else kind = 1000
+        n = split(parts[n], platforms, ".")
+        for (i = 1; i <= n; i++) {
+            sub(/^manylinux1_/, "manylinux_2_5_", platforms[i])
+            sub(/^manylinux2010_/, "manylinux_2_12_", platforms[i])
+            sub(/^manylinux2014_/, "manylinux_2_17_", platforms[i])
+            if (match(platforms[i], /^manylinux_2_[0-9]+_/) && substr(platforms[i], 13, RLENGTH - 13) + 0 > newest)
+                newest = substr(platforms[i], 13, RLENGTH - 13) + 0
+        }
+        return kind * 1000 + newest
+    }
+    function finish() {
+        if (best != "") print name, version, best
+        wheels += best != ""
+        best = ""
+    }
+    $1 == "[[packages]]" {
+        finish()
+        packages++
+    }
     # Wheels of the build context are installed elsewhere.
     $1 == "archive" { packages-- }
     $1 == "name" { name = cell($0, "name") }
     $1 == "version" { version = cell($0, "version") }
-    $1 == "wheels" {
-        size = match($0, /size = [0-9]+/) ? substr($0, RSTART + 7, RLENGTH - 7) : "-"
-        print name, version, cell($0, "sha256"), size, cell($0, "url")
-        wheels++
+    # A line has one wheel, or all of them if there is but one.
+    ($1 == "wheels" || $1 == "{") && /sha256 = / {
+        url = cell($0, "url")
+        if (best == "" || fit(url) > fits) {
+            fits = fit(url)
+            size = match($0, /size = [0-9]+/) ? substr($0, RSTART + 7, RLENGTH - 7) : "-"
+            best = cell($0, "sha256") " " size " " url
+        }
     }
     END {
+        finish()
         if (packages != wheels) {
-            print "edgenode: not every package of the resolution has one wheel" >"/dev/stderr"
+            print "edgenode: not every package of the resolution has a wheel" >"/dev/stderr"
             exit 1
         }
     }

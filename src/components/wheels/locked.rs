@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Requirements, Tools, WheelRequest, chosen_of, lines, mount_local};
+use super::{PARTS, Requirements, Tools, WheelRequest, chosen_of, lines, mount_local};
 use crate::lock::{LockUse, LockedWheel, PlatformLock};
 use crate::plan::{Mount, Planner, Provided, RUN_DIR, Run, Script, StepId, Unlocked};
 use crate::spec::{Requirement, Span};
@@ -61,8 +61,10 @@ fn install(
         let versions = own.iter().map(|(name, wheel)| format!("{name}=={}", wheel.version));
         lists.push(lines(&format!("/{}.txt", request.group), versions.collect()));
         let mut branches: BTreeMap<String, Vec<_>> = [(request.group.clone(), Vec::new())].into();
+        let is_spread = is_spread(&own, request, &alone);
         for (name, wheel) in own {
-            branches.entry(branch_of(name, wheel, request, &alone)).or_default().push((name, wheel));
+            let branch = branch_of(name, wheel, request, &alone, is_spread);
+            branches.entry(branch).or_default().push((name, wheel));
         }
         for (branch, wheels) in branches {
             let mut run = tools.install_locked(&branch, wheels.into_iter(), planner);
@@ -99,12 +101,35 @@ fn alone<'w>(
     large.into_iter().map(|(_, name)| name).collect()
 }
 
-fn branch_of(name: &str, wheel: &LockedWheel, request: &WheelRequest, alone: &[&str]) -> String {
+/// Whether the small wheels among those of a group are enough to be spread over several branches.
+fn is_spread(own: &[(&String, &LockedWheel)], request: &WheelRequest, alone: &[&str]) -> bool {
+    let Some(parting) = request.parting else { return false };
+    let sizes = own.iter().filter(|(name, _)| !alone.contains(&name.as_str()));
+    let sizes = sizes.map(|(_, wheel)| wheel.file.size.unwrap_or_default());
+    let small: u64 = sizes.filter(|size| *size < parting.apart).sum();
+    small > 0 && small >= PARTS as u64 * parting.apart
+}
+
+/// Which of the branches a small wheel belongs to, which does not depend on what else there is.
+fn part(name: &str) -> usize {
+    const ALPHABET: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
+    name.chars().map(|c| ALPHABET.find(c).map_or(0, |place| place + 1)).sum::<usize>() % PARTS
+}
+
+fn branch_of(
+    name: &str,
+    wheel: &LockedWheel,
+    request: &WheelRequest,
+    alone: &[&str],
+    is_spread: bool,
+) -> String {
     let apart = request.parting.is_some_and(|parting| wheel.file.size.unwrap_or_default() >= parting.apart);
+    let group = &request.group;
     match alone.contains(&name) {
-        true => format!("{}-{name}", request.group),
-        false if apart => format!("{}.medium", request.group),
-        false => request.group.clone(),
+        true => format!("{group}-{name}"),
+        false if apart => format!("{group}.medium"),
+        false if is_spread && part(name) > 0 => format!("{group}.small-{}", part(name)),
+        false => group.clone(),
     }
 }
 
@@ -261,7 +286,7 @@ mod tests {
             let alone = alone(&requests, &wheels, most);
             let branch = |(name, wheel): (&String, &LockedWheel)| {
                 let request = &requests[group_of(name, &requests).expect("a group")];
-                branch_of(name, wheel, request, &alone)
+                branch_of(name, wheel, request, &alone, false)
             };
             wheels.iter().map(branch).collect::<Vec<_>>()
         };
@@ -272,5 +297,22 @@ mod tests {
             branches(1),
             ["wheels-huge", "wheels.medium", "wheels.medium", "wheels", "torch", "torch"]
         );
+    }
+
+    #[test]
+    fn many_small_wheels_are_spread_by_their_names() {
+        let request = request("wheels", &[], Some(Parting::BY_SIZE));
+        let names = ["a", "b", "c", "d", "python-multipart", "big"].map(str::to_owned);
+        let sizes = [999_999, 999_999, 999_999, 999_999, 5, 20_000_000];
+        let wheels: Vec<_> = names.iter().zip(sizes.map(locked)).collect();
+        let own: Vec<_> = wheels.iter().map(|(name, wheel)| (*name, wheel)).collect();
+        assert!(is_spread(&own, &request, &["big"]));
+        assert!(!is_spread(&own[1..], &request, &["big"]), "a few need one branch");
+        assert!(!is_spread(&own, &WheelRequest { parting: Some(Parting::EACH), ..request.clone() }, &[]));
+        assert!(!is_spread(&own, &WheelRequest { parting: None, ..request.clone() }, &[]));
+        let branches = own.iter().map(|(name, wheel)| branch_of(name, wheel, &request, &["big"], true));
+        let expected =
+            ["wheels.small-1", "wheels.small-2", "wheels.small-3", "wheels", "wheels", "wheels-big"];
+        assert_eq!(branches.collect::<Vec<_>>(), expected);
     }
 }
