@@ -319,6 +319,7 @@ impl Lock {
     /// Reads a lock, which is the file with this number.
     pub fn parse(text: &str, file: u8, problems: &mut Problems) -> Option<Self> {
         let root = parse_yaml(text, file, problems)?;
+        check_keys(&root, problems);
         let mut fields = Fields::open("the lock", &root, problems)?;
         let form = fields.require_or("lock", ANEW, problems).and_then(|node| word(node, problems));
         if form.as_ref().is_some_and(|form| form.value != FORM) {
@@ -481,6 +482,18 @@ impl PlatformLock {
         let wheels = self.wheels.iter_mut().chain(self.builds.values_mut()).flatten();
         all.extend(wheels.map(|(name, wheel)| (format!("{name} {}", wheel.version), &mut wheel.file)));
         all
+    }
+}
+
+/// Reports keys that YAML could not read back as they are written: those of a line have 1024 characters at most.
+fn check_keys(node: &Node, problems: &mut Problems) {
+    if let Value::Map(entries) = &node.value {
+        for (key, value) in entries {
+            if quoted(&key.value).len() > 1000 {
+                problems.error_with_help(key.span, "a name in the lock is too long", ANEW);
+            }
+            check_keys(value, problems);
+        }
     }
 }
 
