@@ -2,9 +2,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-SCRIPTS := $(shell git ls-files '*.sh' .ci/run 'tests/env/*' examples/demo | grep -v '\.tsv$$')
+SCRIPTS := $(shell git ls-files '*.sh' .ci/run 'tests/env/*' tests/conformance/run examples/demo | grep -v '\.tsv$$\|without-root')
 
-.PHONY: demo fuzz soak help test lint unit e2e e2e-cut bench bench-cold bench-replay bench-sizes vectors up down
+.PHONY: conformance demo fuzz soak help test lint unit e2e e2e-cut bench bench-cold bench-replay bench-sizes vectors up down
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ e2e-cut: ## Tests on real BuildKit, in an environment of their own unless `make 
 
 e2e: ## The same, and those that build whole image families (an hour and 40 GB more)
 	tests/env/run cargo test --locked --features e2e-full --test e2e $(ARGS)
+
+conformance: ## The contract with BuildKit, point by point, on each builder of the test environment (an hour)
+	tests/env/run tests/conformance/run $(BUILDERS)
+	INSTA_UPDATE=always cargo test --locked --test docs
 
 soak: ## Five hundred builds on one daemon (EDGENODE_SOAK_BUILDS)
 	tests/env/run cargo test --locked --features e2e-full --test e2e -- --nocapture faults::a_daemon_that_builds_all_day

@@ -2,12 +2,16 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use edgenode::diagnostic::Problems;
 use edgenode::spec::{Node as Yaml, Value, parse_yaml};
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("read")
+}
 
 fn check(page: &str, expected: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
@@ -59,20 +63,62 @@ fn tests() -> BTreeSet<String> {
 
 const CONFORMANCE: &str = "# What of BuildKit's contract is kept, and what shows it
 
-Written from `tests/conformance.yaml`, whose names of tests are checked. Tests of `tests/e2e` run on real daemons, those that
-say so on the newest and on the oldest that is supported.
+Written from `tests/conformance/points.yaml`, whose names of tests are checked, and `tests/conformance/results.tsv`, which
+`make conformance` writes: it runs the tests of `tests/e2e` on the newest BuildKit, on the oldest that is supported, on one
+between, and on one without root's powers.
 
-| point | what | shown by |
-| --- | --- | --- |
+| point | what | shown by | but |
+| --- | --- | --- | --- |
 ";
+
+/// What `make conformance` found on a builder.
+#[derive(Default)]
+struct Results {
+    version: String,
+    passed: BTreeSet<String>,
+    failed: BTreeSet<String>,
+}
+
+/// By builder.
+fn results() -> BTreeMap<String, Results> {
+    let mut found = BTreeMap::<String, Results>::new();
+    for line in read("tests/conformance/results.tsv").lines() {
+        let [builder, version, test, outcome] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("`{line}` has not four columns")
+        };
+        let results = found.entry(builder.to_owned()).or_default();
+        version.clone_into(&mut results.version);
+        let tests = if outcome == "ok" { &mut results.passed } else { &mut results.failed };
+        tests.insert(test.to_owned());
+    }
+    found
+}
+
+/// Where the point of a row is not shown: the builders on which one of its tests fails, each with the reason of the row.
+fn not_on(row: &Yaml, tests: &[String], results: &BTreeMap<String, Results>) -> BTreeMap<String, String> {
+    let fails = |of: &Results| tests.iter().any(|test| of.failed.contains(test));
+    let failing = results.iter().filter(|(_, of)| fails(of)).map(|(name, _)| name.clone());
+    let reasons: BTreeMap<_, _> = match entry(row, "not_on").map(|node| &node.value) {
+        Some(Value::Map(entries)) => {
+            entries.iter().map(|(builder, reason)| (builder.value.clone(), words(reason).concat())).collect()
+        }
+        _ => BTreeMap::new(),
+    };
+    assert_eq!(
+        failing.collect::<Vec<_>>(),
+        reasons.keys().cloned().collect::<Vec<_>>(),
+        "where a test of {tests:?} fails, and where the row says so"
+    );
+    reasons
+}
 
 #[test]
 fn the_page_of_the_contract() {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance.yaml"));
-    let rows = parse_yaml(&text.expect("read"), 0, &mut Problems::default()).expect("YAML");
+    let rows = parse_yaml(&read("tests/conformance/points.yaml"), 0, &mut Problems::default()).expect("YAML");
     let Value::List(rows) = rows.value else { panic!("no list") };
-    let tests = tests();
+    let (tests, results) = (tests(), results());
     let (mut page, mut kept, mut open) = (CONFORMANCE.to_owned(), 0, 0);
+    let mut missing = BTreeMap::<String, Vec<String>>::new();
     for (number, row) in rows.iter().enumerate() {
         let word = |key: &str| entry(row, key).map(|node| words(node).concat());
         assert_eq!(word("point"), Some((number + 1).to_string()), "a point is missing or doubled");
@@ -93,13 +139,27 @@ fn the_page_of_the_contract() {
             }
             _ => panic!("point {} has tests or a reason, one of them", number + 1),
         };
-        page.push_str(&format!("| {} | {what} | {cell} |\n", number + 1));
+        let mut but = Vec::new();
+        for (builder, reason) in not_on(row, &shown_by, &results) {
+            missing.entry(builder.clone()).or_default().push((number + 1).to_string());
+            but.push(format!("not on the {builder}: {reason}"));
+        }
+        page.push_str(&format!("| {} | {what} | {cell} | {} |\n", number + 1, but.join("; ")));
     }
     assert_eq!(rows.len(), 63);
     check("docs/conformance.md", &page);
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("read");
-    let sum = format!("| {} | {kept} | {open} | {} |", rows.len(), rows.len() - kept - open);
-    assert!(readme.contains(&sum), "the README does not say `{sum}`");
+    let readme = read("README.md");
+    let mut says = vec![format!("| {} | {kept} | {open} | {} |", rows.len(), rows.len() - kept - open)];
+    for builder in ["newest", "between", "oldest", "rootless"] {
+        let Results { version, passed, failed } = &results[builder];
+        let missing = missing.remove(builder).unwrap_or_default();
+        let (points, tests) = (kept - missing.len(), passed.len() + failed.len());
+        let missing = missing.join(", ");
+        says.push(format!("| {builder}, {version} | {points} | {missing} | {} of {tests} |", passed.len()));
+    }
+    for line in says {
+        assert!(readme.contains(&line), "the README does not say `{line}`");
+    }
 }
 
 /// The names of tests in a page, and the rows of its tables that name none.

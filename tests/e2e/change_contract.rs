@@ -274,7 +274,9 @@ fn get(path: &str, accept: &str) -> Vec<u8> {
 
 /// The digests of an image's layers.
 pub(crate) fn layers(repository: &str) -> Vec<String> {
-    let accept = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json";
+    // Older builders push manifests of Docker's kind.
+    let accept = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
+                  application/vnd.docker.distribution.manifest.v2+json";
     let json = |reference: &str| -> Value {
         serde_json::from_slice(&get(&format!("{repository}/manifests/{reference}"), accept)).expect("JSON")
     };

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Output, Stdio};
 
-use crate::harness::{Build, setting};
+use crate::harness::{Build, RELEASES, setting};
 
 /// Runs an example with a file as its standard input.
 fn example(package: &str, name: &str, input: Option<&std::path::Path>) -> Output {
@@ -39,7 +39,7 @@ fn a_graph_is_written_read_and_solved() {
 #[test]
 fn the_minimal_frontend_builds() {
     let spec = "# syntax=examples/minimal:1\n\ndebian:13\n";
-    for builder in ["newest", "oldest"] {
+    for builder in RELEASES {
         let files = Build::raw(spec.as_bytes()).on(builder).files();
         assert_eq!(fs::read_to_string(files.path().join("spec")).expect("read"), spec);
         assert!(files.path().join("etc/debian_version").is_file());

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::harness::{Build, Outcome, buildctl, daemon};
+use crate::harness::{Build, Outcome, buildctl, builder, daemon};
 
 /// A mistake: what it is, the fields of the spec, arguments of the build.
 const MISTAKES: [(&str, &str, &[&str]); 10] = [
@@ -81,7 +81,7 @@ fn the_page_of_mistakes() {
         let outcome = build.run();
         assert!(!outcome.ok, "{title}: the build did not fail");
         let options: Vec<_> = arguments.iter().map(|argument| argument.trim_start_matches("--")).collect();
-        let other = buildctl(&daemon("newest"), build.dir(), &options, &[]);
+        let other = buildctl(&daemon(&builder()), build.dir(), &options, &[]);
         assert!(!other.ok, "{title}: buildctl did not fail");
         let typed = arguments.iter().map(|argument| format!(" {argument}")).collect::<String>();
         page.push_str(&format!(

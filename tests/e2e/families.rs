@@ -139,6 +139,20 @@ fn the_cpu_family() {
     builds(&format!("{CPU}{}", checks(&[])), &CPU_CONFIG);
 }
 
+/// The whole CPU family, from a lock: builders that have seen nothing give the same image.
+#[cfg(feature = "e2e-full")]
+#[test]
+fn two_builders_give_the_same_cpu_family() {
+    let lock = family(CPU).with("--target", "lock").files();
+    let digest = || {
+        let fresh = crate::harness::Fresh::start();
+        let build = family(CPU).on(&fresh.builder).with("--build-arg", "EDGENODE_LOCKED=1");
+        std::fs::copy(lock.path().join("node.lock"), build.dir().join("node.lock")).expect("copied");
+        build.digest()
+    };
+    assert_eq!(digest(), digest());
+}
+
 /// The whole GPU family, with TensorRT's libraries from a stand-in of NVIDIA's index.
 #[cfg(feature = "e2e-full")]
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::harness::{Build, Daemon, Fresh, Server, small_ffmpeg, source};
+use crate::harness::{Build, Daemon, Fresh, RELEASES, Server, small_ffmpeg, source};
 
 /// A node with a component that is compiled in a second, and was by no earlier run of the tests.
 fn spec(server: &Server, path: &str, text: &str, rest: &str) -> String {
@@ -30,8 +30,8 @@ fn unlikely_packages() -> String {
 fn only_what_a_change_concerns_runs_again() {
     // Older BuildKits miss what is cached while another build holds a source that both share and that was never loaded
     // from the cache before (moby/buildkit#4674): the oldest one is this test's alone.
-    let oldest = Fresh::with(Daemon::start_oldest());
-    for builder in ["newest", &oldest.builder] {
+    let oldest = Fresh::with(Daemon::start_as("oldest"));
+    for builder in ["newest", "between", &oldest.builder] {
         let server = Server::start();
         let build = |spec: &str| Build::new(spec).on(builder).begun();
         let none = BTreeSet::new();
@@ -59,7 +59,7 @@ fn only_what_a_change_concerns_runs_again() {
 fn the_needed_packages_are_found_and_nothing_else_is_there() {
     let server = Server::start();
     let spec = spec(&server, "/a.tar.gz", "three", "");
-    for builder in ["newest", "oldest"] {
+    for builder in RELEASES {
         let report = Build::new(&spec).on(builder).with("--target", "test").files();
         let text = std::fs::read_to_string(report.path().join("runs.txt")).expect("the test's report");
         assert!(text.contains("three-"), "{text}");

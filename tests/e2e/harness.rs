@@ -26,7 +26,20 @@ pub(crate) fn frontend() -> String {
     format!("ratio1/edgenode:{tag}")
 }
 
-/// The address of a daemon, `newest` or `oldest`.
+/// The builders of the environment that have BuildKit as it is released, at its newest, oldest supported, and one between.
+pub(crate) const RELEASES: [&str; 3] = ["newest", "between", "oldest"];
+
+/// The builder of tests that name none: one of the above, or `rootless`, which has no power outside of a user namespace.
+pub(crate) fn builder() -> String {
+    std::env::var("EDGENODE_BUILDER").unwrap_or_else(|_| "newest".to_owned())
+}
+
+/// BuildKit's daemon of a release.
+pub(crate) fn buildkitd(release: &str) -> String {
+    setting(&format!("EDGENODE_BUILDKITD_{}", release.to_uppercase()))
+}
+
+/// The address of the daemon of a builder.
 pub(crate) fn daemon(builder: &str) -> String {
     format!("unix://{}/buildkitd-{builder}/buildkitd.sock", setting("EDGENODE_ENV"))
 }
@@ -35,55 +48,17 @@ pub(crate) fn daemon(builder: &str) -> String {
 pub(crate) struct Daemon {
     dir: TempDir,
     process: Child,
-    kind: Kind,
+    builder: String,
 }
-
-/// What daemon a test wants.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Newest,
-    Oldest,
-    /// The newest, without any power outside of a user namespace, and its steps without it as well.
-    Rootless,
-}
-
-/// Runs a program in a user namespace, as root of 65536 subordinate ids that begin at 100000. A child outside of it writes
-/// the maps, which the program itself may not.
-const ROOTLESS: &str = r#"
-import ctypes, os, sys
-libc = ctypes.CDLL(None, use_errno=True)
-unshared, mapped = os.pipe(), os.pipe()
-if os.fork() == 0:
-    os.read(unshared[0], 1)
-    for kind in ("uid", "gid"):
-        with open(f"/proc/{os.getppid()}/{kind}_map", "w") as file:
-            file.write("0 100000 65536")
-    os.write(mapped[1], b"x")
-    os._exit(0)
-if libc.unshare(0x00020000 | 0x10000000):  # CLONE_NEWNS | CLONE_NEWUSER
-    sys.exit("unshare: " + os.strerror(ctypes.get_errno()))
-os.write(unshared[1], b"x")
-os.read(mapped[0], 1)
-os.wait()
-os.setgroups([])
-os.setresgid(0, 0, 0)
-os.setresuid(0, 0, 0)
-os.execv(sys.argv[1], sys.argv[1:])
-"#;
 
 impl Daemon {
     pub(crate) fn start() -> Self {
-        Self::start_in(tempfile::tempdir().expect("a directory"), Kind::Newest)
+        Self::start_as(&builder())
     }
 
-    /// Starts one of the oldest BuildKit that is supported.
-    pub(crate) fn start_oldest() -> Self {
-        Self::start_in(tempfile::tempdir().expect("a directory"), Kind::Oldest)
-    }
-
-    /// Starts one that has no power outside of a user namespace, nor have its steps.
-    pub(crate) fn start_rootless() -> Self {
-        Self::start_in(tempfile::tempdir().expect("a directory"), Kind::Rootless)
+    /// Starts one like that of a builder.
+    pub(crate) fn start_as(builder: &str) -> Self {
+        Self::start_in(tempfile::tempdir().expect("a directory"), builder)
     }
 
     /// Starts one whose state is in a file system of so many bytes, in memory.
@@ -92,7 +67,7 @@ impl Daemon {
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &format!("size={bytes}"), "tmpfs"]).arg(dir.path());
         assert!(mount.status().expect("mount starts").success());
-        Self::start_in(dir, Kind::Newest)
+        Self::start_in(dir, &builder())
     }
 
     /// Gives one that was started small more room.
@@ -102,9 +77,9 @@ impl Daemon {
         assert!(mount.status().expect("mount starts").success());
     }
 
-    fn start_in(dir: TempDir, kind: Kind) -> Self {
-        let process = Self::spawn(dir.path(), kind);
-        Self { dir, process, kind }
+    fn start_in(dir: TempDir, builder: &str) -> Self {
+        let process = Self::spawn(dir.path(), builder);
+        Self { dir, process, builder: builder.to_owned() }
     }
 
     /// Writes the configuration of a daemon of this directory; gives the arguments of its command.
@@ -127,18 +102,20 @@ impl Daemon {
         }
     }
 
-    fn spawn(dir: &Path, kind: Kind) -> Child {
+    fn spawn(dir: &Path, builder: &str) -> Child {
         // One that was killed leaves it.
         let _ = fs::remove_file(dir.join("buildkitd.sock"));
         fs::create_dir_all(dir.join("devices")).expect("made");
         let arguments = Self::configure(dir);
         let log = fs::File::options().create(true).append(true).open(dir.join("log")).expect("opened");
-        let mut command = match kind {
-            Kind::Newest => Command::new(setting("EDGENODE_BUILDKITD")),
-            Kind::Oldest => Command::new(setting("EDGENODE_OLDEST_BUILDKITD")),
-            Kind::Rootless => without_root(dir, &setting("EDGENODE_BUILDKITD")),
+        let mut command = if builder == "rootless" {
+            let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/env/without-root"));
+            command.arg(dir).arg(buildkitd("newest"));
+            command
+        } else {
+            Command::new(buildkitd(builder))
         };
-        if kind != Kind::Oldest {
+        if builder != "oldest" {
             command.arg("--cdi-spec-dir").arg(dir.join("devices"));
         }
         // What it mounts for a moment it leaves behind where it is killed.
@@ -152,7 +129,7 @@ impl Daemon {
     pub(crate) fn crash(&mut self) {
         self.process.kill().expect("killed");
         let _ = self.process.wait();
-        self.process = Self::spawn(self.dir.path(), self.kind);
+        self.process = Self::spawn(self.dir.path(), &self.builder);
     }
 
     /// Its process.
@@ -228,21 +205,6 @@ fn buildx(arguments: &[&str]) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// The command of a daemon that has no power outside of a user namespace; its directory is given to the namespace's root.
-fn without_root(dir: &Path, program: &str) -> Command {
-    let copy = dir.join("buildkitd");
-    // What lies below the home of the real root is out of reach.
-    fs::copy(program, &copy).expect("copied");
-    let given = Command::new("chown").args(["-R", "100000:100000"]).arg(dir).status().expect("chown starts");
-    assert!(given.success());
-    let mut command = Command::new("python3");
-    command.args(["-c", ROOTLESS]).arg(copy).arg("--rootless");
-    // A user who is not root has its directories below this one.
-    command.env("USER", "builder").env("XDG_RUNTIME_DIR", dir).env("HOME", dir).env("TMPDIR", dir);
-    command.current_dir(dir);
-    command
-}
-
 /// Runs the spec of a directory by buildctl, with these options (`key=value`) for the frontend and these arguments.
 pub(crate) fn buildctl(address: &str, dir: &Path, options: &[&str], arguments: &[&str]) -> Outcome {
     let mut command = Command::new("timeout");
@@ -305,7 +267,7 @@ impl Build {
         fs::write(dir.path().join("node.yaml"), spec).expect("written");
         let file = dir.path().join("node.yaml").display().to_string();
         let arguments = vec!["-f".to_owned(), file, dir.path().display().to_string()];
-        Self { dir, inside: None, builder: "newest".to_owned(), arguments, env: Vec::new(), stdin: None }
+        Self { dir, inside: None, builder: builder(), arguments, env: Vec::new(), stdin: None }
     }
 
     /// Builds with these arguments instead of `-f SPEC CONTEXT`.
@@ -338,7 +300,7 @@ impl Build {
         self
     }
 
-    /// Builds on `newest` or `oldest`.
+    /// Builds on this builder.
     pub(crate) fn on(mut self, builder: &str) -> Self {
         self.builder = builder.to_owned();
         self
@@ -686,6 +648,11 @@ impl Agent {
     /// What a client is told: the agent under the usual id.
     pub(crate) fn option(&self) -> String {
         format!("default={}", self.dir.path().join("socket").display())
+    }
+
+    /// What servers know it by.
+    pub(crate) fn public_key(&self) -> String {
+        fs::read_to_string(self.dir.path().join("key.pub")).expect("read")
     }
 
     /// A line of the private key.

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::harness::{Build, Daemon, Fresh, Outcome, Server, setting, small_ffmpeg, wheel};
+use crate::harness::{Build, Daemon, Fresh, Outcome, Server, buildkitd, setting, small_ffmpeg, wheel};
 
 /// A base image with the distribution's Python, and where a vendor would put torch for CUDA 12.
 pub(crate) fn base() -> String {
@@ -296,7 +296,7 @@ impl Island {
             wait";
         let mut command = Command::new("unshare");
         command.args(["--net", "sh", "-c", script, "island", &format!("{env}/registry.yml")]);
-        command.arg(bundle).arg(setting("EDGENODE_BUILDKITD")).args(daemon);
+        command.arg(bundle).arg(buildkitd("newest")).args(daemon);
         let log = fs::File::create(root.path().join("log")).expect("a log");
         let process = command.stdout(Stdio::null()).stderr(log).spawn().expect("unshare starts");
         Daemon::wait(root.path());

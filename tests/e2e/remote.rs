@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::conformance::fetch;
 use crate::faults::{below, wait_until};
-use crate::harness::{Outcome, frontend, setting};
+use crate::harness::{Outcome, buildkitd, frontend, setting};
 
 /// Runs a program that must succeed.
 fn run(program: &str, arguments: &[&str], directory: &Path) {
@@ -71,7 +71,7 @@ impl Daemon {
         );
         fs::write(state.path().join("buildkitd.toml"), config).expect("written");
         let log = fs::File::create(state.path().join("log")).expect("made");
-        let process = Command::new(setting("EDGENODE_BUILDKITD"))
+        let process = Command::new(buildkitd("newest"))
             .arg("--config")
             .arg(state.path().join("buildkitd.toml"))
             .env("TMPDIR", state.path())

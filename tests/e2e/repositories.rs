@@ -138,6 +138,6 @@ fn a_repository_over_ssh_is_fetched_with_the_agent_of_the_client() {
     let server = repository.serve_for_key(&agent);
     server.build().fail(&["ssh"]);
     let other = Agent::start("another-key");
-    server.build().with("--ssh", &other.option()).fail(&["Permission denied (publickey)"]);
+    server.build().with("--ssh", &other.option()).fail(&["Permission denied (publickey"]);
     assert_eq!(told(server.build().with("--ssh", &agent.option()), "repositories/key"), "key");
 }

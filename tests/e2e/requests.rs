@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Build, buildctl, daemon};
+use crate::harness::{Build, RELEASES, buildctl, daemon};
 
 const SPEC: &str = "name: node\nbase: debian:13\npython: {version: 3.13.5}\n\
                     torch: {version: 2.9.1, channel: cu128}\nwheels: {requirements: [six]}\n";
@@ -173,7 +173,7 @@ fn the_schema_is_that_of_the_file() {
 #[test]
 fn buildctl_asks_the_same_questions() {
     let build = Build::new(SPEC);
-    for builder in ["newest", "oldest"] {
+    for builder in RELEASES {
         for (request, words) in
             [("plan", "package index"), ("explain", "[python 3.13.5] build"), ("targets", "graph")]
         {

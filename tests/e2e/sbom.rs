@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::conformance::fetch;
-use crate::harness::{Build, Server, setting, sha256, small_ffmpeg, wheel};
+use crate::harness::{Build, RELEASES, Server, setting, sha256, small_ffmpeg, wheel};
 
 /// A wheel of the build context.
 const OWN: &str = "Own_App-1.0-py3-none-any.whl";
@@ -127,7 +127,7 @@ fn attested(name: &str) -> Vec<Value> {
 
 #[test]
 fn a_document_lies_beside_an_image_that_is_asked_for_one() {
-    for builder in ["newest", "oldest"] {
+    for builder in RELEASES {
         let name = format!("sbom/{builder}");
         let build = || Build::new("name: node\nbase: debian:13\nsystem: {packages: [tree]}\n").on(builder);
         build().arguments_added(&["--sbom=true"]).push(&name);

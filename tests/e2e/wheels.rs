@@ -132,6 +132,8 @@ fn a_bumped_requirement_downloads_its_wheel_only() {
     // A namespace of its own is a cache that nothing has filled.
     let build = |requirements: &str| {
         let spec = format!("{}wheels: {{requirements: [{requirements}]}}\n", node());
+        // Whatever their caches are called, a builder that ran the steps before has them.
+        let spec = spec.replace("/opt/venv", &format!("/opt/venv-{now}"));
         Build::new(&spec).with("--build-arg", &format!("BUILDKIT_CACHE_MOUNT_NS={now}")).succeed().log
     };
     let prepared = |log: &str| {
@@ -160,7 +162,10 @@ const SMALL: [&str; 10] = [
 
 #[test]
 fn one_more_of_many_small_wheels_installs_a_part_of_them() {
-    let spec = |more: &str| format!("{}wheels: {{requirements: [{}{more}]}}\n", node(), SMALL.join(", "));
+    // A place of its own, as BuildKit can miss what a builder has from a run with another digest of the same base.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos();
+    let node = node().replace("/opt/venv", &format!("/opt/venv/{now}"));
+    let spec = |more: &str| format!("{node}wheels: {{requirements: [{}{more}]}}\n", SMALL.join(", "));
     let installs = |log: &str| -> BTreeSet<String> {
         let names =
             log.lines().filter_map(|line| line.split_once(" [wheels")?.1.split_once("] install wheels"));
@@ -175,10 +180,9 @@ fn one_more_of_many_small_wheels_installs_a_part_of_them() {
     fs::copy(lock.path().join("node.lock"), locked.dir().join("node.lock")).expect("copied");
     assert_eq!(installs(&locked.succeed().log), all.into());
     assert_eq!(python_files(locked), python_files(first));
-    // A wheel of one's own is one that no builder has installed in this company.
-    let more = Build::new(&spec(", six==1.16.0"));
-    more.succeed();
-    let changed = Build::new(&spec(", six==1.17.0")).begun();
-    let installed: Vec<_> = changed.iter().filter(|step| step.ends_with("install wheels")).collect();
-    assert!(installed.len() <= 1, "{installed:?}");
+    Build::new(&spec(", six==1.16.0")).succeed();
+    let changed = Build::new(&spec(", six==1.17.0")).succeed();
+    let installed: Vec<_> =
+        changed.executed().into_iter().filter(|step| step.ends_with("install wheels")).collect();
+    assert_eq!(installed, ["[wheels] install wheels"]);
 }

@@ -9,10 +9,13 @@ CACHE=${EDGENODE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/edgenode}
 # What one environment owns: daemons, their state, logs. `down` removes it.
 ROOT=${EDGENODE_ENV:-/tmp/edgenode-env}
 
-BUILDKIT_NEWEST=0.32.2
+BUILDKIT_NEWEST=0.34.2
+BUILDKIT_BETWEEN=0.22.0
 BUILDKIT_OLDEST=0.13.2
 BUILDX_VERSION=0.36.1
 ACTIONLINT_VERSION=1.7.12
+# Docker Engine 29 is made of it.
+MOBY_VERSION=2.0.0-beta.24
 CARGO_DENY_VERSION=0.20.2
 # The distributions that the tests build on: suite and tag.
 BASES=(trixie:13 bookworm:12)
