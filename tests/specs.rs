@@ -391,3 +391,31 @@ fn large_wheels_are_branches_within_the_limit_of_layers() {
     let components: Vec<_> = plan(&node).components.into_iter().map(|component| component.name).collect();
     assert_eq!(components, ["python", "wheels-scipy", "wheels.medium", "wheels"]);
 }
+
+/// What the check of the parts says of trees with these lists of files.
+fn fits(trees: &[(&str, &str)]) -> Result<(), String> {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (lists, system) = (directory.path().join("lists"), directory.path().join("system"));
+    fs::create_dir_all(&system).expect("made");
+    fs::write(system.join("links"), "").expect("written");
+    for (tree, files) in trees {
+        fs::create_dir_all(lists.join(tree)).expect("made");
+        fs::write(lists.join(tree).join("files"), files).expect("written");
+    }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/components/scripts/fit.sh");
+    let mut command = std::process::Command::new("sh");
+    let output = command.arg(script).env("LISTS", lists).env("SYSTEM", system).output().expect("sh starts");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.success() { Ok(()) } else { Err(told) }
+}
+
+#[test]
+fn the_small_wheels_of_a_group_may_have_the_same_file() {
+    let [one, other] = ["f 1 /docs/conf.py\n", "f 2 /docs/conf.py\n"];
+    assert_eq!(fits(&[("wheels", one), ("wheels.small-1", other), ("wheels.small-3", one)]), Ok(()));
+    for tree in ["wheels.medium", "wheels-scipy", "torch", "torch.small-1"] {
+        let told = fits(&[("wheels.small-1", one), (tree, other)]).expect_err(tree);
+        assert!(told.contains("/docs/conf.py (") && told.contains(tree), "{told}");
+        assert_eq!(fits(&[("wheels.small-1", one), (tree, one)]), Ok(()), "the same bytes");
+    }
+}

@@ -1,7 +1,9 @@
 #!/bin/sh
 # Checks by the lists $LISTS/COMPONENT/files (see look.sh) that the components' trees fit together, and by $SYSTEM/links
 # that they fit on the system. Writes nothing. A file may have several owners where its bytes are the same, as far as it
-# is small: packages of Python that share a folder all have the empty file that makes it a package.
+# is small: packages of Python that share a folder all have the empty file that makes it a package. The small wheels of a
+# group may lie in several trees, GROUP.small-N and GROUP, of which the last has what several have, GROUP at the very end:
+# many of them have a folder `docs` or `tests` beside their own, and one installation of all keeps one of those, too.
 set -eu
 
 set -- "$SYSTEM/links"
@@ -9,6 +11,10 @@ for list in "$LISTS"/*/files; do
     [ -f "$list" ] && set -- "$@" "$list"
 done
 awk '
+    function group(tree) {
+        sub(/\.small-[0-9]$/, "", tree)
+        return tree
+    }
     FILENAME == ARGV[1] { link[$0]; next }
     FNR == 1 {
         tree = FILENAME
@@ -25,7 +31,9 @@ awk '
         bad = 1
     }
     $1 == "d" { directory[path] = tree }
-    $1 == "f" && path in owner && ($2 == "-" || $2 != digest[path]) { shared[path] = owner[path] ", " tree }
+    $1 == "f" && path in owner && ($2 == "-" || $2 != digest[path]) && group(tree) != group(owner[path]) {
+        shared[path] = owner[path] ", " tree
+    }
     $1 == "f" {
         owner[path] = tree
         digest[path] = $2

@@ -60,13 +60,15 @@ fn install(
             wheels.iter().filter(|(name, _)| group_of(name, requests) == Some(number)).collect();
         let versions = own.iter().map(|(name, wheel)| format!("{name}=={}", wheel.version));
         lists.push(lines(&format!("/{}.txt", request.group), versions.collect()));
-        let mut branches: BTreeMap<String, Vec<_>> = [(request.group.clone(), Vec::new())].into();
+        let mut branches = BTreeMap::<String, Vec<_>>::new();
         let is_spread = is_spread(&own, request, &alone);
         for (name, wheel) in own {
             let branch = branch_of(name, wheel, request, &alone, is_spread);
             branches.entry(branch).or_default().push((name, wheel));
         }
-        for (branch, wheels) in branches {
+        // As without a lock, the group itself comes last, and has what others have, too.
+        let rest = branches.remove(&request.group).unwrap_or_default();
+        for (branch, wheels) in branches.into_iter().chain([(request.group.clone(), rest)]) {
             let mut run = tools.install_locked(&branch, wheels.into_iter(), planner);
             tools.slim(&mut run, planner);
             let tree = planner.run(format!("[{branch}] install wheels"), request.span, run);
