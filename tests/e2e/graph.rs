@@ -29,9 +29,9 @@ fn unlikely_packages() -> String {
 #[test]
 fn only_what_a_change_concerns_runs_again() {
     // Older BuildKits miss what is cached while another build holds a source that both share and that was never loaded
-    // from the cache before (moby/buildkit#4674): the oldest one is this test's alone.
-    let oldest = Fresh::with(Daemon::start_as("oldest"));
-    for builder in ["newest", "between", &oldest.builder] {
+    // from the cache before (moby/buildkit#4674): those are this test's alone.
+    let [between, oldest] = ["between", "oldest"].map(|builder| Fresh::with(Daemon::start_as(builder)));
+    for builder in ["newest", &between.builder, &oldest.builder] {
         let server = Server::start();
         let build = |spec: &str| Build::new(spec).on(builder).begun();
         let none = BTreeSet::new();
