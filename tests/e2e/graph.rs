@@ -37,7 +37,7 @@ fn only_what_a_change_concerns_runs_again() {
         let none = BTreeSet::new();
         let first = spec(&server, "/a.tar.gz", "one", "");
         build(&first);
-        assert_eq!(build(&first), none, "nothing changed");
+        assert_eq!(build(&first), none, "nothing changed, on {builder}");
         for settings in ["env: {A: b}\n", "labels: {a: b}\n", "entrypoint: [ffmpeg]\n", "# a comment\n"] {
             assert_eq!(build(&format!("{first}{settings}")), none, "{settings}");
         }
