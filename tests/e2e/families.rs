@@ -93,10 +93,15 @@ fn check_config(config: &Value, expected: &Config) {
     assert_eq!(env, expected);
 }
 
+/// The CPU family without what takes long.
+fn cpu_cut() -> String {
+    let spec = CPU.replace("torch: {version: 2.9.1, channel: pypi}", CUT);
+    spec.replace("ffmpeg: {libraries: {nvenc: 12.1.14.0}}", "ffmpeg: null") + CUT_TESTS
+}
+
 #[test]
 fn a_cut_of_the_cpu_family() {
-    let spec = CPU.replace("torch: {version: 2.9.1, channel: pypi}", CUT);
-    let spec = spec.replace("ffmpeg: {libraries: {nvenc: 12.1.14.0}}", "ffmpeg: null") + CUT_TESTS;
+    let spec = cpu_cut();
     let cut = || family(&spec);
     let reports = cut().with("--target", "test").files();
     assert!(reports.path().join("onnxruntime-has-openvino.txt").is_file());
@@ -139,18 +144,29 @@ fn the_cpu_family() {
     builds(&format!("{CPU}{}", checks(&[])), &CPU_CONFIG);
 }
 
-/// The whole CPU family, from a lock: builders that have seen nothing give the same image.
+/// From a lock, builders that have seen nothing give the same image.
 #[cfg(feature = "e2e-full")]
-#[test]
-fn two_builders_give_the_same_cpu_family() {
-    let lock = family(CPU).with("--target", "lock").files();
+fn two_builders_give_the_same(spec: &str) {
+    let lock = family(spec).with("--target", "lock").files();
     let digest = || {
         let fresh = crate::harness::Fresh::start();
-        let build = family(CPU).on(&fresh.builder).with("--build-arg", "EDGENODE_LOCKED=1");
+        let build = family(spec).on(&fresh.builder).with("--build-arg", "EDGENODE_LOCKED=1");
         std::fs::copy(lock.path().join("node.lock"), build.dir().join("node.lock")).expect("copied");
         build.digest()
     };
     assert_eq!(digest(), digest());
+}
+
+#[cfg(feature = "e2e-full")]
+#[test]
+fn two_builders_give_the_same_cut_of_the_cpu_family() {
+    two_builders_give_the_same(&cpu_cut());
+}
+
+#[cfg(feature = "e2e-full")]
+#[test]
+fn two_builders_give_the_same_cpu_family() {
+    two_builders_give_the_same(CPU);
 }
 
 /// The whole GPU family, with TensorRT's libraries from a stand-in of NVIDIA's index.
