@@ -177,7 +177,7 @@ fn named(page: &str) -> (Vec<String>, Vec<String>) {
 fn the_tests_that_show_our_security_are_there() {
     let tests = tests();
     for file in ["SECURITY.md", "docs/reliability.md"] {
-        let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).expect("read");
+        let page = read(file);
         let (names, bare) = named(&page);
         assert!(names.len() > 10 && bare.is_empty(), "{file}: {bare:?}");
         for name in names {

@@ -496,6 +496,11 @@ impl Outcome {
     }
 }
 
+/// A port of loopback that nobody listens at.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
+}
+
 /// Serves a few files over HTTP on loopback, as long as the tests run.
 pub(crate) struct Server {
     address: String,

@@ -2,7 +2,6 @@
 //! only the exported cache, and with what some tests need of a builder: privileges and devices.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::conformance::fetch;
 use crate::faults::{below, wait_until};
-use crate::harness::{Outcome, buildkitd, frontend, setting};
+use crate::harness::{Outcome, buildkitd, free_port, frontend, setting};
 
 /// Runs a program that must succeed.
 fn run(program: &str, arguments: &[&str], directory: &Path) {
@@ -50,7 +49,7 @@ impl Daemon {
     /// GPU.
     fn start(certificates: &Path) -> Self {
         let state = tempfile::tempdir().expect("a directory");
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
+        let port = free_port();
         let address = format!("tcp://127.0.0.1:{port}");
         let cdi = state.path().join("cdi");
         fs::create_dir(&cdi).expect("made");

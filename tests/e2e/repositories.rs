@@ -1,14 +1,14 @@
 //! Specs and contexts that are in git repositories: open ones, those that want a token, those that want a key.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
 use crate::contexts::{spec, told};
-use crate::harness::{Agent, Build};
+use crate::harness::{Agent, Build, free_port};
 
 /// A git repository with a spec at `nodes/spec.yaml`, on its branch `main`.
 pub(crate) struct Repository(TempDir);
@@ -107,10 +107,6 @@ impl Drop for Served {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
 }
 
 #[test]

@@ -103,7 +103,8 @@ fn alone<'w>(
     large.into_iter().map(|(_, name)| name).collect()
 }
 
-/// Whether the small wheels among those of a group are enough to be spread over several branches.
+/// Whether the small wheels among those of a group are enough to be spread over several branches, as `wheels-choose.sh`
+/// finds it without a lock.
 fn is_spread(own: &[(&String, &LockedWheel)], request: &WheelRequest, alone: &[&str]) -> bool {
     let Some(parting) = request.parting else { return false };
     let sizes = own.iter().filter(|(name, _)| !alone.contains(&name.as_str()));
@@ -112,7 +113,7 @@ fn is_spread(own: &[(&String, &LockedWheel)], request: &WheelRequest, alone: &[&
     small > 0 && small >= PARTS as u64 * parting.apart
 }
 
-/// Which of the branches a small wheel belongs to, which does not depend on what else there is.
+/// Which of the branches a small wheel belongs to, which does not depend on what else there is: the same sum.
 fn part(name: &str) -> usize {
     const ALPHABET: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
     name.chars().map(|c| ALPHABET.find(c).map_or(0, |place| place + 1)).sum::<usize>() % PARTS
