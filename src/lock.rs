@@ -627,11 +627,15 @@ impl LockedPackages {
     }
 }
 
-/// Reads what `wheels-resolve.sh` writes.
-pub fn wheels_from_resolution(text: &str) -> Result<BTreeMap<String, LockedWheel>, String> {
+/// Reads what `wheels-resolve.sh` writes, which may have asked a mirror.
+pub fn wheels_from_resolution(
+    text: &str,
+    mirror: Option<&str>,
+) -> Result<BTreeMap<String, LockedWheel>, String> {
     let wheel = |line: &str| {
         let [name, version, sha256, size, url] = words(line)?;
-        Ok((name.to_owned(), LockedWheel { version: version.to_owned(), file: resolved(sha256, size, url)? }))
+        let file = resolved(sha256, size, &mirror::origin(mirror, url))?;
+        Ok((name.to_owned(), LockedWheel { version: version.to_owned(), file }))
     };
     text.lines().map(wheel).collect()
 }
@@ -790,9 +794,9 @@ mod tests {
                 LockedPackages::from_resolution(&["curl".to_owned()], &packages).expect("valid"),
             )]
             .into(),
-            builds: [("numpy".to_owned(), wheels_from_resolution(&wheels).expect("valid"))].into(),
+            builds: [("numpy".to_owned(), wheels_from_resolution(&wheels, None).expect("valid"))].into(),
             archives: [("https://example.org/Packages".to_owned(), archive())].into(),
-            wheels: Some(wheels_from_resolution(&wheels).expect("valid")),
+            wheels: Some(wheels_from_resolution(&wheels, None).expect("valid")),
             preferred: Vec::new(),
             span: Span::default(),
         };
@@ -886,10 +890,10 @@ mod tests {
     #[test]
     fn resolutions_that_cannot_be_read_are_refused() {
         assert!(
-            wheels_from_resolution("numpy 2.2.6 - - https://example.org/x.whl\n")
+            wheels_from_resolution("numpy 2.2.6 - - https://example.org/x.whl\n", None)
                 .is_err_and(|why| why.contains("no SHA-256"))
         );
-        assert!(wheels_from_resolution("numpy 2.2.6\n").is_err());
+        assert!(wheels_from_resolution("numpy 2.2.6\n", None).is_err());
         assert!(LockedPackages::from_resolution(&[], "curl 1 amd64 x 1 file:///x.deb\n").is_err());
     }
 

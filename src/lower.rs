@@ -235,8 +235,7 @@ fn lower_run(run: &Run, done: &Lowered, target: &Target<'_>, meta: Meta) -> Outp
             "" => cache.id.clone(),
             namespace => format!("{namespace}/{}", cache.id),
         };
-        let sharing = if cache.locked { Sharing::Locked } else { Sharing::Shared };
-        exec = exec.mount(Mount::cache(&cache.at, &id, sharing));
+        exec = exec.mount(Mount::cache(&cache.at, &id, Sharing::Shared));
     }
     for secret in &run.secrets {
         exec = exec.mount(Mount::secret(&secret.at, &secret.id, secret.optional));

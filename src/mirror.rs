@@ -8,6 +8,14 @@ pub fn address(mirror: Option<&str>, url: &str) -> String {
     if is_there { url.to_owned() } else { format!("{mirror}/{}", below(url)) }
 }
 
+/// The address that a mirror was asked for in place of: of what lies there below the name of a host, at that host. Other
+/// files of the mirror are nowhere else. Hosts are asked with TLS, whatever the mirror is asked with.
+pub fn origin(mirror: Option<&str>, url: &str) -> String {
+    let below = mirror.and_then(|mirror| url.strip_prefix(mirror.trim_end_matches('/'))?.strip_prefix('/'));
+    let is_host = |below: &&str| below.split_once('/').is_some_and(|(host, _)| host.contains(['.', ':']));
+    below.filter(is_host).map_or_else(|| url.to_owned(), |below| format!("https://{below}"))
+}
+
 /// Where a mirror has the index of Python packages that is asked for what no other one has: the directory that such
 /// indexes are usually served from (PEP 503).
 pub fn public_index(mirror: &str) -> String {
@@ -71,6 +79,17 @@ mod tests {
         );
         assert_eq!(address(Some("http://site/m"), "http://site/more/x.whl"), "http://site/m/site/more/x.whl");
         assert_eq!(path(url), "/deb.debian.org/pool/c/curl_8.14.1-2+deb13u1_amd64.deb");
+    }
+
+    #[test]
+    fn a_mirror_is_no_origin() {
+        let mirror = Some("http://site:8080/m/");
+        let wheel = "https://files.pythonhosted.org/packages/ab/x-1.0-py3-none-any.whl";
+        assert_eq!(origin(mirror, &address(mirror, wheel)), wheel);
+        for url in [wheel, "http://site:8080/m/simple/x/x.whl", "http://site:8080/more/a.b/x.whl"] {
+            assert_eq!(origin(mirror, url), url);
+            assert_eq!(origin(None, url), url);
+        }
     }
 
     #[test]

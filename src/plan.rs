@@ -346,15 +346,14 @@ pub struct Mount {
     pub part: String,
 }
 
-/// A directory that lives on the builder between builds and is in no image.
+/// A directory that lives on the builder between builds and is in no image. Steps share it: what cannot be used by several
+/// at a time they lock themselves, for as long as they must.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cache {
     /// Where it appears.
     pub at: String,
     /// What it is known by on the builder.
     pub id: String,
-    /// Whether only one step may use it at a time.
-    pub locked: bool,
 }
 
 /// The label that tells the version of a component.

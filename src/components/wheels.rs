@@ -634,7 +634,7 @@ impl Tools {
         }
         // The files in it are named as wheels are, by Python and platform, so that releases of Python can share them.
         let id = format!("edgenode-uv-{}", planner.facts().architecture);
-        run.caches.push(Cache { at: cache, id, locked: false });
+        run.caches.push(Cache { at: cache, id });
         planner.sign_in(run);
         run.network = true;
     }

@@ -240,7 +240,7 @@ impl Build<'_> {
             }
             let answers = ready.iter().map(|pending| self.answer(pending, &plan, &lowered));
             for (pending, text) in ready.iter().zip(try_join_all(answers).await?) {
-                take(&mut locked, pending, &text).map_err(Error::user)?;
+                take(&mut locked, pending, &text, self.mirror.as_deref()).map_err(Error::user)?;
             }
             self.verify(&mut locked, &mut known).await?;
         }
@@ -343,15 +343,20 @@ fn keep(old: &PlatformLock, moved: &[String], update: &Update, base: &str, locke
     }
 }
 
-/// Puts what a resolution found into the lock.
-fn take(locked: &mut PlatformLock, pending: &Pending, text: &str) -> Result<(), String> {
+/// Puts what a resolution found, perhaps on a mirror, into the lock.
+fn take(
+    locked: &mut PlatformLock,
+    pending: &Pending,
+    text: &str,
+    mirror: Option<&str>,
+) -> Result<(), String> {
     match &pending.what {
         Unlocked::Packages { step, asked } => {
             locked.packages.insert(step.clone(), LockedPackages::from_resolution(asked, text)?);
         }
-        Unlocked::Wheels => locked.wheels = Some(wheels_from_resolution(text)?),
+        Unlocked::Wheels => locked.wheels = Some(wheels_from_resolution(text, mirror)?),
         Unlocked::Requires(package) => {
-            locked.builds.insert(package.clone(), wheels_from_resolution(text)?);
+            locked.builds.insert(package.clone(), wheels_from_resolution(text, mirror)?);
         }
     }
     Ok(())

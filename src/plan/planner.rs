@@ -362,7 +362,6 @@ impl Planner {
         let cache = |at: &str, what: &str| Cache {
             at: at.to_owned(),
             id: format!("edgenode-apt-{what}-{distribution}"),
-            locked: true,
         };
         let caches = vec![cache("/var/cache/apt", "archives"), cache("/var/lib/apt", "lists")];
         let making = matches!(self.lock, LockUse::Making(_));
@@ -474,7 +473,7 @@ impl Planner {
         }
         // What is compiled depends on the compiler, which is part of each entry's key, so that all builds can share it.
         let id = format!("edgenode-ccache-{}", self.facts.cache_key());
-        run.caches.push(Cache { at: cache, id, locked: false });
+        run.caches.push(Cache { at: cache, id });
         run
     }
 

@@ -207,6 +207,23 @@ fn what_an_archive_drops_comes_from_where_it_is_kept() {
 }
 
 #[test]
+fn a_package_that_a_builder_has_had_is_not_downloaded_again() {
+    let server = Server::start();
+    let name = format!("kept{}", std::process::id());
+    archive(&server, "/debian", &name);
+    let base = knowing("debian:13", &format!("{}/debian", server.address()), true, "http://nowhere.invalid");
+    let node = |packages: &str| format!("name: node\nbase: {base}\nsystem: {{packages: [{packages}]}}\n");
+    Build::new(&node(&name)).succeed();
+    for place in places("/debian", &format!("{name}_1.0_all.deb")) {
+        server.drop(&place).expect("it was there");
+    }
+    let more = node(&format!("{name}, netbase"));
+    let status = fs::read_to_string(Build::new(&more).files().path().join("var/lib/dpkg/status"));
+    assert!(status.expect("read").contains(&format!("Package: {name}\n")));
+    Build::new(&more).on(&Fresh::start().builder).fail(&["404", &name]);
+}
+
+#[test]
 fn a_distribution_that_breaks_off_leaves_no_lock() {
     let server = Server::start();
     let name = format!("broken{}", std::process::id());

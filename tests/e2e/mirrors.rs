@@ -61,8 +61,8 @@ impl Mirror {
         archive(&server, "/mirror/archive.invalid/debian", &name);
         let file = format!("{name}-1.0-py3-none-any.whl");
         let data = wheel(&name, "1.0", "", &[("module.py", b"# mirrored".to_vec())]);
-        let (_, digest) = server.put(&format!("/mirror/simple/{name}/{file}"), data);
-        let page = format!("<a href='{file}#sha256={digest}'>{file}</a>");
+        let (_, digest) = server.put(&format!("/mirror/files.invalid/{file}"), data);
+        let page = format!("<a href='../../files.invalid/{file}#sha256={digest}'>{file}</a>");
         server.put(&format!("/mirror/simple/{name}/"), page.into_bytes());
         let program = format!("#!/bin/sh\necho {name}\n").into_bytes();
         let digest = sha256(&program);
@@ -125,11 +125,17 @@ fn a_mirror_that_wants_a_password_gets_it_and_nobody_else() {
     let node = format!("{}{}", mirror.system, mirror.download.splitn(3, '\n').nth(2).unwrap_or_default());
     let files = mirror.build_with_login(&node).on(&fresh.builder).with("--target", "lock").files();
     let lock = fs::read_to_string(files.path().join("node.lock")).expect("a lock");
-    for address in
-        ["http://kept.invalid/debian/", "/mirror/archive.invalid/debian/", "http://files.invalid/ngrok"]
-    {
+    for address in [
+        "http://kept.invalid/debian/",
+        "\"http://archive.invalid/debian/mirrored",
+        "http://files.invalid/ngrok",
+    ] {
         assert!(lock.contains(address), "{address} is not in:\n{lock}");
     }
+    let wheels = mirror.build_with_login(&mirror.wheels).on(&fresh.builder).with("--target", "lock").files();
+    let wheels = fs::read_to_string(wheels.path().join("node.lock")).expect("a lock");
+    let address = format!("\"https://files.invalid/{}-1.0-py3-none-any.whl\"", mirror.name);
+    assert!(wheels.contains(&address), "{address} is not in:\n{wheels}");
     let locked = mirror.login.give_header(mirror.build(&node));
     fs::write(locked.dir().join("node.lock"), &lock).expect("written");
     let all = [

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs packages of the distribution: those given as arguments, and those that the files $LISTS/*/packages name.
-# Archives and lists stay in the cache mounts at /var/cache/apt and /var/lib/apt; nothing volatile stays in the root.
+# Archives and lists stay in the cache mounts at /var/cache/apt and /var/lib/apt; nothing volatile stays in the root. Steps
+# download one after another and install side by side.
 set -eu
 
 # shellcheck source-path=SCRIPTDIR source=apt-packages.sh
@@ -12,21 +13,27 @@ export DEBIAN_FRONTEND=noninteractive
 mkdir -p /var/cache/apt/archives/partial /var/lib/apt/lists/partial
 # Images of distributions tell apt to delete archives after use (docker-clean); the cache wants to keep them. dpkg need not
 # wait for the disk: what a step leaves is only taken when it has ended.
-work=$(mktemp -d)
-mkdir "$work/lists"
-config=$work/apt.conf
-cat >"$config" <<'CONFIG'
+configure_apt <<'CONFIG'
 APT::Keep-Downloaded-Packages "true";
-Binary::apt::APT::Keep-Downloaded-Packages "true";
 #clear DPkg::Post-Invoke;
 #clear APT::Update::Post-Invoke;
 Acquire::Retries "3";
 Dpkg::Use-Pty "0";
 Dpkg::Options { "--force-unsafe-io"; };
 CONFIG
-ask_mirror "$config" "$work/lists"
-export APT_CONFIG="$config"
+ask_mirror
+take_cache
 apt-get update -q
-apt-get install -q -y --no-install-recommends -- "$@"
+apt-get install -q -y --no-install-recommends --download-only -- "$@"
+# The lists as they are now: another step may fetch newer ones meanwhile. Archives stay, so nobody needs to be kept off.
+cp -R /var/lib/apt/lists "$work/now"
+leave_cache
+cat >>"$config" <<CONFIG
+Dir::State::lists "$work/now";
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+Debug::NoLocking "true";
+CONFIG
+apt-get install -q -y --no-install-recommends --no-download -- "$@"
 rm -rf "$work"
 remove_traces

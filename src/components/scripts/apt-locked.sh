@@ -9,16 +9,14 @@ set -eu
 if ls "$ARCHIVES"/*.deb >/dev/null 2>&1; then
     export DEBIAN_FRONTEND=noninteractive
     mkdir -p /var/cache/apt/archives/partial /var/lib/apt/lists/partial
-    config=$(mktemp)
-    cat >"$config" <<'CONFIG'
+    configure_apt <<'CONFIG'
 APT::Sandbox::User "root";
 #clear DPkg::Post-Invoke;
 #clear APT::Update::Post-Invoke;
 Dpkg::Use-Pty "0";
 CONFIG
-    export APT_CONFIG="$config"
     apt-get install -q -y --no-install-recommends --allow-downgrades -- "$ARCHIVES"/*.deb
-    rm -f "$config"
+    rm -rf "$work"
 fi
 for package in "$@"; do
     name=${package%%=*}

@@ -34,11 +34,24 @@ path-include=/usr/lib/gcc/*
 CONFIG
 }
 
-# Writes to apt's configuration $1 where it asks, and as whom: with $MIRROR all archives are there, each below the name of
-# its host; $NETRC has names and passwords. $2 is a directory for that.
+# Gives apt a configuration below $work, a directory for this step: the root's own files, and $config, which is standard
+# input, after them. What $APT_CONFIG names would be read before them, and overruled. Source: apt.conf(5).
+configure_apt() {
+    work=$(mktemp -d)
+    mkdir "$work/apt.conf.d"
+    [ ! -d /etc/apt/apt.conf.d ] || cp -R /etc/apt/apt.conf.d/. "$work/apt.conf.d"
+    config=$work/apt.conf.d/zz-edgenode
+    cat >"$config"
+    printf 'Dir::Etc::parts "%s";\n' "$work/apt.conf.d" >"$work/apt.conf"
+    export APT_CONFIG="$work/apt.conf"
+}
+
+# Tells apt where it asks, and as whom: with $MIRROR all archives are there, each below the name of its host; $NETRC has
+# names and passwords.
 ask_mirror() {
-    [ -z "${NETRC:-}" ] || printf 'Dir::Etc::netrc "%s";\n' "$NETRC" >>"$1"
+    [ -z "${NETRC:-}" ] || printf 'Dir::Etc::netrc "%s";\n' "$NETRC" >>"$config"
     [ -n "${MIRROR:-}" ] || return 0
+    mkdir "$work/sources.list.d"
     for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
         [ -f "$list" ] || continue
         awk '
@@ -48,9 +61,19 @@ ask_mirror() {
             }
             { gsub(/https?:\/\//, mirror) }
             { print }
-        ' "$list" >"$2/${list##*/}"
+        ' "$list" >"$work/sources.list.d/${list##*/}"
     done
-    printf 'Dir::Etc::sourcelist "/dev/null";\nDir::Etc::sourceparts "%s";\n' "$2" >>"$1"
+    printf 'Dir::Etc::sourcelist "/dev/null";\nDir::Etc::sourceparts "%s";\n' "$work/sources.list.d" >>"$config"
+}
+
+# apt's cache is one of all steps on a builder: who changes it is alone, and lets go as soon as the files are there.
+take_cache() {
+    exec 9>/var/cache/apt/edgenode.lock
+    flock 9
+}
+leave_cache() {
+    flock -u 9
+    exec 9>&-
 }
 
 # Nothing volatile stays in the root.
