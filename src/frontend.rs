@@ -285,6 +285,7 @@ impl Build<'_> {
     ) -> Result<Built, Error> {
         let base = self.load_base(&spec, platform, lock.base()).await?;
         let at = spec.base.span;
+        let copied = spec.copied(matches!(target, Kind::Tests | Kind::Report) || spec.require_tests);
         let node = self.resolve(spec, &base, lock).await?;
         self.warn(&node.warnings).await;
         let first = self.checked_plan(&node)?;
@@ -302,6 +303,7 @@ impl Build<'_> {
             None => self.build_target(&first, &lowered, &base, platform, target).await,
         };
         let Err(error) = built else { return built };
+        reads::require(&self.gateway, &self.context, self.sources, &copied).await?;
         let error = explained(error, false).await;
         if !downloads::is_gone(&error) || !first.has_spares() {
             return Err(error);
@@ -637,8 +639,9 @@ impl Build<'_> {
 
     /// Hands the last graph of a build over.
     async fn result_of(&self, plan: &Plan, definition: &Definition) -> Result<Reference, Error> {
-        // What a server or the builder refuses is told here, where it can be explained.
-        match plan.lock.is_some() || self.mirror.is_some() || !devices::wanted(plan, Kind::Image).is_empty() {
+        // What a server, the builder or the build context refuses is told here, where it can be explained.
+        let explains = plan.lock.is_some() || self.mirror.is_some() || plan.context_paths().is_some();
+        match explains || !devices::wanted(plan, Kind::Image).is_empty() {
             true => self.gateway.evaluate(definition).await,
             false => self.gateway.solve(definition).await,
         }

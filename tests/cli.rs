@@ -178,6 +178,7 @@ fn what_a_spec_leaves_open_its_lock_says() {
     let step =
         |name: &str, asked: &str| format!("      {name}: {{asked: [{asked}], entries: 0, files: []}}\n");
     let packages = [
+        step("libraries", ""),
         step("python", "python3, python3-venv"),
         step("system", "python3, python3-venv"),
         step("toolchain", "build-essential, ccache, pkg-config, xz-utils"),

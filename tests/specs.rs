@@ -384,7 +384,7 @@ fn large_wheels_are_branches_within_the_limit_of_layers() {
         let edgenode::plan::Action::Run(run) = &resolution.action else { panic!("{resolution:?}") };
         run.env.iter().find(|(name, _)| name == "MOST_ALONE").map(|(_, value)| value.clone()).expect("set")
     };
-    assert_eq!([1, 110, 200].map(most), ["64", "5", "0"]);
+    assert_eq!([1, 110, 200].map(most), ["64", "4", "0"]);
 
     let mut node = node(1);
     node.wheel_branches = WheelBranch::parse_list("wheels wheels-scipy\nwheels wheels.medium\n");

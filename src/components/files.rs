@@ -50,6 +50,10 @@ impl Declared for Files {
         REGISTRATION.key
     }
 
+    fn copied(&self) -> Vec<At<ContextPath>> {
+        self.0.iter().map(|file| file.from.clone()).collect()
+    }
+
     fn resolve(&self, _: &Context<'_>, _: Span, _: &mut Problems) -> Option<Box<dyn Component>> {
         Some(Box::new(self.clone()))
     }

@@ -214,6 +214,11 @@ pub trait Declared: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// What of the build context is in the image as it is.
+    fn copied(&self) -> Vec<At<ContextPath>> {
+        Vec::new()
+    }
+
     /// The wheels of the build context, whose dependencies are resolved with the rest.
     fn local_wheels(&self) -> Vec<At<ContextPath>> {
         Vec::new()

@@ -71,8 +71,8 @@ impl System {
         timezone.chain(locale).collect()
     }
 
-    /// Adds the branch: packages, those of the components among them, and settings. Gives the root that all trees are
-    /// laid on. `looks` have the packages found by looking at what was built.
+    /// Adds the branch: packages, those of the components among them, then those found by `looks` at what was built, and
+    /// settings. Gives the root that all trees are laid on.
     pub fn plan(&self, looks: &[(String, StepId)], planner: &mut Planner) -> StepId {
         let mut packages: Vec<_> = self.packages.iter().map(|package| package.to_string()).collect();
         packages.extend(self.timezone.iter().map(|_| "tzdata".to_owned()));
@@ -81,7 +81,12 @@ impl System {
         packages.sort();
         packages.dedup();
         let base = planner.base();
-        let system = planner.apt("[system] install packages", base, packages, looks, self.slim, self.span);
+        let system = planner.apt("[system] install packages", base, packages, &[], self.slim, self.span);
+        // What is only known once the components are built does not lay all the others anew.
+        let system = match looks {
+            [] => system,
+            _ => planner.apt("[libraries] install packages", system, Vec::new(), looks, self.slim, self.span),
+        };
         self.plan_settings(system, planner)
     }
 

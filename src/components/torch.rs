@@ -162,6 +162,7 @@ impl Declared for TorchSpec {
             requirements,
             packages: patterns(&PACKAGES),
             channel,
+            parting: Some(Parting::LARGE),
             ..WheelRequest::new(REGISTRATION.key, &release.torch, installer?, span)
         };
         let cuda = self.cuda(context).map(|release| WheelRequest {

@@ -59,6 +59,9 @@ pub struct Parting {
 impl Parting {
     /// Every wheel has a branch, whatever its size.
     pub const EACH: Self = Self { apart: 0, alone: 0 };
+    /// Only the largest have a branch: libraries that are loaded across packages stay together. What takes longest to
+    /// compress decides when an export ends, and triton is a quarter of torch's group.
+    pub const LARGE: Self = Self { apart: 100_000_000, alone: 100_000_000 };
     /// Of the 125 packages of the CPU family's rest, 97 are below 1 MB and have 16 MB together, of which one of them more
     /// lays a quarter anew; 20 of medium size have 89 MB; 8 have 227 MB. Source: sizes on the index, 2026-11-24.
     const BY_SIZE: Self = Self { apart: 1_000_000, alone: 10_000_000 };
@@ -223,8 +226,20 @@ fn check_groups(groups: &[Group], problems: &mut Problems) {
 }
 
 /// Names of targets that are no components.
-const RESERVED: [&str; 12] = [
-    "bake", "base", "bundle", "graph", "image", "lock", "report", "sbom", "spec", "system", "test", "update",
+const RESERVED: [&str; 13] = [
+    "bake",
+    "base",
+    "bundle",
+    "graph",
+    "image",
+    "libraries",
+    "lock",
+    "report",
+    "sbom",
+    "spec",
+    "system",
+    "test",
+    "update",
 ];
 
 fn is_component(name: &str) -> bool {
@@ -541,7 +556,7 @@ fn most_alone(requests: &[WheelRequest], node: &ResolvedNode) -> usize {
     // Some components have a second tree, groups one of what is parted; the system has two layers and its indexes one.
     let spread = requests.iter().filter(|request| request.parting.is_some_and(|parting| parting.apart > 0));
     let groups = 2 * requests.len() + (PARTS - 1) * spread.count();
-    let others = node.base.value.layers + 2 * node.components.len() + groups + node.commands.len() + 3;
+    let others = node.base.value.layers + 2 * node.components.len() + groups + node.commands.len() + 4;
     MAX_LAYERS.saturating_sub(others).min(MOST_ALONE)
 }
 

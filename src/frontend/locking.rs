@@ -327,13 +327,16 @@ fn keep(old: &PlatformLock, moved: &[String], update: &Update, base: &str, locke
         return;
     }
     for (step, packages) in &old.packages {
-        // What the system needs depends on everything that is built.
+        // Which libraries are needed depends on everything that is built, and on what the system has.
+        let is_last = step == "libraries";
         let depends = |input: &String| {
             step == "system"
+                || is_last
                 || step == "toolchain" && input == "base"
                 || input.split('.').next() == Some(step)
         };
-        if !moved.iter().any(depends) && !update.has(step) {
+        let updated = update.has(step) || is_last && update.has("system");
+        if !moved.iter().any(depends) && !updated {
             locked.packages.insert(step.clone(), packages.clone());
         }
     }

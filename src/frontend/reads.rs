@@ -9,7 +9,7 @@ use super::sources::Sources;
 use super::{marshal, read_text};
 use crate::components::{WHEEL_END_BYTES, wheel_mark};
 use crate::diagnostic::Problems;
-use crate::spec::{At, ContextPath, MAX_BYTES, Spec};
+use crate::spec::{At, ContextPath, MAX_BYTES, Span, Spec};
 
 /// What was read. What is not there is left out.
 #[derive(Debug, Default)]
@@ -57,11 +57,7 @@ impl Reads {
             let mark = mark(gateway, &root, &path).await.map_err(|error| sources.locate(error, span))?;
             match mark {
                 Some(mark) => drop(reads.wheels.insert(path, mark)),
-                None => problems.error_with_help(
-                    span,
-                    format!("`{path}` is not in the build context"),
-                    "name a file beside the spec, and see whether `.dockerignore` leaves it out",
-                ),
+                None => tell_missing(&path, span, &mut problems),
             }
         }
         problems.check(Some(reads)).map_err(|found| sources.report(&found))
@@ -76,6 +72,35 @@ impl Reads {
         };
         Self { files: pick(spec.reads(), &self.files), wheels: pick(spec.local_wheels(), &self.wheels) }
     }
+}
+
+/// Reports those of the `paths` that are not in the build context.
+pub(super) async fn require(
+    gateway: &Gateway,
+    context: &BuildContext,
+    sources: &Sources,
+    paths: &[At<ContextPath>],
+) -> Result<(), Error> {
+    if paths.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = paths.iter().map(ToString::to_string).collect();
+    let root = gateway.solve(&marshal(&context.files(&names).await?, sources)?).await?;
+    let mut problems = Problems::default();
+    for path in paths {
+        if !gateway.has(&root, path.value.as_str()).await? {
+            tell_missing(path.value.as_str(), path.span, &mut problems);
+        }
+    }
+    problems.check(Some(())).map_err(|found| sources.report(&found))
+}
+
+fn tell_missing(path: &str, span: Span, problems: &mut Problems) {
+    problems.error_with_help(
+        span,
+        format!("`{path}` is not in the build context"),
+        "name a file beside the spec, and see whether `.dockerignore` leaves it out",
+    );
 }
 
 /// What tells a wheel from another one; `None` where there is no such file.

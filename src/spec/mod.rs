@@ -107,6 +107,17 @@ impl Spec {
         self.catalog.iter().cloned().chain(components).collect()
     }
 
+    /// What of the build context the image's steps copy or read, and those of its tests, if they run.
+    pub fn copied(&self, with_tests: bool) -> Vec<At<ContextPath>> {
+        let components = self.components.iter().flat_map(|component| component.value.copied());
+        let commands = self.commands.iter().flat_map(|command| command.inputs.iter().cloned());
+        let tests = self.tests.iter().filter(|_| with_tests).flat_map(|test| {
+            let programs = test.program.iter();
+            programs.flat_map(|program| &program.inputs).map(|path| At::new(path.clone(), test.name.span))
+        });
+        components.chain(commands).chain(tests).collect()
+    }
+
     /// The wheels of the build context.
     pub fn local_wheels(&self) -> Vec<At<ContextPath>> {
         self.components.iter().flat_map(|component| component.value.local_wheels()).collect()

@@ -1,5 +1,7 @@
 //! Whatever is wrong, the user hears what, where and what would work; nothing is pushed, nothing hangs.
 
+use std::fs;
+
 use crate::harness::{Build, Server, archive, frontend, setting};
 
 const GOOD: &str = "name: node\nbase: debian:13\n";
@@ -41,7 +43,7 @@ fn an_unknown_component() {
 #[test]
 fn a_version_that_is_none() {
     let spec = format!("{GOOD}ffmpeg:\n  version: latest\n");
-    refused(&spec, &["node.yaml:5:12: `latest` is not a version", "such as `3.13.5`", "5 | >>>"]);
+    refused(&spec, &["node.yaml:5:12: `latest` is not a version", "such as `3.13.5`", "6 | >>>"]);
 }
 
 #[test]
@@ -59,6 +61,28 @@ fn a_component_without_what_it_needs() {
 #[test]
 fn a_missing_file() {
     Build::new(GOOD).arguments(&["-f", "nowhere.yaml", "."]).fail(&["nowhere.yaml"]);
+}
+
+#[test]
+fn files_that_are_not_in_the_build_context() {
+    let spec = "name: node\nbase: debian:13\nfiles:\n  - {from: there, to: /there}\n  - {from: gone.txt, to: /gone.txt}\n\
+                commands:\n  - {name: read, run: [ls, /run/edgenode/inputs/ignored], inputs: [ignored]}\n\
+                tests:\n  - name: looks\n    script: nowhere.sh\n";
+    let build = || {
+        let build = Build::new(spec);
+        for (path, text) in [("there/a", ""), ("ignored", ""), (".dockerignore", "ignored\n")] {
+            fs::create_dir_all(build.dir().join(path).parent().expect("a directory")).expect("made");
+            fs::write(build.dir().join(path), text).expect("written");
+        }
+        build
+    };
+    let missing = |line: &str, path: &str| format!("node.yaml:{line}: `{path}` is not in the build context");
+    let (gone, ignored) = (missing("6:12", "gone.txt"), missing("8:68", "ignored"));
+    let script = missing("10:11", "nowhere.sh");
+    let help = "see whether `.dockerignore` leaves it out";
+    let outcome = build().fail(&[&gone, &ignored, help, "6 | >>>"]);
+    assert!(!outcome.log.contains("nowhere.sh"), "{}", outcome.log);
+    build().with("--target", "test").fail(&[&gone, &ignored, &script]);
 }
 
 #[test]

@@ -152,6 +152,11 @@ impl Gateway {
         self.read_range(from, path, size.saturating_sub(limit as u64), limit).await.map(Some)
     }
 
+    /// Whether a file or directory is there. What it depends on runs first.
+    pub async fn has(&self, from: &Reference, path: &str) -> Result<bool, Error> {
+        Ok(if_there(self.file_size(from, path).await)?.is_some())
+    }
+
     /// The number of bytes of a file. What the file depends on runs first.
     pub async fn file_size(&self, from: &Reference, path: &str) -> Result<u64, Error> {
         let request = frontend::StatFileRequest {

@@ -5,7 +5,8 @@
 #   GROUP.txt     what a whole group has.
 #   lists/BRANCH  what is installed together: GROUP; GROUP.medium, wheels of at least APART bytes (not `never`); and
 #                 GROUP-PACKAGE, a wheel of at least ALONE bytes, if it is one of the $MOST_ALONE largest. Smaller ones
-#                 that have four times APART together are spread by their names over GROUP and GROUP.small-1 to -3.
+#                 that have four times APART together are spread by their names over GROUP and GROUP.small-1 to -3. The
+#                 package that the group is called after stays in GROUP.
 #   branches      lines `GROUP BRANCH` for all branches besides the groups themselves.
 #   warnings      what uv warns of.
 #   wheels        lines `NAME VERSION SHA-256 SIZE ADDRESS` for the packages that have just one file to choose.
@@ -93,7 +94,7 @@ awk -v wheels="$OUT/wheels" '
     }
 ' "$INPUTS/requirements.txt" "$INPUTS/groups.txt" "$work/pylock.toml" >"$work/chosen"
 
-awk '$5 != "never" && $2 >= $5 + 0 { print $2, $1 }' "$work/chosen" | sort -k1,1nr -k2 | head -n "$MOST_ALONE" >"$work/alone"
+awk '$5 != "never" && $1 != $3 && $2 >= $5 + 0 { print $2, $1 }' "$work/chosen" | sort -k1,1nr -k2 | head -n "$MOST_ALONE" >"$work/alone"
 mkdir "$OUT/lists"
 cut -d' ' -f1 "$INPUTS/groups.txt" | sort -u | while IFS= read -r group; do
     : >"$OUT/$group.txt"
@@ -106,7 +107,7 @@ awk -v out="$OUT" '
         return sum % 4
     }
     pass == 1 { alone[$2]; next }
-    { is_small = !($1 in alone) && $4 != "never" && $2 < $4 + 0 }
+    { is_small = $1 != $3 && !($1 in alone) && $4 != "never" && $2 < $4 + 0 }
     pass == 2 {
         if (is_small) small[$3] += $2
         next
@@ -115,7 +116,7 @@ awk -v out="$OUT" '
         branch = group = $3
         if ($1 in alone) branch = group "-" $1
         else if (is_small && small[group] >= 4 * $4 && part($1) > 0) branch = group ".small-" part($1)
-        else if (!is_small && $4 != "never") branch = group ".medium"
+        else if ($1 != group && !is_small && $4 != "never") branch = group ".medium"
         if (branch != group) print group, branch
         sub(/^[^ ]+ [^ ]+ [^ ]+ [^ ]+ [^ ]+ /, "")
         print >(out "/" group ".txt")

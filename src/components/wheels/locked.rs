@@ -93,7 +93,8 @@ fn alone<'w>(
     let mut large: Vec<_> = wheels
         .iter()
         .filter_map(|(name, wheel)| {
-            let parting = requests.get(group_of(name, requests)?)?.parting?;
+            let request = requests.get(group_of(name, requests)?)?;
+            let parting = request.parting.filter(|_| *name != request.group)?;
             let size = wheel.file.size.unwrap_or_default();
             (size >= parting.alone).then_some((std::cmp::Reverse(size), name.as_str()))
         })
@@ -107,7 +108,7 @@ fn alone<'w>(
 /// finds it without a lock.
 fn is_spread(own: &[(&String, &LockedWheel)], request: &WheelRequest, alone: &[&str]) -> bool {
     let Some(parting) = request.parting else { return false };
-    let sizes = own.iter().filter(|(name, _)| !alone.contains(&name.as_str()));
+    let sizes = own.iter().filter(|(name, _)| **name != request.group && !alone.contains(&name.as_str()));
     let sizes = sizes.map(|(_, wheel)| wheel.file.size.unwrap_or_default());
     let small: u64 = sizes.filter(|size| *size < parting.apart).sum();
     small > 0 && small >= PARTS as u64 * parting.apart
@@ -130,6 +131,8 @@ fn branch_of(
     let group = &request.group;
     match alone.contains(&name) {
         true => format!("{group}-{name}"),
+        // What the group is called after stays in it.
+        false if name == group => group.clone(),
         false if apart => format!("{group}.medium"),
         false if is_spread && part(name) > 0 => format!("{group}.small-{}", part(name)),
         false => group.clone(),
@@ -273,15 +276,18 @@ mod tests {
 
     #[test]
     fn wheels_are_parted_by_their_sizes_in_the_lock() {
-        let requests =
-            [request("torch", &["torch", "triton*"], None), request("wheels", &[], Some(Parting::BY_SIZE))];
+        let requests = [
+            request("torch", &["torch*", "triton*"], Some(Parting::LARGE)),
+            request("wheels", &[], Some(Parting::BY_SIZE)),
+        ];
         let sizes = [
             ("huge", 20_000_000),
             ("large", 10_000_000),
             ("medium", 9_999_999),
             ("small", 999_999),
             ("torch", 900_000_000),
-            ("triton-x", 5),
+            ("torchvision", 8_000_000),
+            ("triton", 155_000_000),
         ];
         let wheels: BTreeMap<_, _> =
             sizes.iter().map(|(name, size)| ((*name).to_owned(), locked(*size))).collect();
@@ -293,12 +299,13 @@ mod tests {
             };
             wheels.iter().map(branch).collect::<Vec<_>>()
         };
-        let parted = ["wheels-huge", "wheels-large", "wheels.medium", "wheels", "torch", "torch"];
+        let parted =
+            ["wheels-huge", "wheels-large", "wheels.medium", "wheels", "torch", "torch", "torch-triton"];
         assert_eq!(branches(64), parted);
         // Where an image can have no more layers, the largest come first.
         assert_eq!(
             branches(1),
-            ["wheels-huge", "wheels.medium", "wheels.medium", "wheels", "torch", "torch"]
+            ["wheels.medium", "wheels.medium", "wheels.medium", "wheels", "torch", "torch", "torch-triton"]
         );
     }
 
