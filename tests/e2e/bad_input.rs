@@ -43,7 +43,7 @@ fn an_unknown_component() {
 #[test]
 fn a_version_that_is_none() {
     let spec = format!("{GOOD}ffmpeg:\n  version: latest\n");
-    refused(&spec, &["node.yaml:5:12: `latest` is not a version", "such as `3.13.5`", "6 | >>>"]);
+    refused(&spec, &["node.yaml:5:12: `latest` is not a version", "such as `3.13.5`", "5 | >>>"]);
 }
 
 #[test]
