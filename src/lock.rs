@@ -469,6 +469,11 @@ impl PlatformLock {
         }
     }
 
+    /// Where the archives' files are once they have dropped them, by their own addresses.
+    pub fn spares(&self) -> BTreeMap<String, String> {
+        self.packages.values().flat_map(LockedPackages::spares).collect()
+    }
+
     /// Every file that is downloaded, with what it is called in messages.
     pub fn files_mut(&mut self) -> Vec<(String, &mut LockedFile)> {
         let mut all: Vec<_> = self.sources.iter_mut().map(|(name, file)| (name.clone(), file)).collect();
@@ -577,6 +582,12 @@ impl LockedFile {
 }
 
 impl LockedPackages {
+    /// Where its files are once the archives have dropped them, by their own addresses.
+    fn spares(&self) -> impl Iterator<Item = (String, String)> {
+        let files = self.files.values().map(|package| &package.file);
+        files.filter_map(|file| Some((file.url.to_string(), self.spare(file)?)))
+    }
+
     /// Where a file is once the archive has dropped it.
     pub fn spare(&self, file: &LockedFile) -> Option<String> {
         let of = |(archive, snapshot): (&String, &Url)| {

@@ -100,16 +100,10 @@ fn lower_with(step: &Step, done: &Lowered, target: &Target<'_>, fresh: bool) -> 
     let meta = meta(step, target, fresh);
     match &step.action {
         Action::Base => target.base.clone(),
-        Action::Fetch { url, spare, sha256, file_name } => {
-            match spare.as_ref().filter(|_| target.spares) {
-                // BuildKit takes downloads of one digest for the same, and what failed for failed: the permissions, which
-                // are those that files have anyway, tell this one apart.
-                Some(spare) => {
-                    download(target.mirror, spare, sha256, file_name).perm(0o600).meta(meta).output()
-                }
-                None => fetch(target.mirror, url, sha256, file_name, meta),
-            }
-        }
+        Action::Fetch { url, spare, sha256, file_name } => match spare.as_ref().filter(|_| target.spares) {
+            Some(spare) => fetch_spare(target.mirror, spare, sha256, file_name, meta),
+            None => fetch(target.mirror, url, sha256, file_name, meta),
+        },
         Action::Unpack { archive, file_name } => {
             let from = done.output(*archive);
             let copy = Copy::new(&from, format!("/{file_name}"), "/").unpack().create_dest_path();
@@ -135,6 +129,12 @@ fn lower_with(step: &Step, done: &Lowered, target: &Target<'_>, fresh: bool) -> 
 /// A download from the mirror, if there is one, or from its own address.
 pub fn fetch(mirror: Option<&str>, url: &str, sha256: &str, file_name: &str, meta: Meta) -> Output {
     download(mirror, url, sha256, file_name).meta(meta).output()
+}
+
+/// The same from where a file is kept that its own address has dropped. BuildKit takes downloads of one digest for the
+/// same, and what failed for failed: the permissions, which are those that files have anyway, tell this one apart.
+pub fn fetch_spare(mirror: Option<&str>, url: &str, sha256: &str, file_name: &str, meta: Meta) -> Output {
+    download(mirror, url, sha256, file_name).perm(0o600).meta(meta).output()
 }
 
 fn download(mirror: Option<&str>, url: &str, sha256: &str, file_name: &str) -> Source {

@@ -115,6 +115,10 @@ fn tags_need_versions_that_the_spec_says() {
     assert!(code == Some(1) && text.contains("is known when it is built"), "{text}");
     let (code, text) = edgenode(directory.path(), &["diff", "pinned.yaml", "open.yaml"]);
     assert!(code == Some(0) && text.starts_with("six "), "{text}");
+    for gone in ["gone.yaml", "gone.lock"] {
+        let (code, text) = edgenode(directory.path(), &["diff", "pinned.yaml", gone]);
+        assert!(code == Some(1) && text.contains(&format!("{gone} cannot be read")), "{text}");
+    }
 }
 
 #[test]

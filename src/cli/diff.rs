@@ -77,7 +77,7 @@ fn side(what: &str, arguments: &Arguments) -> Result<Side, Failure> {
     if is_lock(what) {
         return of_lock(path);
     }
-    if path.is_file() {
+    if path.is_file() || is_named(what, &[".yaml", ".yml"]) {
         let loaded = load(path, None)?;
         let architecture = loaded.architectures().remove(0);
         let mut versions = loaded.declared_versions();
@@ -102,7 +102,12 @@ fn side(what: &str, arguments: &Arguments) -> Result<Side, Failure> {
 }
 
 fn is_lock(what: &str) -> bool {
-    Path::new(what).is_file() && what.ends_with(".lock")
+    is_named(what, &[".lock"])
+}
+
+/// Whether a file is meant, though it may not be there: images are not called like that.
+fn is_named(what: &str, endings: &[&str]) -> bool {
+    endings.iter().any(|ending| what.ends_with(ending))
 }
 
 /// What a lock has for its first platform.

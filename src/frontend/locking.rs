@@ -12,7 +12,7 @@ use futures_util::future::{join_all, try_join_all};
 
 use super::args::LOCKED_ARG;
 use super::reads::Reads;
-use super::{Base, Build, marshal, read_text};
+use super::{Base, Build, downloads, marshal, read_text};
 use crate::components::WHEELHOUSE;
 use crate::diagnostic::Problems;
 use crate::lock::{
@@ -228,10 +228,10 @@ impl Build<'_> {
         }
         let archives = old.filter(|_| moved.is_empty() && *update == Update::None).map(|old| &old.archives);
         let mut inputs = self.inputs(&spec, &base, archives).await?;
-        let mut known = BTreeSet::new();
+        let (mut known, mut spares) = (BTreeSet::new(), false);
         for _ in 0..MAX_ROUNDS {
             inputs.lock = LockUse::Making(locked.clone());
-            let (plan, lowered) = self.plan_with(&inputs, platform, read()?, &base).await?;
+            let (plan, lowered) = self.plan_with(&inputs, platform, read()?, &base, spares).await?;
             let ready = plan.ready();
             if ready.is_empty() {
                 (locked.sources, locked.archives) = (plan.sources, plan.archives);
@@ -239,7 +239,20 @@ impl Build<'_> {
                 return Ok(locked);
             }
             let answers = ready.iter().map(|pending| self.answer(pending, &plan, &lowered));
-            for (pending, text) in ready.iter().zip(try_join_all(answers).await?) {
+            let answers = match try_join_all(answers).await {
+                Err(error) => {
+                    let error = self.told(error, &plan, spares).await;
+                    if spares || !downloads::is_gone(&error) || !plan.has_spares() {
+                        return Err(error);
+                    }
+                    // What an older lock has is kept, though the archives have dropped it.
+                    self.warn_of_spares(spec.base.span).await;
+                    spares = true;
+                    continue;
+                }
+                Ok(answers) => answers,
+            };
+            for (pending, text) in ready.iter().zip(answers) {
                 take(&mut locked, pending, &text, self.mirror.as_deref()).map_err(Error::user)?;
             }
             self.verify(&mut locked, &mut known).await?;
@@ -253,13 +266,14 @@ impl Build<'_> {
         platform: &Platform,
         spec: Spec,
         base: &Base,
+        spares: bool,
     ) -> Result<(Plan, Lowered), Error> {
         let node = resolve(spec, base.facts.clone(), inputs).map_err(|found| self.sources.report(&found))?;
         self.warn(&node.warnings).await;
         let plan = plan(&node);
         // What archives have today is asked anew each time, whatever an earlier build was told.
         let resolutions: BTreeSet<_> = plan.pending.iter().map(|pending| pending.step).collect();
-        let lowered = self.lower(&plan, base, platform, resolutions, false).await?;
+        let lowered = self.lower(&plan, base, platform, resolutions, spares).await?;
         Ok((plan, lowered))
     }
 
@@ -282,21 +296,18 @@ impl Build<'_> {
         locked: &mut PlatformLock,
         known: &mut BTreeSet<(String, String)>,
     ) -> Result<(), Error> {
+        let kept = locked.spares();
         let mut new = |file: &LockedFile| known.insert((file.url.to_string(), file.sha256.to_string()));
         let files: Vec<_> = locked.files_mut().into_iter().filter(|(_, file)| new(file)).collect();
-        let checks = files.into_iter().map(|(name, file)| async move {
-            match self.size(&name, file).await {
-                Ok(size) => {
-                    file.size = Some(size);
-                    Ok(())
-                }
-                Err(error) => {
-                    let error = self.told_of(error, file.url.as_str()).await;
-                    Err(format!("  {name} ({}): {error}", file.url))
-                }
+        let checks = files.into_iter().map(|(name, file)| {
+            let spare = kept.get(file.url.as_str());
+            async move {
+                let size = self.size(&name, file, spare).await;
+                file.size = Some(size.map_err(|error| format!("  {name} ({}): {error}", file.url))?);
+                Ok(())
             }
         });
-        let failed: Vec<_> = join_all(checks).await.into_iter().filter_map(Result::err).collect();
+        let failed: Vec<String> = join_all(checks).await.into_iter().filter_map(Result::err).collect();
         if failed.is_empty() {
             return Ok(());
         }
@@ -308,12 +319,27 @@ impl Build<'_> {
         )))
     }
 
-    /// Downloads a file by its digest and tells its size. The op is the one that a build has, which finds it cached.
-    async fn size(&self, name: &str, file: &LockedFile) -> Result<u64, Error> {
-        let meta = Meta::named(&format!("[lock] download {name} {}", file.url));
-        let mirror = self.mirror.as_deref();
-        let output = lower::fetch(mirror, file.url.as_str(), file.sha256.as_str(), &file.name(), meta);
-        let reference: Reference = self.gateway.solve(&marshal(&output, self.sources)?).await?;
+    /// Downloads a file by its digest, from where it is kept if its own address has dropped it, and tells its size. The op
+    /// is the one that a build has, which finds it cached.
+    async fn size(&self, name: &str, file: &LockedFile, spare: Option<&String>) -> Result<u64, Error> {
+        let meta = |url: &str| Meta::named(&format!("[lock] download {name} {url}"));
+        let (mirror, url, sha256) = (self.mirror.as_deref(), file.url.as_str(), file.sha256.as_str());
+        let own = lower::fetch(mirror, url, sha256, &file.name(), meta(url));
+        let error = match self.size_of(&own, file).await {
+            Err(error) => self.told_of(error, url).await,
+            size => return size,
+        };
+        match spare.filter(|_| downloads::is_gone(&error)) {
+            Some(spare) => {
+                let kept = lower::fetch_spare(mirror, spare, sha256, &file.name(), meta(spare));
+                self.size_of(&kept, file).await
+            }
+            None => Err(error),
+        }
+    }
+
+    async fn size_of(&self, download: &Output, file: &LockedFile) -> Result<u64, Error> {
+        let reference: Reference = self.gateway.solve(&marshal(download, self.sources)?).await?;
         self.gateway.file_size(&reference, &file.name()).await
     }
 }
@@ -329,12 +355,7 @@ fn keep(old: &PlatformLock, moved: &[String], update: &Update, base: &str, locke
     for (step, packages) in &old.packages {
         // Which libraries are needed depends on everything that is built, and on what the system has.
         let is_last = step == "libraries";
-        let depends = |input: &String| {
-            step == "system"
-                || is_last
-                || step == "toolchain" && input == "base"
-                || input.split('.').next() == Some(step)
-        };
+        let depends = |input: &String| is_last || input.split('.').next() == Some(step);
         let updated = update.has(step) || is_last && update.has("system");
         if !moved.iter().any(depends) && !updated {
             locked.packages.insert(step.clone(), packages.clone());

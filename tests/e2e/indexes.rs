@@ -199,6 +199,13 @@ fn what_an_archive_drops_comes_from_where_it_is_kept() {
     assert!(log.contains("the archives have dropped some packages of the lock"), "{log}");
     let status = fs::read_to_string(build.files().path().join("var/lib/dpkg/status")).expect("read");
     assert!(status.contains(&format!("Package: {name}\n")), "{status}");
+    // So does what a lock keeps that is made anew.
+    let fresh = Fresh::start();
+    let more = locked(&format!("{node}files: [{{from: more, to: /more}}]\n"), &text);
+    fs::write(more.dir().join("more"), "").expect("written");
+    let anew = more.on(&fresh.builder).with("--target", "lock").files();
+    let anew = fs::read_to_string(anew.path().join("node.lock")).expect("a lock");
+    assert!(anew.contains(&format!("name: \"{name}:all\"")), "{anew}");
     places(&below, &file).iter().for_each(|place| {
         server.drop(place);
     });
@@ -213,12 +220,15 @@ fn a_package_that_a_builder_has_had_is_not_downloaded_again() {
     archive(&server, "/debian", &name);
     let base = knowing("debian:13", &format!("{}/debian", server.address()), true, "http://nowhere.invalid");
     let node = |packages: &str| format!("name: node\nbase: {base}\nsystem: {{packages: [{packages}]}}\n");
-    Build::new(&node(&name)).succeed();
+    // A builder that frees no space meanwhile.
+    let fresh = Fresh::start();
+    Build::new(&node(&name)).on(&fresh.builder).succeed();
     for place in places("/debian", &format!("{name}_1.0_all.deb")) {
         server.drop(&place).expect("it was there");
     }
     let more = node(&format!("{name}, netbase"));
-    let status = fs::read_to_string(Build::new(&more).files().path().join("var/lib/dpkg/status"));
+    let image = Build::new(&more).on(&fresh.builder).files();
+    let status = fs::read_to_string(image.path().join("var/lib/dpkg/status"));
     assert!(status.expect("read").contains(&format!("Package: {name}\n")));
     Build::new(&more).on(&Fresh::start().builder).fail(&["404", &name]);
 }
