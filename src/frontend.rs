@@ -305,10 +305,9 @@ impl Build<'_> {
         let Err(error) = built else { return built };
         reads::require(&self.gateway, &self.context, self.sources, &copied).await?;
         let error = explained(error, false).await;
-        if !downloads::is_gone(&error) || !first.has_spares() {
+        if !self.can_take_spares(&error, &first, at).await {
             return Err(error);
         }
-        self.warn_of_spares(at).await;
         let lowered = self.lower(&first, &base, platform, BTreeSet::new(), true).await?;
         match self.build_target(&first, &lowered, &base, platform, target).await {
             Err(error) => Err(explained(error, true).await),
@@ -566,13 +565,18 @@ impl Build<'_> {
         Ok(Base { output, facts, config })
     }
 
-    /// Says that archives do not have all packages of the lock.
-    async fn warn_of_spares(&self, span: Span) {
+    /// Whether a build that failed can go on with packages from where they are kept, as archives have dropped them; then
+    /// the user is told.
+    async fn can_take_spares(&self, error: &Error, plan: &Plan, span: Span) -> bool {
+        if !downloads::is_gone(error) || !plan.has_spares() {
+            return false;
+        }
         let message =
             "the archives have dropped some packages of the lock; they come from where they are kept";
         let help = Some("`--target update` takes what the archives have today".to_owned());
         let severity = diagnostic::Severity::Warning;
         self.warn(&[Diagnostic { severity, message: message.to_owned(), help, span }]).await;
+        true
     }
 
     /// Lowers the plan for this builder. The steps of `fresh` run again in any case; with `spares` packages that archives

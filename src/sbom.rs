@@ -252,10 +252,10 @@ fn deb_package(deb: &Deb, plan: &Plan, distribution: &OsRelease) -> Package {
     let Deb { name, architecture, version } = deb;
     let vendors =
         plan.archives.values().find_map(|archive| archive.files.get(&(name.clone(), version.clone())));
-    let installed =
-        plan.lock.iter().flat_map(|lock| ["system", "libraries"].map(|step| lock.packages.get(step)));
-    let locked = installed
-        .flatten()
+    let locked = plan
+        .lock
+        .iter()
+        .flat_map(|lock| lock.packages.values())
         .filter_map(|packages| packages.files.get(&format!("{name}:{architecture}")))
         .find(|package| package.version == *version);
     let purl = format!(

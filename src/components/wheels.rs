@@ -138,6 +138,11 @@ impl WheelRequest {
             span,
         }
     }
+
+    /// From which sizes on a package is parted from the group, which what the group is called after never is.
+    fn parting_of(&self, package: &str) -> Option<Parting> {
+        self.parting.filter(|_| package != self.group)
+    }
 }
 
 /// Patterns of packages as requests have them.
@@ -553,7 +558,7 @@ fn chosen_of(requests: &[WheelRequest], step: StepId, pinned: BTreeMap<String, S
 
 /// How many wheels may have a branch each, with all the layers that the image has besides.
 fn most_alone(requests: &[WheelRequest], node: &ResolvedNode) -> usize {
-    // Some components have a second tree, groups one of what is parted; the system has two layers and its indexes one.
+    // Some components have a second tree, groups one of what is parted; the system has three layers and its indexes one.
     let spread = requests.iter().filter(|request| request.parting.is_some_and(|parting| parting.apart > 0));
     let groups = 2 * requests.len() + (PARTS - 1) * spread.count();
     let others = node.base.value.layers + 2 * node.components.len() + groups + node.commands.len() + 4;

@@ -242,11 +242,9 @@ impl Build<'_> {
             let answers = match try_join_all(answers).await {
                 Err(error) => {
                     let error = self.told(error, &plan, spares).await;
-                    if spares || !downloads::is_gone(&error) || !plan.has_spares() {
+                    if spares || !self.can_take_spares(&error, &plan, spec.base.span).await {
                         return Err(error);
                     }
-                    // What an older lock has is kept, though the archives have dropped it.
-                    self.warn_of_spares(spec.base.span).await;
                     spares = true;
                     continue;
                 }
@@ -352,16 +350,18 @@ fn keep(old: &PlatformLock, moved: &[String], update: &Update, base: &str, locke
     if old.base != base {
         return;
     }
+    let is_same = moved.is_empty() && *update == Update::None;
     for (step, packages) in &old.packages {
-        // Which libraries are needed depends on everything that is built, and on what the system has.
-        let is_last = step == "libraries";
-        let depends = |input: &String| is_last || input.split('.').next() == Some(step);
-        let updated = update.has(step) || is_last && update.has("system");
-        if !moved.iter().any(depends) && !updated {
+        let is_kept = match step.as_str() {
+            // Which libraries are needed depends on everything that is built, and on what the system has.
+            "libraries" => is_same,
+            step => !moved.iter().any(|input| input.split('.').next() == Some(step)) && !update.has(step),
+        };
+        if is_kept {
             locked.packages.insert(step.clone(), packages.clone());
         }
     }
-    if moved.is_empty() && *update == Update::None {
+    if is_same {
         locked.wheels = old.wheels.clone();
         locked.builds = old.builds.clone();
     }
@@ -384,4 +384,32 @@ fn take(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The steps whose packages stay as they are in the lock.
+    fn kept(moved: &[&str], update: &Update) -> Vec<String> {
+        let moved: Vec<_> = moved.iter().map(|&input| input.to_owned()).collect();
+        let packages = LockedPackages::from_resolution(&[], "").expect("valid");
+        let steps = ["libraries", "python", "system"].map(|step| (step.to_owned(), packages.clone()));
+        let old = PlatformLock { base: "base".to_owned(), packages: steps.into(), ..PlatformLock::default() };
+        let mut locked = PlatformLock::default();
+        keep(&old, &moved, update, "base", &mut locked);
+        locked.packages.into_keys().collect()
+    }
+
+    #[test]
+    fn what_is_kept_does_not_depend_on_what_is_new() {
+        let only = |name: &str| Update::Only([name.to_owned()].into());
+        assert_eq!(kept(&[], &Update::None), ["libraries", "python", "system"]);
+        assert_eq!(kept(&["files"], &Update::None), ["python", "system"]);
+        assert_eq!(kept(&["system.packages"], &Update::None), ["python"]);
+        assert_eq!(kept(&[], &only("system")), ["python"]);
+        // Another numpy may need other libraries.
+        assert_eq!(kept(&[], &only("numpy")), ["python", "system"]);
+        assert!(kept(&[], &Update::All).is_empty());
+    }
 }

@@ -176,13 +176,19 @@ pub(crate) fn knowing(base: &str, archive: &str, adds: bool, kept: &str) -> Stri
     build.push(&format!("test/archive-{}", &digest[..16]))
 }
 
+/// An archive with a package that nobody has asked for before, the package, and an image that knows the archive, besides
+/// others if it `adds`.
+fn distribution(kind: &str, adds: bool) -> (Server, String, String) {
+    let (server, name) = (Server::start(), format!("{kind}{}", std::process::id()));
+    archive(&server, "/debian", &name);
+    let [at, kept] = ["debian", "kept"].map(|below| format!("{}/{below}", server.address()));
+    let base = knowing("debian:13", &at, adds, &kept);
+    (server, name, base)
+}
+
 #[test]
 fn what_an_archive_drops_comes_from_where_it_is_kept() {
-    let server = Server::start();
-    let name = format!("dropped{}", std::process::id());
-    archive(&server, "/debian", &name);
-    let address = format!("{}/debian", server.address());
-    let base = knowing("debian:13", &address, false, &format!("{}/kept", server.address()));
+    let (server, name, base) = distribution("dropped", false);
     let node = format!("name: node\nbase: {base}\nsystem: {{packages: [{name}]}}\n");
     let text = lock(&node, "", "lock");
     let kept = text.split("/kept/debian/").nth(1).and_then(|rest| rest.lines().next());
@@ -215,10 +221,7 @@ fn what_an_archive_drops_comes_from_where_it_is_kept() {
 
 #[test]
 fn a_package_that_a_builder_has_had_is_not_downloaded_again() {
-    let server = Server::start();
-    let name = format!("kept{}", std::process::id());
-    archive(&server, "/debian", &name);
-    let base = knowing("debian:13", &format!("{}/debian", server.address()), true, "http://nowhere.invalid");
+    let (server, name, base) = distribution("kept", true);
     let node = |packages: &str| format!("name: node\nbase: {base}\nsystem: {{packages: [{packages}]}}\n");
     // A builder that frees no space meanwhile.
     let fresh = Fresh::start();
@@ -235,10 +238,7 @@ fn a_package_that_a_builder_has_had_is_not_downloaded_again() {
 
 #[test]
 fn a_distribution_that_breaks_off_leaves_no_lock() {
-    let server = Server::start();
-    let name = format!("broken{}", std::process::id());
-    archive(&server, "/debian", &name);
-    let base = knowing("debian:13", &format!("{}/debian", server.address()), false, "http://nowhere.invalid");
+    let (server, name, base) = distribution("broken", false);
     let node = format!("name: node\nbase: {base}\nsystem: {{packages: [{name}]}}\n");
     server.break_off(&["/debian/./Packages", "/debian/Packages"]);
     no_lock(&node, &[&format!("{}/debian", server.address()), "[system] find packages"]);

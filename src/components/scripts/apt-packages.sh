@@ -66,7 +66,7 @@ ask_mirror() {
     printf 'Dir::Etc::sourcelist "/dev/null";\nDir::Etc::sourceparts "%s";\n' "$work/sources.list.d" >>"$config"
 }
 
-# apt's cache is one of all steps on a builder: who changes it is alone, and lets go as soon as the files are there.
+# apt's cache is one of all steps on a builder: who changes it is alone, until it leaves or ends.
 take_cache() {
     exec 9>/var/cache/apt/edgenode.lock
     flock 9

@@ -83,7 +83,6 @@ awk '
         print $1, $2, $3, digest, $4, $5
     }
 ' "$work/origins" "$work/records" "$work/files" >>"$OUT/packages"
-leave_cache
 rm -rf "$work"
 touch -d @0 "$OUT/packages"
 cat "$OUT/packages"

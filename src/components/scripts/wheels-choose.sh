@@ -55,7 +55,8 @@ awk -v wheels="$OUT/wheels" '
         }
         if (fitting == 1) print name, version, substr(digest[file], 15), bytes[file], url[file] >wheels
         for (i = 1; i <= count && !fits(name, pattern[i]); i++);
-        print name, size, group[i], sizes[i], name "==" version digests
+        # What the group is called after stays in it.
+        print name, size, group[i], (name == group[i] ? "never never" : sizes[i]), name "==" version digests
     }
     FILENAME == ARGV[1] {
         for (i = 2; i <= NF; i++) if ($i ~ /^--hash=/) {
@@ -94,7 +95,7 @@ awk -v wheels="$OUT/wheels" '
     }
 ' "$INPUTS/requirements.txt" "$INPUTS/groups.txt" "$work/pylock.toml" >"$work/chosen"
 
-awk '$5 != "never" && $1 != $3 && $2 >= $5 + 0 { print $2, $1 }' "$work/chosen" | sort -k1,1nr -k2 | head -n "$MOST_ALONE" >"$work/alone"
+awk '$5 != "never" && $2 >= $5 + 0 { print $2, $1 }' "$work/chosen" | sort -k1,1nr -k2 | head -n "$MOST_ALONE" >"$work/alone"
 mkdir "$OUT/lists"
 cut -d' ' -f1 "$INPUTS/groups.txt" | sort -u | while IFS= read -r group; do
     : >"$OUT/$group.txt"
@@ -107,7 +108,7 @@ awk -v out="$OUT" '
         return sum % 4
     }
     pass == 1 { alone[$2]; next }
-    { is_small = $1 != $3 && !($1 in alone) && $4 != "never" && $2 < $4 + 0 }
+    { is_small = !($1 in alone) && $4 != "never" && $2 < $4 + 0 }
     pass == 2 {
         if (is_small) small[$3] += $2
         next
@@ -116,7 +117,7 @@ awk -v out="$OUT" '
         branch = group = $3
         if ($1 in alone) branch = group "-" $1
         else if (is_small && small[group] >= 4 * $4 && part($1) > 0) branch = group ".small-" part($1)
-        else if ($1 != group && !is_small && $4 != "never") branch = group ".medium"
+        else if (!is_small && $4 != "never") branch = group ".medium"
         if (branch != group) print group, branch
         sub(/^[^ ]+ [^ ]+ [^ ]+ [^ ]+ [^ ]+ /, "")
         print >(out "/" group ".txt")

@@ -93,8 +93,7 @@ fn alone<'w>(
     let mut large: Vec<_> = wheels
         .iter()
         .filter_map(|(name, wheel)| {
-            let request = requests.get(group_of(name, requests)?)?;
-            let parting = request.parting.filter(|_| *name != request.group)?;
+            let parting = requests.get(group_of(name, requests)?)?.parting_of(name)?;
             let size = wheel.file.size.unwrap_or_default();
             (size >= parting.alone).then_some((std::cmp::Reverse(size), name.as_str()))
         })
@@ -108,7 +107,8 @@ fn alone<'w>(
 /// finds it without a lock.
 fn is_spread(own: &[(&String, &LockedWheel)], request: &WheelRequest, alone: &[&str]) -> bool {
     let Some(parting) = request.parting else { return false };
-    let sizes = own.iter().filter(|(name, _)| **name != request.group && !alone.contains(&name.as_str()));
+    let parted = |name: &str| request.parting_of(name).is_some() && !alone.contains(&name);
+    let sizes = own.iter().filter(|(name, _)| parted(name));
     let sizes = sizes.map(|(_, wheel)| wheel.file.size.unwrap_or_default());
     let small: u64 = sizes.filter(|size| *size < parting.apart).sum();
     small > 0 && small >= PARTS as u64 * parting.apart
@@ -127,12 +127,11 @@ fn branch_of(
     alone: &[&str],
     is_spread: bool,
 ) -> String {
-    let apart = request.parting.is_some_and(|parting| wheel.file.size.unwrap_or_default() >= parting.apart);
     let group = &request.group;
+    let Some(parting) = request.parting_of(name) else { return group.clone() };
+    let apart = wheel.file.size.unwrap_or_default() >= parting.apart;
     match alone.contains(&name) {
         true => format!("{group}-{name}"),
-        // What the group is called after stays in it.
-        false if name == group => group.clone(),
         false if apart => format!("{group}.medium"),
         false if is_spread && part(name) > 0 => format!("{group}.small-{}", part(name)),
         false => group.clone(),
