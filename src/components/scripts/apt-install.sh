@@ -11,12 +11,9 @@ set -eu
 keep_slim
 export DEBIAN_FRONTEND=noninteractive
 mkdir -p /var/cache/apt/archives/partial /var/lib/apt/lists/partial
-# Images of distributions tell apt to delete archives after use (docker-clean); the cache wants to keep them. dpkg need not
-# wait for the disk: what a step leaves is only taken when it has ended.
+# dpkg need not wait for the disk: what a step leaves is only taken when it has ended.
 configure_apt <<'CONFIG'
 APT::Keep-Downloaded-Packages "true";
-#clear DPkg::Post-Invoke;
-#clear APT::Update::Post-Invoke;
 Acquire::Retries "3";
 Dpkg::Use-Pty "0";
 Dpkg::Options { "--force-unsafe-io"; };

@@ -11,8 +11,6 @@ if ls "$ARCHIVES"/*.deb >/dev/null 2>&1; then
     mkdir -p /var/cache/apt/archives/partial /var/lib/apt/lists/partial
     configure_apt <<'CONFIG'
 APT::Sandbox::User "root";
-#clear DPkg::Post-Invoke;
-#clear APT::Update::Post-Invoke;
 Dpkg::Use-Pty "0";
 CONFIG
     apt-get install -q -y --no-install-recommends --allow-downgrades -- "$ARCHIVES"/*.deb

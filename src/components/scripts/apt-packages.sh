@@ -35,13 +35,15 @@ CONFIG
 }
 
 # Gives apt a configuration below $work, a directory for this step: the root's own files, and $config, which is standard
-# input, after them. What $APT_CONFIG names would be read before them, and overruled. Source: apt.conf(5).
+# input, after them. What $APT_CONFIG names would be read before them, and overruled. Source: apt.conf(5). Images of
+# distributions tell apt to delete archives after use (docker-clean), even where it only asks for lists; the cache wants to
+# keep them, and steps beside this one install them.
 configure_apt() {
     work=$(mktemp -d)
     mkdir "$work/apt.conf.d"
     [ ! -d /etc/apt/apt.conf.d ] || cp -R /etc/apt/apt.conf.d/. "$work/apt.conf.d"
     config=$work/apt.conf.d/zz-edgenode
-    cat >"$config"
+    { printf '#clear %s::Post-Invoke;\n' DPkg APT::Update && cat; } >"$config"
     printf 'Dir::Etc::parts "%s";\n' "$work/apt.conf.d" >"$work/apt.conf"
     export APT_CONFIG="$work/apt.conf"
 }
