@@ -14,7 +14,7 @@ mod sources;
 mod targets;
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use buildkit_frontend::{BuildContext, BuildResult, Error, Frontend, Gateway, Reference};
@@ -295,7 +295,7 @@ impl Build<'_> {
         let explained = async |error: Error, spares: bool| {
             devices::explain(self.told(error, &first, spares).await, self.sources, &devices)
         };
-        let lowered = self.lower(&first, &base, platform, BTreeSet::new(), false).await?;
+        let lowered = self.lower(&first, &base, platform, false).await?;
         let built = match self.resolution(&first, target) {
             Some(resolution) => {
                 self.build_resolved(node, &first, resolution, &lowered, &base, platform, target).await
@@ -308,7 +308,7 @@ impl Build<'_> {
         if !self.can_take_spares(&error, &first, at).await {
             return Err(error);
         }
-        let lowered = self.lower(&first, &base, platform, BTreeSet::new(), true).await?;
+        let lowered = self.lower(&first, &base, platform, true).await?;
         match self.build_target(&first, &lowered, &base, platform, target).await {
             Err(error) => Err(explained(error, true).await),
             built => built,
@@ -331,7 +331,7 @@ impl Build<'_> {
             let at = first.steps[resolution.0].span;
             node.wheel_branches = self.wheel_branches(&lowered.output(resolution), at).await?;
             let plan = plan(&node);
-            let lowered = self.lower(&plan, base, platform, BTreeSet::new(), false).await?;
+            let lowered = self.lower(&plan, base, platform, false).await?;
             self.build_target(&plan, &lowered, base, platform, target).await
         };
         // The rest of the image does not wait for the resolution. Both end together: what nobody waits for is cancelled.
@@ -579,14 +579,13 @@ impl Build<'_> {
         true
     }
 
-    /// Lowers the plan for this builder. The steps of `fresh` run again in any case; with `spares` packages that archives
-    /// may have dropped come from where they are kept.
+    /// Lowers the plan for this builder; with `spares` packages that archives may have dropped come from where they are
+    /// kept.
     async fn lower(
         &self,
         plan: &Plan,
         base: &Base,
         platform: &Platform,
-        fresh: BTreeSet<StepId>,
         spares: bool,
     ) -> Result<Lowered, Error> {
         let options = self.gateway.options();
@@ -604,7 +603,6 @@ impl Build<'_> {
             can_give_devices: self.gateway.caps().llb(devices::CAP),
             mirror: self.mirror.as_deref(),
             spares,
-            fresh,
             ..Target::new(platform, base.output.clone(), files)
         };
         Ok(lower(plan, &target))

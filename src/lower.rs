@@ -1,6 +1,6 @@
 //! `Plan` + platform + capabilities → LLB. Knows nothing of the spec language.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use buildkit_frontend::{NoCache, RunOptions};
 use buildkit_llb::{
@@ -39,8 +39,6 @@ pub struct Target<'a> {
     pub mirror: Option<&'a str>,
     /// Whether what may be gone where it was comes from where it is kept.
     pub spares: bool,
-    /// Steps that run again in any case.
-    pub fresh: BTreeSet<StepId>,
 }
 
 impl<'a> Target<'a> {
@@ -59,7 +57,6 @@ impl<'a> Target<'a> {
             can_give_devices: true,
             mirror: None,
             spares: false,
-            fresh: BTreeSet::new(),
         }
     }
 }
@@ -84,7 +81,7 @@ pub fn lower(plan: &Plan, target: &Target<'_>) -> Lowered {
     for (number, step) in plan.steps.iter().enumerate() {
         let output = match target.replaced.get(&StepId(number)) {
             Some(output) => output.clone(),
-            None => lower_with(step, &lowered, target, target.fresh.contains(&StepId(number))),
+            None => lower_step(step, &lowered, target),
         };
         lowered.outputs.push(output);
     }
@@ -93,11 +90,7 @@ pub fn lower(plan: &Plan, target: &Target<'_>) -> Lowered {
 
 /// Lowers one step whose inputs are done.
 pub fn lower_step(step: &Step, done: &Lowered, target: &Target<'_>) -> Output {
-    lower_with(step, done, target, false)
-}
-
-fn lower_with(step: &Step, done: &Lowered, target: &Target<'_>, fresh: bool) -> Output {
-    let meta = meta(step, target, fresh);
+    let meta = meta(step, target);
     match &step.action {
         Action::Base => target.base.clone(),
         Action::Fetch { url, spare, sha256, file_name } => match spare.as_ref().filter(|_| target.spares) {
@@ -142,15 +135,14 @@ fn download(mirror: Option<&str>, url: &str, sha256: &str, file_name: &str) -> S
     source.filename(file_name)
 }
 
-fn meta(step: &Step, target: &Target<'_>, fresh: bool) -> Meta {
+fn meta(step: &Step, target: &Target<'_>) -> Meta {
     // Downloads and small files are the same for all platforms.
     let prefix = match step.action {
         Action::Run(_) | Action::Assemble { .. } => target.name_prefix.as_str(),
         _ => "",
     };
     // What a builder without a GPU skipped says nothing of a builder that has one.
-    let again = fresh
-        || runs_again(step, target.no_cache)
+    let again = runs_again(step, target.no_cache)
         || matches!(&step.action, Action::Run(run) if run.devices.iter().any(|device| device.optional));
     let meta = Meta::named(&format!("{prefix}{}", step.name)).ignore_cache(again);
     if step.span == Span::default() { meta } else { meta.at(location(step.span)) }

@@ -369,6 +369,16 @@ pub const PACKAGE_LABEL: &str = "ai.ratio1.edgenode.package.";
 pub const TAG_LABEL: &str = "ai.ratio1.tag";
 
 impl Plan {
+    /// Has what is pending resolved anew in each session of a client. To tell BuildKit to take no earlier result would
+    /// have it throw away all that is in the caches of these steps, which other builds share.
+    pub fn resolve_for(&mut self, session: &str) {
+        for pending in &self.pending {
+            if let Action::Run(run) = &mut self.steps[pending.step.0].action {
+                run.env.push(("SESSION".to_owned(), session.to_owned()));
+            }
+        }
+    }
+
     /// Whether something is downloaded that is kept in a second place.
     pub fn has_spares(&self) -> bool {
         let is_kept = |step: &Step| matches!(step.action, Action::Fetch { spare: Some(_), .. });

@@ -268,10 +268,10 @@ impl Build<'_> {
     ) -> Result<(Plan, Lowered), Error> {
         let node = resolve(spec, base.facts.clone(), inputs).map_err(|found| self.sources.report(&found))?;
         self.warn(&node.warnings).await;
-        let plan = plan(&node);
+        let mut plan = plan(&node);
         // What archives have today is asked anew each time, whatever an earlier build was told.
-        let resolutions: BTreeSet<_> = plan.pending.iter().map(|pending| pending.step).collect();
-        let lowered = self.lower(&plan, base, platform, resolutions, spares).await?;
+        plan.resolve_for(&self.gateway.options().session_id);
+        let lowered = self.lower(&plan, base, platform, spares).await?;
         Ok((plan, lowered))
     }
 

@@ -226,6 +226,9 @@ fn a_package_that_a_builder_has_had_is_not_downloaded_again() {
     // A builder that frees no space meanwhile.
     let fresh = Fresh::start();
     Build::new(&node(&name)).on(&fresh.builder).succeed();
+    // Who only asks what there is leaves the archives alone: others may be installing them, or will.
+    let other = "name: other\nbase: debian:13\nsystem: {packages: [netbase]}\n";
+    Build::new(other).on(&fresh.builder).with("--target", "lock").files();
     for place in places("/debian", &format!("{name}_1.0_all.deb")) {
         server.drop(&place).expect("it was there");
     }

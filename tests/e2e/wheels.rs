@@ -130,18 +130,21 @@ fn a_target_has_its_large_wheels() {
 fn a_bumped_requirement_downloads_its_wheel_only() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos().to_string();
     // A namespace of its own is a cache that nothing has filled.
-    let build = |requirements: &str| {
+    let node = |requirements: &str| {
         let spec = format!("{}wheels: {{requirements: [{requirements}]}}\n", node());
         // Whatever their caches are called, a builder that ran the steps before has them.
         let spec = spec.replace("/opt/venv", &format!("/opt/venv-{now}"));
-        Build::new(&spec).with("--build-arg", &format!("BUILDKIT_CACHE_MOUNT_NS={now}")).succeed().log
+        Build::new(&spec).with("--build-arg", &format!("BUILDKIT_CACHE_MOUNT_NS={now}"))
     };
+    let build = |requirements: &str| node(requirements).succeed().log;
     let prepared = |log: &str| {
         let lines = log.lines().filter_map(|line| line.split_once("Prepared ")?.1.split(' ').next());
         lines.map(|count| count.parse::<u32>().expect("a number")).sum::<u32>()
     };
     let first = build("six==1.16.0, pyyaml==6.0.3, tqdm==4.67.1");
     assert_eq!(prepared(&first), 3, "{first}");
+    // A lock asks the index anew, and leaves what others have downloaded.
+    node("six==1.17.0").with("--target", "lock").files();
     let bumped = build("six==1.17.0, pyyaml==6.0.3, tqdm==4.67.1");
     assert_eq!(prepared(&bumped), 1, "{bumped}");
 }

@@ -6,9 +6,9 @@ set -eu
 
 # shellcheck source-path=SCRIPTDIR source=wheels-compile.sh
 . "${0%/*}/wheels-compile.sh"
-# uv keeps the versions that its output file has already.
+# uv keeps the versions that its output file has already, and of what its cache knows of indexes it asks what is new.
 cp "$INPUTS/preferences.txt" "$work/chosen.txt"
-compile --excludes "$INPUTS/exclude.txt" --output-file "$work/chosen.txt" "$INPUTS/requirements.txt"
+compile --refresh --excludes "$INPUTS/exclude.txt" --output-file "$work/chosen.txt" "$INPUTS/requirements.txt"
 compile --no-deps --format pylock.toml --output-file "$work/pylock.toml" "$work/chosen.txt"
 awk '
     function cell(line, key) {
