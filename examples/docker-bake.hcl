@@ -1,7 +1,8 @@
 # Made by `edgenode bake`; the specs are what to change.
 # The registry and its owner's part of the name are put in front of each repository: `localhost:5000/`.
 variable "REGISTRY" { default = "" }
-# The tag that is pushed first; `edgenode retag` then gives the one that the versions make.
+# The tag that is pushed first; `edgenode retag` then gives the one that the versions make. Targets that share a repository
+# put their names behind it.
 variable "TAG" { default = "latest" }
 # A repository for the cache of all targets, each by a tag of its own; none by default.
 variable "CACHE" { default = "" }
@@ -21,7 +22,7 @@ target "base_edge_node_arm64_cpu_2204" {
   context    = SPECS
   dockerfile = "archive/base_edge_node_arm64_cpu.yaml"
   platforms  = ["linux/arm64"]
-  tags       = ["${REGISTRY}ratio1/base_edge_node_arm64_cpu:${TAG}"]
+  tags       = ["${REGISTRY}ratio1/base_edge_node_arm64_cpu:${TAG}-base_edge_node_arm64_cpu_2204"]
   args       = { EDGENODE_ARCHIVED = "true" }
   cache-from = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_arm64_cpu_2204"] : []
   cache-to   = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_arm64_cpu_2204,mode=max"] : []
@@ -43,7 +44,7 @@ target "base_edge_node_cpu" {
   context    = SPECS
   dockerfile = "archive/base_edge_node_cpu.yaml"
   platforms  = ["linux/amd64"]
-  tags       = ["${REGISTRY}ratio1/base_edge_node:${TAG}"]
+  tags       = ["${REGISTRY}ratio1/base_edge_node:${TAG}-base_edge_node_cpu"]
   args       = { EDGENODE_ARCHIVED = "true" }
   cache-from = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_cpu"] : []
   cache-to   = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_cpu,mode=max"] : []
@@ -54,7 +55,7 @@ target "base_edge_node_dind" {
   context    = SPECS
   dockerfile = "archive/base_edge_node_dind.yaml"
   platforms  = ["linux/amd64"]
-  tags       = ["${REGISTRY}ratio1/base_edge_node:${TAG}"]
+  tags       = ["${REGISTRY}ratio1/base_edge_node:${TAG}-base_edge_node_dind"]
   args       = { EDGENODE_ARCHIVED = "true" }
   cache-from = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_dind"] : []
   cache-to   = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_dind,mode=max"] : []
@@ -65,7 +66,7 @@ target "base_edge_node_gpu" {
   context    = SPECS
   dockerfile = "archive/base_edge_node_gpu.yaml"
   platforms  = ["linux/amd64"]
-  tags       = ["${REGISTRY}ratio1/base_edge_node:${TAG}"]
+  tags       = ["${REGISTRY}ratio1/base_edge_node:${TAG}-base_edge_node_gpu"]
   args       = { EDGENODE_ARCHIVED = "true" }
   cache-from = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_gpu"] : []
   cache-to   = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_gpu,mode=max"] : []

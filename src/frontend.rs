@@ -24,7 +24,7 @@ use serde_json::Value;
 
 use self::args::MERGE_ARG;
 use self::epoch::{EPOCH_KEY, Epoch};
-use self::locking::LockWish;
+use self::locking::{LockWish, Update};
 use self::reads::Reads;
 use self::requests::Request;
 use self::sources::Sources;
@@ -32,7 +32,7 @@ use self::targets::Kind;
 use crate::components::{WHEELHOUSE, WheelBranch};
 use crate::diagnostic::{self, Diagnostic};
 use crate::lint::{CHECK_ARG, CheckOptions, Finding, Severity, lint};
-use crate::lock::{self, LockUse, LockedArchive};
+use crate::lock::{self, LockUse};
 use crate::lower::{self, Lowered, Target, lower};
 use crate::mirror;
 use crate::plan::{Plan, StepId, plan};
@@ -80,8 +80,8 @@ async fn answer(gateway: Gateway) -> Result<BuildResult, Error> {
     let (loaded, lock) = try_join(Sources::load(&gateway, &context), wish.read_lock(&context)).await?;
     let (mut sources, root, problems) = loaded;
     let lock = match (lock.map(|text| sources.add_lock(&text)), &wish) {
-        // One that cannot be read is made anew.
-        (Some(Err(_)), LockWish::Make(_)) => None,
+        // One that cannot be read is made anew, where not only a part of it is.
+        (Some(Err(_)), LockWish::Make(Update::None | Update::All)) => None,
         (lock, _) => lock.transpose()?,
     };
     if request.is_none() && gateway.options().target.as_deref() == Some("spec") {
@@ -103,7 +103,8 @@ async fn answer(gateway: Gateway) -> Result<BuildResult, Error> {
         _ => {}
     }
     let target = targets::find(wanted, &spec)?;
-    let specs = platforms.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let specs = platforms.iter().map(|platform| Ok((platform.clone(), read(platform)?)));
+    let specs = specs.collect::<Result<Vec<_>, Error>>()?;
     let several = platforms.len() > 1;
     let index = wants_index(&gateway, several)?;
     let warned = Mutex::new(Vec::new());
@@ -116,11 +117,10 @@ async fn answer(gateway: Gateway) -> Result<BuildResult, Error> {
     let (gateway, sources) = (gateway.clone(), &sources);
     let build = Build { gateway, context, sources, reads, several, explain, mirror, epoch, warned };
     if let (LockWish::Make(update), None) = (&wish, request) {
-        return build.make_lock(&platforms, &root, read, lock.as_ref(), update).await;
+        return build.make_lock(&specs, read, lock.as_ref(), update).await;
     }
-    build.check_lock(&wish, lock.as_ref(), &root, &specs[0])?;
-    let locks = platforms.iter().map(|platform| build.lock_of(lock.as_ref(), platform));
-    let locks = locks.collect::<Result<Vec<_>, _>>()?;
+    let locks = build.locks(&wish, lock.as_ref(), &specs)?;
+    let specs = specs.into_iter().map(|(_, spec)| spec);
     let all = platforms.iter().zip(specs).zip(locks);
     if let Some(request) = request {
         let plans = all.map(|((platform, spec), lock)| build.plan(platform, spec, lock));
@@ -402,35 +402,23 @@ impl Build<'_> {
     }
 
     async fn resolve(&self, spec: Spec, base: &Base, lock: LockUse) -> Result<resolve::Node, Error> {
-        let mut inputs = self.inputs(&spec, base, lock.archives()).await?;
+        let indexes = match lock.archives() {
+            Some(archives) => lock::indexes(archives),
+            None => self.read_indexes(&spec, &base.facts, BTreeMap::new()).await?,
+        };
+        let mut inputs = self.inputs(&spec, indexes);
         inputs.lock = lock;
         resolve::resolve(spec, base.facts.clone(), &inputs).map_err(|found| self.sources.report(&found))
     }
 
-    /// What a spec is resolved with, read where it is. What is locked of archives stands in for their indexes.
-    async fn inputs(
-        &self,
-        spec: &Spec,
-        base: &Base,
-        locked: Option<&BTreeMap<String, LockedArchive>>,
-    ) -> Result<Inputs, Error> {
+    /// What a spec is resolved with, besides these indexes of packages.
+    fn inputs(&self, spec: &Spec, indexes: BTreeMap<String, PackageIndex>) -> Inputs {
         let files = self.reads.of(spec).files;
-        let indexes = match locked {
-            Some(archives) => lock::indexes(archives),
-            None => self.read_indexes(spec, &base.facts).await?,
-        };
         let build_args = self.gateway.options().build_args.clone();
         let mirror = self.mirror.clone();
         let wheelhouse = self.has_wheelhouse();
-        Ok(Inputs {
-            files,
-            build_args,
-            indexes,
-            mirror,
-            wheelhouse,
-            lock: LockUse::None,
-            explain: self.explain,
-        })
+        let (lock, explain) = (LockUse::None, self.explain);
+        Inputs { files, build_args, indexes, mirror, wheelhouse, lock, explain }
     }
 
     /// What would be done, without doing it. Only the base image is looked at.
@@ -508,9 +496,12 @@ impl Build<'_> {
         &self,
         spec: &Spec,
         facts: &BaseFacts,
+        mut indexes: BTreeMap<String, PackageIndex>,
     ) -> Result<BTreeMap<String, PackageIndex>, Error> {
-        let mut indexes = BTreeMap::new();
         for At { value: address, span } in spec.indexes(facts) {
+            if indexes.contains_key(&address) {
+                continue;
+            }
             let at = |error: Error| self.sources.locate(error, span);
             let meta = Meta::named(&format!("[internal] load {address}")).at(lower::location(span));
             let from = mirror::address(self.mirror.as_deref(), &address);

@@ -10,15 +10,15 @@ use crate::diagnostic::Problems;
 use crate::mirror;
 use crate::resolve::{DebPackage, PackageIndex};
 use crate::spec::{
-    At, Fields, Node, PlatformName, Sha256, Span, Url, Value, Version, Wish, checked, entries, items,
-    parse_yaml, text,
+    At, Fields, ImageReference, Node, PlatformName, Sha256, Span, Url, Value, Version, Wish, checked,
+    entries, items, normal_name, parse_yaml, text,
 };
 
 /// What the inputs of a lock call wheels of the build context.
 const WHEEL: &str = "wheel";
 
 /// The form of the file.
-const FORM: &str = "1";
+const FORM: &str = "2";
 
 /// The target that is the lock of the spec.
 pub const LOCK_TARGET: &str = "lock";
@@ -33,8 +33,6 @@ const ANEW: &str = "the lock was changed by hand; make it anew with `--target lo
 /// What a spec was resolved to.
 #[derive(Clone, Debug, Default)]
 pub struct Lock {
-    /// The fields of the spec that it was resolved from, with a digest of each one's value.
-    pub inputs: BTreeMap<String, String>,
     /// What it was resolved to, by platform.
     pub platforms: BTreeMap<String, PlatformLock>,
 }
@@ -42,6 +40,9 @@ pub struct Lock {
 /// What a spec was resolved to for one platform.
 #[derive(Clone, Debug, Default)]
 pub struct PlatformLock {
+    /// The fields of the spec that it was resolved from, with a digest of each one's value. Arguments can make them other
+    /// ones for another platform.
+    pub inputs: BTreeMap<String, String>,
     /// The base image with its digest.
     pub base: String,
     /// Release archives and tools, by what they are called: `ffmpeg 7.1.5`.
@@ -54,10 +55,25 @@ pub struct PlatformLock {
     pub builds: BTreeMap<String, BTreeMap<String, LockedWheel>>,
     /// What is taken from archives of Debian packages, by the addresses of their indexes.
     pub archives: BTreeMap<String, LockedArchive>,
-    /// Versions of Python packages (`name==version`) to keep where they still fit, while the lock is being made.
-    pub preferred: Vec<String>,
+    /// What an older lock had, while this one is being made.
+    pub earlier: Earlier,
     /// Its place in the lock.
     pub span: Span,
+}
+
+/// What an older lock had, of which a new one keeps what it can.
+#[derive(Clone, Debug, Default)]
+pub struct Earlier {
+    /// Versions of Python packages.
+    pub wheels: BTreeMap<String, String>,
+    /// The same of what Python packages are built with, by the package.
+    pub builds: BTreeMap<String, BTreeMap<String, String>>,
+    /// Release archives, as the lock calls them.
+    pub sources: BTreeSet<String>,
+    /// The fields of the spec that have changed since then.
+    pub moved: BTreeSet<String>,
+    /// What newer versions are asked for of: groups of Python packages and packages, by their normal names.
+    pub updated: BTreeSet<String>,
 }
 
 /// A file that is downloaded.
@@ -203,14 +219,13 @@ pub struct Beside {
     pub files: BTreeMap<String, String>,
     /// Marks of the wheels of the build context, by their paths.
     pub wheels: BTreeMap<String, String>,
-    /// The values that the client gave for the spec's arguments.
-    pub args: BTreeMap<String, String>,
 }
 
 /// All that decides what is resolved, with a digest of each value. Fields of the image's configuration, files, commands
-/// and tests are not among it.
+/// and tests are not among it. The `root` is that of a spec whose arguments have their values.
 pub fn inputs(root: &Node, beside: &Beside) -> BTreeMap<String, String> {
-    const IGNORED: [&str; 23] = [
+    const IGNORED: [&str; 24] = [
+        "args",
         "cmd",
         "commands",
         "entrypoint",
@@ -252,8 +267,8 @@ pub fn inputs(root: &Node, beside: &Beside) -> BTreeMap<String, String> {
             }
         }
     }
-    let Beside { files, wheels, args } = beside;
-    for (kind, values) in [("file", files), (WHEEL, wheels), ("argument", args)] {
+    let Beside { files, wheels } = beside;
+    for (kind, values) in [("file", files), (WHEEL, wheels)] {
         inputs.extend(values.iter().map(|(name, value)| (format!("{kind} {name}"), digest(value))));
     }
     inputs
@@ -302,17 +317,11 @@ pub fn place(root: &Node, input: &str) -> Span {
     }
 }
 
-/// The fields that are not what they were when the lock was made.
-pub fn moved(lock: &Lock, now: &BTreeMap<String, String>) -> Vec<String> {
-    let mut moved: Vec<_> = now
-        .iter()
-        .filter(|(key, value)| lock.inputs.get(*key) != Some(value))
-        .map(|(key, _)| key.clone())
-        .collect();
-    moved.extend(lock.inputs.keys().filter(|key| !now.contains_key(*key)).cloned());
-    moved.sort();
-    moved.dedup();
-    moved
+/// The fields that are not what they were when a platform's lock was made.
+pub fn moved(locked: &PlatformLock, now: &BTreeMap<String, String>) -> BTreeSet<String> {
+    let changed = now.iter().filter(|(key, value)| locked.inputs.get(*key) != Some(value));
+    let gone = locked.inputs.keys().filter(|key| !now.contains_key(*key));
+    changed.map(|(key, _)| key).chain(gone).cloned().collect()
 }
 
 impl Lock {
@@ -330,12 +339,6 @@ impl Lock {
             );
             return None;
         }
-        let inputs = match fields.take("inputs") {
-            Some(node) => entries("`inputs`", node, problems, |key, node, problems| {
-                Some((key.value.clone(), word(node, problems)?.value))
-            }),
-            None => Vec::new(),
-        };
         let platforms = match fields.require_or("platforms", ANEW, problems) {
             Some(node) => {
                 let platforms = entries("`platforms`", node, problems, platform);
@@ -347,7 +350,7 @@ impl Lock {
             None => Vec::new(),
         };
         fields.finish(problems);
-        Some(Self { inputs: inputs.into_iter().collect(), platforms: platforms.into_iter().collect() })
+        Some(Self { platforms: platforms.into_iter().collect() })
     }
 
     /// The file's text.
@@ -355,11 +358,7 @@ impl Lock {
         let mut text = "# What the spec beside this file was resolved to. `docker buildx build --target lock` writes it, `--target update` \
                         takes\n# newer versions in; do not change it by hand.\n"
             .to_owned();
-        let _ = writeln!(text, "lock: {FORM}\ninputs:");
-        for (key, value) in &self.inputs {
-            let _ = writeln!(text, "  {}: {}", quoted(key), quoted(value));
-        }
-        text.push_str("platforms:\n");
+        let _ = writeln!(text, "lock: {FORM}\nplatforms:");
         for (name, platform) in &self.platforms {
             let _ = writeln!(text, "  {}:", quoted(name));
             platform.write(&mut text);
@@ -369,12 +368,16 @@ impl Lock {
 }
 
 impl PlatformLock {
-    /// Leaves of what a field admits only the locked version of the first of these Python packages that the lock has.
-    pub fn keep(&self, wish: &mut At<Wish>, packages: &[&str]) {
-        let Some(wheels) = &self.wheels else { return };
-        let Some(wheel) = packages.iter().find_map(|package| wheels.get(*package)) else { return };
+    /// Leaves of what a component's field admits only the locked version of the first of these Python packages that the
+    /// lock has, or the one that an older lock had, as long as nothing has moved that the choice depends on.
+    pub fn keep(&self, component: &str, wish: &mut At<Wish>, packages: &[&str]) {
+        let version = |package: &&str| match &self.wheels {
+            Some(wheels) => wheels.get(*package).map(|wheel| wheel.version.as_str()),
+            None => self.earlier.version_for(component, package),
+        };
+        let Some(version) = packages.iter().find_map(version) else { return };
         // The catalog knows releases; what stands behind a plus sign is the channel.
-        let release = wheel.version.split('+').next().unwrap_or_default();
+        let release = version.split('+').next().unwrap_or_default();
         if let (true, Ok(version)) = (wish.value.admits(release), Version::parse(release)) {
             wish.value = Wish::Prefix(version);
         }
@@ -382,7 +385,13 @@ impl PlatformLock {
 
     fn parse(node: &Node, problems: &mut Problems) -> Option<Self> {
         let mut fields = Fields::open("a platform of the lock", node, problems)?;
-        let base = fields.require_or("base", ANEW, problems).and_then(|node| word(node, problems));
+        let inputs = match fields.take("inputs") {
+            Some(node) => entries("`inputs`", node, problems, |key, node, problems| {
+                Some((key.value.clone(), word(node, problems)?.value))
+            }),
+            None => Vec::new(),
+        };
+        let base = fields.require_or("base", ANEW, problems).and_then(|node| base(node, problems));
         let sources = rows(&mut fields, "sources", problems, |row, problems| {
             Some((cell(row, "name", problems)?, file(row, problems)?))
         });
@@ -407,18 +416,23 @@ impl PlatformLock {
         };
         fields.finish(problems);
         Some(Self {
-            base: base?.value,
+            inputs: inputs.into_iter().collect(),
+            base: base?,
             sources: sources.unwrap_or_default(),
             packages: packages.into_iter().collect(),
             builds: builds.into_iter().collect(),
             archives: archives.into_iter().collect(),
             wheels,
-            preferred: Vec::new(),
+            earlier: Earlier::default(),
             span: node.span,
         })
     }
 
     fn write(&self, text: &mut String) {
+        text.push_str("    inputs:\n");
+        for (key, value) in &self.inputs {
+            let _ = writeln!(text, "      {}: {}", quoted(key), quoted(value));
+        }
         let _ = writeln!(text, "    base: {}", quoted(&self.base));
         if !self.sources.is_empty() {
             let _ = writeln!(text, "    sources:\n      entries: {}\n      files:", self.sources.len());
@@ -469,6 +483,25 @@ impl PlatformLock {
         }
     }
 
+    /// The releases that it has, or that an older lock had, of what is called `label` and belongs to a field of the spec.
+    pub fn releases(&self, field: &str, label: &str) -> Vec<&str> {
+        let earlier = self.earlier.sources.iter().filter(|_| {
+            !self.earlier.has_moved(field)
+                && !self.earlier.is_updated(field)
+                && !self.earlier.is_updated(label)
+        });
+        let names = self.sources.keys().chain(earlier);
+        names.filter_map(|name| name.strip_prefix(label)?.strip_prefix(' ')).collect()
+    }
+
+    /// What can be updated of it by name: the base image, steps, packages.
+    pub fn names(&self) -> Vec<String> {
+        let debs = self.archives.values().flat_map(|archive| archive.files.keys().map(|(name, _)| name));
+        let wheels = self.wheels.iter().chain(self.builds.values()).flat_map(BTreeMap::keys);
+        let names = self.packages.keys().chain(self.builds.keys()).chain(debs).chain(wheels);
+        names.cloned().chain(["base".to_owned()]).collect()
+    }
+
     /// Where the archives' files are once they have dropped them, by their own addresses.
     pub fn spares(&self) -> BTreeMap<String, String> {
         self.packages.values().flat_map(LockedPackages::spares).collect()
@@ -487,6 +520,35 @@ impl PlatformLock {
         let wheels = self.wheels.iter_mut().chain(self.builds.values_mut()).flatten();
         all.extend(wheels.map(|(name, wheel)| (format!("{name} {}", wheel.version), &mut wheel.file)));
         all
+    }
+}
+
+impl Earlier {
+    /// The version of a package, if nothing has moved that decides which one a component takes.
+    fn version_for(&self, component: &str, package: &str) -> Option<&str> {
+        let is_free = self.has_news_for(component) || self.is_updated(package);
+        if is_free { None } else { self.wheels.get(package).map(String::as_str) }
+    }
+
+    /// Whether something has moved that decides what a component takes, or newer versions of it are asked for.
+    pub fn has_news_for(&self, component: &str) -> bool {
+        let fields = ["base", "cuda", "python", "target", "torch", component];
+        fields.iter().any(|field| self.has_moved(field)) || self.is_updated(component)
+    }
+
+    /// Whether a field of the spec, or one below it, has changed.
+    pub fn has_moved(&self, field: &str) -> bool {
+        self.moved.iter().any(|input| input.split('.').next() == Some(field))
+    }
+
+    /// Whether nothing is asked for that is not there already.
+    pub fn is_all(&self) -> bool {
+        self.moved.is_empty() && self.updated.is_empty()
+    }
+
+    /// Whether newer versions of something are asked for, however its name is written.
+    pub fn is_updated(&self, name: &str) -> bool {
+        self.updated.contains(&normal_name(name))
     }
 }
 
@@ -520,6 +582,17 @@ fn platform(key: &At<String>, node: &Node, problems: &mut Problems) -> Option<(S
         }
     }
     Some((name, locked))
+}
+
+/// Reads a base image, which has a digest.
+fn base(node: &Node, problems: &mut Problems) -> Option<String> {
+    let base = word(node, problems)?.value;
+    let has_digest = ImageReference::parse(&base).is_ok_and(|image| image.has_digest());
+    if !has_digest {
+        let message = format!("the base image of the lock has no digest: `{}`", base.escape_debug());
+        problems.error_with_help(node.span, message, ANEW);
+    }
+    has_digest.then_some(base)
 }
 
 fn write_wheels(wheels: &BTreeMap<String, LockedWheel>, indent: &str, text: &mut String) {
@@ -794,6 +867,7 @@ mod tests {
         );
         let wheels = format!("numpy 2.2.6 {sum} - https://example.org/numpy-2.2.6%2Bcpu.whl\n");
         let platform = PlatformLock {
+            inputs: [("base".to_owned(), "0123".to_owned())].into(),
             base: format!("docker.io/library/debian:13@sha256:{sum}"),
             sources: [(
                 "ffmpeg 7.1.5".to_owned(),
@@ -808,13 +882,10 @@ mod tests {
             builds: [("numpy".to_owned(), wheels_from_resolution(&wheels, None).expect("valid"))].into(),
             archives: [("https://example.org/Packages".to_owned(), archive())].into(),
             wheels: Some(wheels_from_resolution(&wheels, None).expect("valid")),
-            preferred: Vec::new(),
+            earlier: Earlier::default(),
             span: Span::default(),
         };
-        Lock {
-            inputs: [("base".to_owned(), "0123".to_owned())].into(),
-            platforms: [("linux/amd64".to_owned(), platform)].into(),
-        }
+        Lock { platforms: [("linux/amd64".to_owned(), platform)].into() }
     }
 
     fn problems(text: &str) -> String {
@@ -874,7 +945,7 @@ mod tests {
                 text.replace("https://ffmpeg.org/f.tar.xz", "ffmpeg.tar.xz"),
                 "the entry `ffmpeg 7.1.5` of the lock has no address",
             ),
-            (text.replace("lock: 1", "lock: 2"), "the lock is of a form that is not known here"),
+            (text.replace("lock: 2", "lock: 1"), "the lock is of a form that is not known here"),
             (without("asked"), "lacks the field `asked`; the lock was changed by hand"),
             (
                 text.split("platforms:").next().unwrap_or_default().to_owned(),
@@ -890,6 +961,10 @@ mod tests {
                 "the entry `libx264-164:amd64 2:0.164-1` of the lock is not for linux/arm64: x264_amd64.deb",
             ),
             (text.replace("    wheels:", "    weels:"), "did you mean `wheels`?"),
+            (
+                text.replace(&format!("debian:13@sha256:{sum}"), "debian:13"),
+                "the base image of the lock has no digest",
+            ),
             ("[".to_owned(), "not valid YAML"),
         ];
         for (text, expected) in cases {
@@ -914,15 +989,15 @@ mod tests {
         let before = read(
             "name: a\nbase: debian:13\nffmpeg: {version: 7.1, libraries: {aom: distribution}}\nenv: {A: b}\n",
         );
-        let lock = Lock { inputs: inputs(&before, &Beside::default()), ..Lock::default() };
-        let moved_in = |text: &str| moved(&lock, &inputs(&read(text), &Beside::default()));
+        let lock = PlatformLock { inputs: inputs(&before, &Beside::default()), ..PlatformLock::default() };
+        let moved_in = |text: &str| Vec::from_iter(moved(&lock, &inputs(&read(text), &Beside::default())));
         let same = "env: {A: c}\nffmpeg: {libraries: {aom: distribution}, version: '7.1'}\nname: b\nbase: debian:13\n";
         assert_eq!(moved_in(same), [""; 0]);
         let other = read(
             "name: a\nbase: debian:12\nffmpeg: {version: 7.1.5, libraries: {aom: distribution}}\npython: {version: 3.13.5}\n",
         );
         let found = moved(&lock, &inputs(&other, &Beside::default()));
-        assert_eq!(found, ["base", "ffmpeg.version", "python.version"]);
+        assert_eq!(Vec::from_iter(found), ["base", "ffmpeg.version", "python.version"]);
         assert_eq!(place(&other, "ffmpeg.version").start, (3, 19));
     }
 
@@ -936,9 +1011,9 @@ mod tests {
             let wheels = [(path.to_owned(), mark.to_owned())].into();
             inputs(&root, &Beside { wheels, ..Beside::default() })
         };
-        let lock = Lock { inputs: with("one"), ..Lock::default() };
-        assert_eq!(moved(&lock, &with("one")), [""; 0]);
-        assert_eq!(moved(&lock, &with("two")), [format!("wheel {path}")]);
+        let lock = PlatformLock { inputs: with("one"), ..PlatformLock::default() };
+        assert_eq!(moved(&lock, &with("one")), [].into());
+        assert_eq!(moved(&lock, &with("two")), [format!("wheel {path}")].into());
         assert_eq!(place(&root, &format!("wheel {path}")).start, (5, 7));
         assert_eq!(place(&root, "wheel dist/gone.whl").start, (4, 5));
     }

@@ -55,14 +55,14 @@ fn works(text: &str) -> Node {
     found.unwrap_or_else(|found| panic!("{text}: {}", lines(&found)))
 }
 
-/// The requirements that are resolved together.
-fn requirements(text: &str) -> Vec<String> {
+/// The lines of a file that Python packages are resolved with.
+fn resolved_with(name: &str, text: &str) -> Vec<String> {
     let plan: Plan = plan(&works(text));
     let files = plan.steps.iter().filter_map(|step| match &step.action {
         Action::Files(files) => Some(files),
         _ => None,
     });
-    let file = files.flatten().find(|file| file.path == "/requirements.txt").expect("there are requirements");
+    let file = files.flatten().find(|file| file.path == name).expect("there is the file");
     file.text.lines().map(str::to_owned).collect()
 }
 
@@ -171,10 +171,73 @@ fn old_processors_are_refused_with_new_numpy() {
     ] {
         works(&format!("{PYTHON}{fine}"));
     }
-    assert_eq!(
-        requirements(&format!("{PYTHON}target: {{cpu: x86-64}}\nwheels: {{requirements: [six]}}\n")),
-        ["numpy<2.4", "six"]
+    // Nobody is given a numpy who asks for none, and whoever is brings it, it is an older one.
+    let six = format!("{PYTHON}target: {{cpu: x86-64}}\nwheels: {{requirements: [six]}}\n");
+    assert_eq!(resolved_with("/requirements.txt", &six), ["six"]);
+    let runtime = format!("{PYTHON}target: {{cpu: x86-64}}\nonnxruntime: 1.23.2\n");
+    for text in [six, runtime] {
+        assert_eq!(resolved_with("/constraints.txt", &text), ["numpy<2.4"]);
+    }
+    let board = refusal(&format!("{PYTHON}target: {{cpu: armv8}}\n"));
+    assert!(board.contains("`armv8` is a level of arm64 processors, and the image is for amd64"), "{board}");
+}
+
+#[test]
+fn a_gpu_between_two_that_are_known_is_not_known() {
+    let torch = "torch: {version: 2.9.1, channel: cu128}\n";
+    let cuda = refusal(&format!("{PYTHON}target: {{gpus: ['11.0']}}\n{torch}"));
+    assert!(cuda.contains("CUDA 12.8 does not know compute capability 11.0 yet"), "{cuda}");
+    let tensorrt = format!("{PYTHON}target: {{gpus: ['11.0']}}\n{torch}tensorrt: 10.13.3.9\n");
+    assert!(refusal(&tensorrt).contains("TensorRT 10.13.3.9 does not run on compute capability 11.0"));
+    works(&format!("{PYTHON}target: {{gpus: ['12.0']}}\n{torch}tensorrt: 10.13.3.9\n"));
+}
+
+#[test]
+fn releases_can_be_left_open() {
+    let versions = |text: &str| plan(&works(&format!("name: n\nbase: debian:13\n{text}"))).release.versions;
+    let open =
+        versions("python: {version: 3.13}\nffmpeg: {version: '<7.0', libraries: {dav1d: auto}}\nuv: auto\n");
+    let named = versions(
+        "python: {version: 3.13.11}\nffmpeg: {version: 6.1.1, libraries: {dav1d: 1.5.1}}\nuv: 0.12.1\n",
     );
+    assert_eq!(open, named);
+    // A release whose name begins another one's is that one.
+    assert_eq!(versions("ffmpeg: {version: 7.1}\n")["ffmpeg"], "7.1");
+    assert_eq!(versions("ffmpeg: {version: '>=7.1,<8.0'}\n")["ffmpeg"], "7.1.5");
+    let refused = |text: &str| refusal(&format!("name: n\nbase: debian:13\n{text}"));
+    let none = refused("ffmpeg: {version: '>=99.0'}\n");
+    assert!(
+        none.contains("3:19: the catalog does not know ffmpeg >=99.0; it knows 6.1.1, 7.1, 7.1.5"),
+        "{none}"
+    );
+    let sum = "a".repeat(64);
+    let both = refused(&format!("ffmpeg: {{version: auto, sha256: {sum}}}\n"));
+    assert!(both.contains("one archive has one version"), "{both}");
+}
+
+#[test]
+fn an_architecture_has_wheels_of_its_own() {
+    let found = |text: &str| try_resolve(&yaml(text, 0), "arm64", "");
+    // The index has CUDA's torch for amd64, and one for processors.
+    let torch = format!("{PYTHON}torch: {{version: 2.9.1, channel: pypi}}\n");
+    let cuda = format!("{torch}tensorrt: 10.13.3.9\n");
+    assert!(found(&torch).is_ok() && lines(&found(&cuda).err().unwrap_or_default()).contains("CUDA"));
+    let runtime = |version: &str| {
+        format!(
+            "{PYTHON}torch: {{version: 2.14.1, channel: cu130}}\nonnxruntime: {{version: {version}, flavour: gpu}}\n"
+        )
+    };
+    assert!(found(&runtime("1.31.1")).is_ok());
+    let none = lines(&found(&runtime("1.28.0")).err().unwrap_or_default());
+    assert!(none.contains("onnxruntime-gpu 1.28.0 has no wheels for arm64"), "{none}");
+}
+
+#[test]
+fn a_torch_that_nobody_looks_at_is_refused_for_a_target() {
+    let wheels = "wheels: {requirements: [torch==2.11.0]}\n";
+    let text = format!("{PYTHON}target: {{gpus: [P40]}}\n{wheels}");
+    assert!(refusal(&text).contains("whether a torch that is required as a package runs on the `target`"));
+    works(&format!("{PYTHON}{wheels}"));
 }
 
 #[test]
@@ -218,7 +281,7 @@ fn the_fleet_decides_what_auto_means() {
     for (target, expected) in cases {
         let (torch, channel) = expected.split_once(' ').expect("two words");
         let text = format!("{PYTHON}{target}torch: {{version: auto, channel: auto}}\n");
-        let found = requirements(&text);
+        let found = resolved_with("/requirements.txt", &text);
         assert!(found.contains(&format!("torch=={torch}")), "{target}: {found:?}");
         let plan = plan(&works(&text));
         let backend = plan.steps.iter().find_map(|step| match &step.action {
@@ -234,9 +297,10 @@ fn the_fleet_decides_what_auto_means() {
 #[test]
 fn open_versions_take_the_newest_that_fits() {
     let base = format!("{PYTHON}torch: {{version: '>=2.8,<2.10', channel: cu128}}\n");
-    let all = requirements(&format!(
-        "{base}tensorrt: auto\ntransformers: auto\nonnxruntime: {{version: auto, flavour: gpu}}\n"
-    ));
+    let all = resolved_with(
+        "/requirements.txt",
+        &format!("{base}tensorrt: auto\ntransformers: auto\nonnxruntime: {{version: auto, flavour: gpu}}\n"),
+    );
     let expected = [
         "onnxruntime-gpu==1.26.0",
         "tensorrt-cu12-bindings==11.4.0.106",
@@ -247,7 +311,8 @@ fn open_versions_take_the_newest_that_fits() {
         "transformers==5.23.0",
     ];
     assert_eq!(all, expected);
-    let all = requirements(
+    let all = resolved_with(
+        "/requirements.txt",
         &format!("{base}tensorrt: '<10.10'\ntransformers: '4'\nonnxruntime: '1.20'\n").replace("'4'", "4.57"),
     );
     assert!(all.contains(&"tensorrt-cu12-libs==10.9.0.34".to_owned()), "{all:?}");
@@ -334,7 +399,8 @@ fn what_is_past_its_support_is_told() {
 
 #[test]
 fn case_1_a_release_that_is_asked_for_is_the_one_that_is_installed() {
-    let found = requirements(&format!("{PYTHON}torch: {{version: 2.8, channel: cu126}}\n"));
+    let found =
+        resolved_with("/requirements.txt", &format!("{PYTHON}torch: {{version: 2.8, channel: cu126}}\n"));
     assert_eq!(found, ["torch==2.8.0", "torchaudio==2.8.0", "torchvision==0.23.0"]);
 }
 
@@ -413,7 +479,7 @@ fn case_8_no_release_is_named_that_was_never_made() {
         );
     }
     assert!(
-        requirements(&format!("{PYTHON}torch: {{version: 2.13.0, channel: cpu}}\n"))
+        resolved_with("/requirements.txt", &format!("{PYTHON}torch: {{version: 2.13.0, channel: cpu}}\n"))
             .contains(&"torchaudio==2.11.0".to_owned())
     );
 }
@@ -424,9 +490,9 @@ fn case_9_nobody_is_asked_and_the_answer_is_the_same_each_time() {
     let text = format!(
         "{PYTHON}target: {{gpus: [T4]}}\ntorch: {{version: auto, channel: auto}}\ntransformers: auto\n"
     );
-    let first = requirements(&text);
+    let first = resolved_with("/requirements.txt", &text);
     for _ in 0..5 {
-        assert_eq!(requirements(&text), first);
+        assert_eq!(resolved_with("/requirements.txt", &text), first);
     }
 }
 

@@ -188,7 +188,7 @@ fn what_a_spec_leaves_open_its_lock_says() {
         step("toolchain", "build-essential, ccache, pkg-config, xz-utils"),
     ];
     let lock = format!(
-        "lock: 1\nplatforms:\n  linux/amd64:\n    base: 'docker.io/library/debian:13@sha256:{sum}'\n    sources:\n      entries: 1\n      files:\n        \
+        "lock: 2\nplatforms:\n  linux/amd64:\n    base: 'docker.io/library/debian:13@sha256:{sum}'\n    sources:\n      entries: 1\n      files:\n        \
          - {{name: 'uv 0.12.1', sha256: {sum}, url: 'https://example.org/uv.tar.gz'}}\n    packages:\n{}    wheels:\n      \
          entries: 1\n      files:\n        - {{name: transformers, version: 4.55.2, sha256: {sum}, url: 'https://example.org/t.whl'}}\n",
         packages.concat()

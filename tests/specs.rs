@@ -304,7 +304,7 @@ fn what_cannot_work_is_refused_before_the_first_download() {
         );
     }
     let found = refusal(&format!("{python}onnxruntime: {{version: 1.23.0, flavour: openvino}}\n"), "arm64");
-    assert!(found.contains("the flavour `openvino` has no wheels for arm64"), "{found}");
+    assert!(found.contains("onnxruntime-openvino 1.23.0 has no wheels for arm64"), "{found}");
 }
 
 #[test]
@@ -350,6 +350,16 @@ fn the_tag_table_of_the_readme_is_that_of_the_specs() {
 }
 
 #[cfg(feature = "cli")]
+#[test]
+fn no_two_targets_push_one_tag() {
+    let text = std::fs::read_to_string("specs/docker-bake.hcl").expect("read");
+    let tags: Vec<_> = text.lines().filter(|line| line.trim_start().starts_with("tags ")).collect();
+    let different: std::collections::BTreeSet<_> = tags.iter().collect();
+    assert!(tags.len() > 1 && tags.len() == different.len(), "{tags:#?}");
+    assert!(text.contains("ratio1/base_edge_node:${TAG}-base_edge_node_gpu\""), "{text}");
+    assert!(text.contains("ratio1/base_edge_node_arm64_cpu:${TAG}\""), "{text}");
+}
+
 #[test]
 fn the_bake_files_are_what_the_command_line_writes() {
     for (context, file) in [(".", "specs/docker-bake.hcl"), ("specs", "examples/docker-bake.hcl")] {

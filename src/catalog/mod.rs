@@ -196,6 +196,14 @@ pub fn versions(component: &str) -> Vec<String> {
     sources().iter().filter(|row| row.component == component).map(|row| row.version.clone()).collect()
 }
 
+/// The releases of a component that there are for all architectures, in the order of the catalog.
+pub fn releases(component: &str) -> Vec<String> {
+    let [amd64, arm64] =
+        ["amd64", "arm64"].map(|architecture| versions(&format!("{component}-{architecture}")));
+    let both = amd64.into_iter().filter(|version| arm64.contains(version));
+    versions(component).into_iter().chain(both).collect()
+}
+
 /// Where a component publishes a release, whether the catalog knows its digest or not.
 pub fn address(component: &str, version: &str) -> Option<Url> {
     let template = match component {

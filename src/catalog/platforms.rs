@@ -16,6 +16,8 @@ pub struct CudaRelease {
     pub oldest_gpu: Option<Capability>,
     /// The newest compute capability that it compiles for, where that is known.
     pub newest_gpu: Option<Capability>,
+    /// Those between that it does not know.
+    pub without_gpus: Vec<Capability>,
     /// Where this is known from.
     pub source: String,
 }
@@ -27,9 +29,18 @@ impl Row for CudaRelease {
         let (cuda, floor) = (cells.read("cuda", release), cells.read("floor", release));
         let driver = cells.known("driver", release);
         let gpus = cells.range("gpus", Capability::parse);
+        let without_gpus = cells.optional("without", capabilities)?;
         let source = cells.source();
         let (oldest_gpu, newest_gpu) = gpus?;
-        Some(Self { cuda: cuda?, floor: floor?, driver: driver?, oldest_gpu, newest_gpu, source: source? })
+        Some(Self {
+            cuda: cuda?,
+            floor: floor?,
+            driver: driver?,
+            oldest_gpu,
+            newest_gpu,
+            without_gpus,
+            source: source?,
+        })
     }
 
     fn key(&self) -> Vec<Part> {

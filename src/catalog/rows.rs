@@ -7,7 +7,7 @@ use crate::diagnostic::Problems;
 use crate::spec::{Fields, Node, Span, Value, parse_yaml, text};
 
 /// The word for what nobody has established.
-const UNKNOWN: &str = "unknown";
+pub(super) const UNKNOWN: &str = "unknown";
 /// The word for what is not there.
 const NONE: &str = "-";
 
@@ -73,6 +73,21 @@ impl Cells<'_, '_> {
         read: impl Fn(&str) -> Option<T>,
     ) -> Option<Option<T>> {
         self.read(key, |word| if word == UNKNOWN { Some(None) } else { read(word).map(Some) })
+    }
+
+    /// A cell that only some rows have.
+    pub(super) fn optional<T: Default>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let Some(node) = self.fields.take(key) else { return Some(T::default()) };
+        let word = text("a cell", node, self.problems)?.value;
+        let value = read(&word);
+        if value.is_none() {
+            self.problems.error(self.span, format!("`{key}` cannot be `{}`", word.escape_debug()));
+        }
+        value
     }
 
     /// A cell that may say that there is none.

@@ -1,7 +1,7 @@
 //! Which releases of TensorRT there are, and what each needs.
 
 use super::numbers::Capability;
-use super::rows::{Cells, Part, Row, release, series, version};
+use super::rows::{Cells, Part, Row, capabilities, release, series, version};
 
 /// A release of TensorRT.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct TensorRtRelease {
     pub oldest_gpu: Option<Capability>,
     /// The newest compute capability, where it is known.
     pub newest_gpu: Option<Capability>,
+    /// Those between that it does not know.
+    pub without_gpus: Vec<Capability>,
     /// Where this is known from.
     pub source: String,
 }
@@ -28,6 +30,7 @@ impl Row for TensorRtRelease {
         let cuda = cells.read("cuda", |cell| cell.split(' ').map(|major| major.parse().ok()).collect());
         let python = cells.range("python", series);
         let gpus = cells.range("gpus", Capability::parse);
+        let without_gpus = cells.optional("without", capabilities)?;
         let source = cells.source();
         let (oldest_gpu, newest_gpu) = gpus?;
         Some(Self {
@@ -36,6 +39,7 @@ impl Row for TensorRtRelease {
             newest_python: python?.1?,
             oldest_gpu,
             newest_gpu,
+            without_gpus,
             source: source?,
         })
     }

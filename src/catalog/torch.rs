@@ -1,7 +1,7 @@
 //! Which releases of torch there are, what goes with each, and which GPUs its wheels have code for.
 
 use super::numbers::{Capability, numbers};
-use super::rows::{Cells, Part, Row, capabilities, release, series, version, word};
+use super::rows::{Cells, Part, Row, UNKNOWN, capabilities, release, series, version, word};
 
 /// A release of torch.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub struct TorchRelease {
     pub channels: Vec<String>,
     /// The channel that the wheels on the public index are the same as, where it is known.
     pub pypi: Option<String>,
+    /// The same of the wheels for arm64.
+    pub pypi_arm64: Option<String>,
     /// The release of torchvision built against it.
     pub vision: String,
     /// The release of torchaudio that goes with it.
@@ -30,6 +32,8 @@ impl Row for TorchRelease {
         let python = cells.range("python", series);
         let channels = cells.words("channels");
         let pypi = cells.known("pypi", |channel| Some(channel.to_owned()));
+        let pypi_arm64 =
+            cells.optional("pypi_arm64", |word| Some((word != UNKNOWN).then(|| word.to_owned())));
         let (vision, audio) = (cells.read("vision", release), cells.read("audio", release));
         let source = cells.source();
         let (oldest, newest) = python?;
@@ -38,6 +42,7 @@ impl Row for TorchRelease {
             python: (oldest?, newest?),
             channels: channels?,
             pypi: pypi?,
+            pypi_arm64: pypi_arm64?,
             vision: vision?,
             audio: audio?,
             source: source?,

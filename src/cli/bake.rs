@@ -97,7 +97,8 @@ fn groups(targets: &[Target]) -> BTreeMap<&'static str, Vec<&str>> {
 /// What is the same in all bake files. Who wants to push elsewhere, or to cache, sets variables.
 const HEAD: &str = r#"# The registry and its owner's part of the name are put in front of each repository: `localhost:5000/`.
 variable "REGISTRY" { default = "" }
-# The tag that is pushed first; `edgenode retag` then gives the one that the versions make.
+# The tag that is pushed first; `edgenode retag` then gives the one that the versions make. Targets that share a repository
+# put their names behind it.
 variable "TAG" { default = "latest" }
 # A repository for the cache of all targets, each by a tag of its own; none by default.
 variable "CACHE" { default = "" }
@@ -119,21 +120,31 @@ fn write(targets: &[Target], context: &str) -> String {
         let _ = writeln!(text, "group {} {{ targets = [{}] }}", quote(group), names.join(", "));
     }
     for target in targets {
-        text.push_str(&write_target(target));
+        text.push_str(&write_target(target, has_its_tag(target, targets)));
     }
     text
 }
 
-fn write_target(target: &Target) -> String {
+/// Whether a target may push what `TAG` says: of several with one repository only the one that is not archived, if there
+/// is no other; else they would push over one another.
+fn has_its_tag(target: &Target, targets: &[Target]) -> bool {
+    let others =
+        || targets.iter().filter(|other| other.repository == target.repository && other.name != target.name);
+    others().count() == 0
+        || (target.status != Status::Archived && others().all(|other| other.status == Status::Archived))
+}
+
+fn write_target(target: &Target, has_its_tag: bool) -> String {
     let Target { name, file, platforms, repository, status, .. } = target;
     let platforms: Vec<_> = platforms.iter().map(|platform| quote(platform)).collect();
+    let tag = if has_its_tag { String::new() } else { format!("-{name}") };
     let cache = format!("type=registry,ref=${{CACHE}}:{name}");
     let mut text = format!(
         "\ntarget {} {{\n  context    = SPECS\n  dockerfile = {}\n  platforms  = [{}]\n  tags       = [{}]\n",
         quote(name),
         quote(file),
         platforms.join(", "),
-        format_args!("\"${{REGISTRY}}{}:${{TAG}}\"", escape(repository)),
+        format_args!("\"${{REGISTRY}}{}:${{TAG}}{tag}\"", escape(repository)),
     );
     if *status == Status::Archived {
         let _ = writeln!(text, "  args       = {{ {ARCHIVED_ARG} = \"true\" }}");

@@ -6,6 +6,7 @@
 use super::debs::{Archive, Debs, Wanted};
 use super::{Component, Declared, Registration};
 use crate::diagnostic::Problems;
+use crate::lock::PlatformLock;
 use crate::plan::{Action, Part, Planner, Provided, StepId, TextFile};
 use crate::resolve::{BaseFacts, Context, OsRelease, SourceArchive, SourceFields};
 use crate::spec::{At, Fields, Node, Scalar, Span, Url, Value, Version, checked, text};
@@ -57,12 +58,13 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
             let mut fields = Fields::open("`docker`", node, problems)?;
             let spec = match fields.take("provider").map(|node| provider(node, problems)) {
                 Some(provider) => decode_provider(provider?, &mut fields, problems),
-                None => SourceFields::decode(&mut fields, "28.5.2", problems).map(DockerSpec::Static),
+                None => SourceFields::decode(&mut fields, Some(REGISTRATION.key), "28.5.2", problems)
+                    .map(DockerSpec::Static),
             };
             fields.finish(problems);
             spec?
         }
-        _ => DockerSpec::Static(SourceFields::decode_short("docker", node, problems)?),
+        _ => DockerSpec::Static(SourceFields::decode_short("docker", REGISTRATION.key, node, problems)?),
     };
     Some(Box::new(spec))
 }
@@ -79,7 +81,8 @@ fn provider(node: &Node, problems: &mut Problems) -> Option<&'static str> {
 
 fn decode_provider(provider: &str, fields: &mut Fields<'_>, problems: &mut Problems) -> Option<DockerSpec> {
     if provider == "static" {
-        return SourceFields::decode(fields, "28.5.2", problems).map(DockerSpec::Static);
+        return SourceFields::decode(fields, Some(REGISTRATION.key), "28.5.2", problems)
+            .map(DockerSpec::Static);
     }
     let version = fields.require("version", "28.5.2", problems);
     let version = version.and_then(|n| checked("a version", n, problems, Version::parse));
@@ -109,6 +112,12 @@ impl Declared for DockerSpec {
                 vec![archive(repository.as_ref(), facts, version.span).index]
             }
             Self::Distribution | Self::Static(_) => Vec::new(),
+        }
+    }
+
+    fn keep(&mut self, lock: &PlatformLock) {
+        if let Self::Static(source) = self {
+            source.keep(REGISTRATION.key, REGISTRATION.key, lock);
         }
     }
 

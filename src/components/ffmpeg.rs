@@ -5,9 +5,10 @@
 
 use super::{Component, Declared, Registration};
 use crate::diagnostic::Problems;
+use crate::lock::PlatformLock;
 use crate::plan::{Codec, Coder, Mount, Planner, Provided, Script, StepId};
 use crate::resolve::{Context, SourceArchive, SourceFields, is_older};
-use crate::spec::{At, Fields, Node, Scalar, Span, Value, entries, list};
+use crate::spec::{At, Fields, Node, Scalar, Span, Value, Wish, entries, list};
 use crate::suggest::nearest;
 
 /// The component's entry in the registry.
@@ -160,7 +161,7 @@ struct FfmpegSpec {
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     let mut fields = Fields::open("`ffmpeg`", node, problems)?;
-    let source = SourceFields::decode(&mut fields, "7.1.5", problems);
+    let source = SourceFields::decode(&mut fields, Some(REGISTRATION.key), "7.1.5", problems);
     let mut libraries = match fields.take("libraries") {
         Some(node) => entries("`libraries`", node, problems, decode_library),
         None => Vec::new(),
@@ -193,7 +194,7 @@ fn decode_library(key: &At<String>, node: &Node, problems: &mut Problems) -> Opt
         );
         return None;
     }
-    let source = SourceFields::decode_short("a library", node, problems)?;
+    let source = SourceFields::decode_short("a library", library.name, node, problems)?;
     Some(Chosen { library, source: Some(source), span })
 }
 
@@ -204,6 +205,17 @@ impl Declared for FfmpegSpec {
 
     fn codes_video(&self) -> bool {
         self.libraries.iter().any(|chosen| chosen.library.name == "nvenc")
+    }
+
+    fn keep(&mut self, lock: &PlatformLock) {
+        self.source.keep(REGISTRATION.key, REGISTRATION.key, lock);
+        for Chosen { library, source, .. } in &mut self.libraries {
+            source.iter_mut().for_each(|source| source.keep(REGISTRATION.key, library.name, lock));
+        }
+    }
+
+    fn choice(&self, _: &Context<'_>) -> Option<(At<Wish>, String)> {
+        Some((self.source.wish.clone(), self.source.version.to_string()))
     }
 
     fn resolve(&self, context: &Context<'_>, _: Span, problems: &mut Problems) -> Option<Box<dyn Component>> {

@@ -224,6 +224,11 @@ pub trait Declared: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Whether it wants its packages to run on every amd64 processor.
+    fn is_for_any_x86(&self) -> bool {
+        false
+    }
+
     /// Takes the versions that a lock has, where its own fields leave a choice.
     fn keep(&mut self, _lock: &PlatformLock) {}
 

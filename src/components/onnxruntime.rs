@@ -59,7 +59,7 @@ impl Declared for OnnxRuntimeSpec {
 
     fn keep(&mut self, lock: &PlatformLock) {
         let package = self.package();
-        lock.keep(&mut self.version, &[package]);
+        lock.keep(REGISTRATION.key, &mut self.version, &[package]);
     }
 
     fn choice(&self, context: &Context<'_>) -> Option<(At<Wish>, String)> {
@@ -98,16 +98,13 @@ impl Declared for OnnxRuntimeSpec {
             self.refusals(&version, row, context)
                 .into_iter()
                 .for_each(|reason| problems.error(self.version.span, reason));
-        }
-        if self.flavour.value != "cpu" && context.facts.architecture != "amd64" {
-            problems.error_with_help(
-                self.flavour.span,
-                format!(
-                    "the flavour `{}` has no wheels for {}",
-                    self.flavour.value, context.facts.architecture
-                ),
-                "take `cpu`, or build for linux/amd64",
-            );
+            if !row.architectures.contains(&context.facts.architecture) {
+                problems.error_with_help(
+                    self.flavour.span,
+                    format!("{package} {version} has no wheels for {}", context.facts.architecture),
+                    "take the flavour `cpu`, or build for linux/amd64",
+                );
+            }
         }
         if self.flavour.value == "gpu" && context.cuda().is_none() {
             problems.error_with_help(

@@ -2,9 +2,10 @@
 
 use super::{Component, Declared};
 use crate::diagnostic::Problems;
+use crate::lock::PlatformLock;
 use crate::plan::{Action, Part, Planner, Provided};
 use crate::resolve::{Context, SourceArchive, SourceFields};
-use crate::spec::{Node, Span};
+use crate::spec::{At, Node, Span, Wish};
 
 /// A program that is published ready to run.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub(super) struct Program {
 impl Program {
     /// Reads a version alone, or a mapping with `version`, `url`, `sha256`.
     pub(super) fn decode(&'static self, node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
-        let source = SourceFields::decode_short(self.key, node, problems)?;
+        let source = SourceFields::decode_short(self.key, self.key, node, problems)?;
         Some(Box::new(ProgramSpec { program: self, source }))
     }
 }
@@ -36,6 +37,14 @@ struct ProgramSpec {
 impl Declared for ProgramSpec {
     fn key(&self) -> &'static str {
         self.program.key
+    }
+
+    fn keep(&mut self, lock: &PlatformLock) {
+        self.source.keep(self.program.key, self.program.key, lock);
+    }
+
+    fn choice(&self, _: &Context<'_>) -> Option<(At<Wish>, String)> {
+        Some((self.source.wish.clone(), self.source.version.to_string()))
     }
 
     fn resolve(&self, context: &Context<'_>, _: Span, problems: &mut Problems) -> Option<Box<dyn Component>> {

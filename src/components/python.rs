@@ -9,9 +9,10 @@
 
 use super::{Component, Declared, PythonHome, Registration};
 use crate::diagnostic::Problems;
+use crate::lock::PlatformLock;
 use crate::plan::{Interpreter, Mount, Planner, Provided, RUN_DIR, Script, Vendor};
 use crate::resolve::{Context, SourceArchive, SourceFields};
-use crate::spec::{At, Fields, ImagePath, Node, Span, Version, boolean, checked};
+use crate::spec::{At, Fields, ImagePath, Node, Span, Version, Wish, boolean, checked};
 
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "python", decode };
@@ -76,12 +77,10 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
             }
         }
         None => {
-            let source = SourceFields::decode(&mut fields, "3.13.5", problems);
+            let source = SourceFields::decode(&mut fields, Some(REGISTRATION.key), "3.13.5", problems);
             let optimize = fields.take("optimize").and_then(|n| boolean("`optimize`", n, problems));
             fields.finish(problems);
-            let source = source?;
-            refuse_series(&source.version, problems);
-            Origin::Release { source, optimize: optimize.is_some_and(|o| o.value) }
+            Origin::Release { source: source?, optimize: optimize.is_some_and(|o| o.value) }
         }
     };
     Some(Box::new(PythonSpec { origin, slim }))
@@ -123,6 +122,19 @@ impl Declared for PythonSpec {
         })
     }
 
+    fn keep(&mut self, lock: &PlatformLock) {
+        if let Origin::Release { source, .. } = &mut self.origin {
+            source.keep(REGISTRATION.key, REGISTRATION.key, lock);
+        }
+    }
+
+    fn choice(&self, _: &Context<'_>) -> Option<(At<Wish>, String)> {
+        match &self.origin {
+            Origin::Release { source, .. } => Some((source.wish.clone(), source.version.to_string())),
+            Origin::Vendor { .. } | Origin::Venv { .. } => None,
+        }
+    }
+
     fn targets(&self) -> Vec<&'static str> {
         if matches!(self.origin, Origin::Vendor { .. }) { Vec::new() } else { vec![REGISTRATION.key] }
     }
@@ -148,7 +160,9 @@ impl Declared for PythonSpec {
         let slim = self.slim;
         match &self.origin {
             Origin::Release { source, optimize } => {
+                let version = &source.version;
                 let source = source.resolve(REGISTRATION.key, problems)?;
+                refuse_series(version, problems);
                 Some(Box::new(Python { source, optimize: *optimize, slim }))
             }
             Origin::Vendor { version, prefix } => {

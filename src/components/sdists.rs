@@ -71,7 +71,7 @@ fn decode_sdist(node: &Node, problems: &mut Problems) -> Option<SdistSpec> {
     let mut fields = Fields::open("an entry of `sdists`", node, problems)?;
     let name = fields.require("name", "numpy", problems);
     let name = name.and_then(|n| checked("the name of a package", n, problems, Name::parse));
-    let source = SourceFields::decode(&mut fields, "2.3.5", problems);
+    let source = SourceFields::decode(&mut fields, None, "2.3.5", problems);
     let requires = match fields.take("requires") {
         Some(node) => items("`requires`", node, problems, pinned_requirement),
         None => Vec::new(),

@@ -106,6 +106,7 @@ impl System {
             ("USERS".to_owned(), format!("{at}/users")),
         ]);
         run.mounts.push(Mount { at, from: users, part: "/".to_owned() });
+        planner.fix_date(&mut run);
         run.result = RunResult::Root;
         planner.run("[system] set up".to_owned(), self.span, run)
     }

@@ -85,7 +85,11 @@ impl Declared for TensorRtSpec {
     }
 
     fn keep(&mut self, lock: &PlatformLock) {
-        lock.keep(&mut self.version, &["tensorrt-cu12-bindings", "tensorrt-cu13-bindings", "tensorrt"]);
+        lock.keep(
+            REGISTRATION.key,
+            &mut self.version,
+            &["tensorrt-cu12-bindings", "tensorrt-cu13-bindings", "tensorrt"],
+        );
     }
 
     fn version(&self) -> Option<&Version> {
@@ -262,6 +266,7 @@ fn refusals(release: &TensorRtRelease, context: &Context<'_>) -> Vec<String> {
         let ((gpu_name, capability), line) = (&gpu.value, gpu.span.start.0);
         if release.oldest_gpu.is_some_and(|oldest| *capability < oldest)
             || release.newest_gpu.is_some_and(|newest| *capability > newest)
+            || release.without_gpus.contains(capability)
         {
             reasons.push(format!(
                 "TensorRT {name} does not run on compute capability {capability} (`{gpu_name}`, line {line})"

@@ -6,7 +6,7 @@ use crate::catalog::{TorchRelease, channel_cuda, compare};
 use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::plan::{Planner, Vendor};
-use crate::resolve::Context;
+use crate::resolve::{BaseFacts, Context};
 use crate::spec::{At, Fields, Node, Scalar, Span, Value, Version, Wish, boolean, checked, text};
 use crate::suggest::nearest;
 
@@ -84,7 +84,7 @@ impl Declared for TorchSpec {
     }
 
     fn keep(&mut self, lock: &PlatformLock) {
-        lock.keep(&mut self.version, &["torch"]);
+        lock.keep(REGISTRATION.key, &mut self.version, &["torch"]);
     }
 
     fn targets(&self) -> Vec<&'static str> {
@@ -93,7 +93,7 @@ impl Declared for TorchSpec {
 
     fn cuda(&self, context: &Context<'_>) -> Option<CudaRelease> {
         let (release, channel) = self.choose(context)?;
-        CudaRelease::of_channel(&wheels_channel(&release, &channel)?)
+        CudaRelease::of_channel(&wheels_channel(&release, &channel, context.facts)?)
     }
 
     fn torch(&self, context: &Context<'_>) -> Option<String> {
@@ -276,13 +276,17 @@ fn has_wheels(release: &TorchRelease, context: &Context<'_>) -> bool {
 }
 
 /// The channel whose wheels are taken; `None` where nobody knows what the index has.
-fn wheels_channel(release: &TorchRelease, channel: &str) -> Option<String> {
-    if channel == INDEX_CHANNEL { release.pypi.clone() } else { Some(channel.to_owned()) }
+fn wheels_channel(release: &TorchRelease, channel: &str, facts: &BaseFacts) -> Option<String> {
+    match (channel, facts.architecture.as_str()) {
+        (INDEX_CHANNEL, "arm64") => release.pypi_arm64.clone(),
+        (INDEX_CHANNEL, _) => release.pypi.clone(),
+        _ => Some(channel.to_owned()),
+    }
 }
 
 /// Why the nodes cannot run the wheels of a channel.
 fn refusals(release: &TorchRelease, channel: &str, context: &Context<'_>) -> Vec<String> {
-    let Some(wheels) = wheels_channel(release, channel) else { return Vec::new() };
+    let Some(wheels) = wheels_channel(release, channel, context.facts) else { return Vec::new() };
     let Some(cuda) = channel_cuda(&wheels) else { return Vec::new() };
     let mut reasons = match context.catalog.cuda_release(&cuda) {
         Some(cuda) => context.fleet.refuse_cuda(cuda),
@@ -316,7 +320,7 @@ fn refusals(release: &TorchRelease, channel: &str, context: &Context<'_>) -> Vec
 
 /// GPUs of which nobody knows whether the wheels have code for them.
 fn unknown_gpus(release: &TorchRelease, channel: &str, context: &Context<'_>) -> Option<String> {
-    let wheels = wheels_channel(release, channel)?;
+    let wheels = wheels_channel(release, channel, context.facts)?;
     channel_cuda(&wheels)?;
     let row = context.catalog.torch_gpus(&release.torch, &wheels, &context.facts.architecture);
     let unknown =

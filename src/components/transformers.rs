@@ -27,7 +27,7 @@ impl Declared for TransformersSpec {
     }
 
     fn keep(&mut self, lock: &PlatformLock) {
-        lock.keep(&mut self.version, &["transformers"]);
+        lock.keep(REGISTRATION.key, &mut self.version, &["transformers"]);
     }
 
     fn choice(&self, context: &Context<'_>) -> Option<(At<Wish>, String)> {

@@ -24,10 +24,10 @@ use crate::mirror;
 use crate::plan::{
     Cache, ChosenWheels, Interpreter, Mount, Planner, Provided, RUN_DIR, Run, Script, StepId, TextFile,
 };
-use crate::resolve::{Context, Node as ResolvedNode, SourceArchive, pinned};
+use crate::resolve::{Context, Node as ResolvedNode, SourceArchive, pinned, short};
 use crate::spec::{
-    At, ContextPath, CpuLevel, Fields, Name, Node, PackagePattern, Requirement, Sha256, Span, Url, checked,
-    entries, items, normal_name, text,
+    At, ContextPath, Fields, Name, Node, PackagePattern, Requirement, Sha256, Span, Url, checked, entries,
+    items, normal_name, text,
 };
 
 /// The component's entry in the registry.
@@ -327,10 +327,14 @@ impl Declared for WheelsSpec {
         self.local.iter().map(LocalWheel::place).collect()
     }
 
+    fn is_for_any_x86(&self) -> bool {
+        self.cpu_baseline == Some(CpuBaseline::X86_64)
+    }
+
     fn alternatives(&self, context: &Context<'_>) -> Vec<Alternative> {
         let mut all = Vec::new();
-        let limit = self.numpy_limit(context).map(|limit| format!("numpy<{}", short(limit)));
-        if let Some(requirement) = limit.and_then(|text| Requirement::parse(&text).ok()) {
+        let limits = context.constraints().into_iter();
+        for requirement in limits.filter_map(|text| Requirement::parse(&text).ok()) {
             let mut declared = self.clone();
             for numpy in declared.requirements.iter_mut().filter(|r| r.value.package() == "numpy") {
                 numpy.value = requirement.clone();
@@ -361,10 +365,10 @@ impl Declared for WheelsSpec {
         for path in &self.files {
             requirements.extend(read_file(path, context, problems));
         }
-        if let Some(limit) = self.numpy_limit(context) {
+        if let Some(limit) = context.numpy_limit() {
             self.check_numpy(limit, problems);
-            requirements.push(format!("numpy<{}", short(limit)));
         }
+        self.check_torch(context, problems);
         self.local.iter().for_each(|wheel| wheel.check(context, problems));
         requirements.extend(self.local.iter().map(LocalWheel::requirement));
         requirements.sort();
@@ -409,20 +413,19 @@ impl Component for AllWheels {
 }
 
 impl WheelsSpec {
-    /// The first release of numpy whose wheels do not run on the oldest processor of the spec; none where the spec has
-    /// it built.
-    fn numpy_limit<'c>(&self, context: &Context<'c>) -> Option<&'c str> {
-        let oldest = context.fleet.cpu.as_ref().is_some_and(|cpu| cpu.value == CpuLevel::X86_64);
-        let asked = oldest || self.cpu_baseline == Some(CpuBaseline::X86_64);
-        if context.facts.architecture != "amd64" || !asked || context.builds("numpy") {
-            return None;
+    /// Reports torch as a package like any other where the spec says what GPUs it must run on: nobody would look whether
+    /// its wheels do.
+    fn check_torch(&self, context: &Context<'_>, problems: &mut Problems) {
+        if !context.fleet.has_gpus() || context.has("torch") {
+            return;
         }
-        context
-            .catalog
-            .numpy
-            .iter()
-            .find(|row| row.cpu != CpuLevel::X86_64.word())
-            .map(|row| row.numpy.as_str())
+        for requirement in self.requirements.iter().filter(|r| r.value.package() == "torch") {
+            problems.error_with_help(
+                requirement.span,
+                "whether a torch that is required as a package runs on the `target` is not known",
+                "write it as a component, `torch: auto` or a version, whose wheels are chosen for the target",
+            );
+        }
     }
 
     /// Reports a requirement that asks for numpy from `limit` on.
@@ -437,11 +440,6 @@ impl WheelsSpec {
             }
         }
     }
-}
-
-/// A release without zeros at its end: `2.4` for `2.4.0`.
-fn short(version: &str) -> &str {
-    version.strip_suffix(".0").unwrap_or(version)
 }
 
 /// The requirements of a file of the build context, in the form that pip reads: one in a line, `#` before comments.
@@ -696,11 +694,14 @@ impl Tools {
 }
 
 /// What is resolved together.
+#[derive(Default)]
 struct Requirements {
     /// As PEP 508 has it, sorted.
     requirements: Vec<String>,
     /// Packages that are left out, whoever asks for them, sorted.
     exclude: Vec<String>,
+    /// What packages must be if anybody asks for them.
+    constraints: Vec<String>,
 }
 
 impl Requirements {
@@ -714,7 +715,16 @@ impl Requirements {
         exclude.extend(planner.excluded().iter().cloned());
         exclude.sort();
         exclude.dedup();
-        Self { requirements, exclude }
+        Self { requirements, exclude, constraints: planner.constraints().to_vec() }
+    }
+
+    /// The files that `wheels-compile.sh` reads.
+    fn files(self) -> Vec<TextFile> {
+        vec![
+            lines("/requirements.txt", self.requirements),
+            lines("/exclude.txt", self.exclude),
+            lines("/constraints.txt", self.constraints),
+        ]
     }
 }
 
@@ -733,7 +743,6 @@ fn mount_local(run: &mut Run, planner: &Planner) {
 /// Resolves all requirements together. The result is a list for each branch, with versions and digests, and the list of
 /// those that are parted from their groups. No more than `most` have just one wheel.
 fn choose(requests: &[WheelRequest], most: usize, tools: &Tools, planner: &mut Planner) -> StepId {
-    let Requirements { requirements, exclude } = Requirements::of(requests, planner);
     let line = |request: &WheelRequest, pattern: &str| {
         let sizes = request.parting.map_or("never never".to_owned(), |p| format!("{} {}", p.apart, p.alone));
         format!("{} {pattern} {sizes}", request.group)
@@ -744,11 +753,8 @@ fn choose(requests: &[WheelRequest], most: usize, tools: &Tools, planner: &mut P
     let rest = requests.iter().find(|request| request.packages.is_empty());
     // What no group takes belongs to the first, if the spec has no group for the rest.
     let rest = rest.or(requests.first()).map(|request| line(request, "*"));
-    let inputs = vec![
-        lines("/requirements.txt", requirements),
-        lines("/exclude.txt", exclude),
-        lines("/groups.txt", patterns.chain(rest).collect()),
-    ];
+    let mut inputs = Requirements::of(requests, planner).files();
+    inputs.push(lines("/groups.txt", patterns.chain(rest).collect()));
     let span = requests.last().map(|request| request.span).unwrap_or_default();
     let mut run = tools.run_with(&CHOOSE, "wheels", inputs, planner);
     mount_local(&mut run, planner);

@@ -13,16 +13,17 @@ use futures_util::future::{join_all, try_join_all};
 use super::args::LOCKED_ARG;
 use super::reads::Reads;
 use super::{Base, Build, downloads, marshal, read_text};
-use crate::components::WHEELHOUSE;
+use crate::components::{Declared, WHEELHOUSE};
 use crate::diagnostic::Problems;
 use crate::lock::{
-    self, Beside, LOCK_TARGET, Lock, LockUse, LockedFile, LockedPackages, PlatformLock, UPDATE_ARG,
-    UPDATE_TARGET, wheels_from_resolution,
+    self, Beside, Earlier, LOCK_TARGET, Lock, LockUse, LockedArchive, LockedFile, LockedPackages,
+    LockedWheel, PlatformLock, UPDATE_ARG, UPDATE_TARGET, wheels_from_resolution,
 };
 use crate::lower::{self, Lowered};
 use crate::plan::{Pending, Plan, Unlocked, plan};
-use crate::resolve::{Inputs, resolve};
-use crate::spec::{MAX_BYTES, Node, Spec};
+use crate::resolve::{BaseFacts, Inputs, resolve};
+use crate::spec::{At, MAX_BYTES, Node, Spec, Value, normal_name};
+use crate::suggest::nearest;
 
 /// No resolution comes near.
 const MAX_RESOLUTION_BYTES: usize = 1 << 22;
@@ -51,18 +52,71 @@ pub(super) enum Update {
     None,
     /// Everything.
     All,
-    /// What belongs to these: components, steps that install packages, Python packages, `base`.
+    /// What belongs to these, by their normal names: components, steps that install packages, groups of Python packages
+    /// and packages, `base`.
     Only(BTreeSet<String>),
 }
 
 impl Update {
+    /// Reads the names that the client gives.
+    fn read(names: &str) -> Self {
+        let names: BTreeSet<_> =
+            names.split(',').map(|name| normal_name(name.trim())).filter(|name| !name.is_empty()).collect();
+        if names.is_empty() { Self::All } else { Self::Only(names) }
+    }
+
     fn has(&self, name: &str) -> bool {
         match self {
             Self::None => false,
             Self::All => true,
-            Self::Only(names) => names.contains(name),
+            Self::Only(names) => names.contains(&normal_name(name)),
         }
     }
+
+    /// The names, if only something is updated.
+    fn names(&self) -> BTreeSet<String> {
+        match self {
+            Self::Only(names) => names.clone(),
+            Self::None | Self::All => BTreeSet::new(),
+        }
+    }
+
+    /// Refuses names that mean nothing of what is locked.
+    fn check(&self, old: Option<&Lock>, specs: &[(Platform, Spec)]) -> Result<(), Error> {
+        let (Self::Only(names), Some(old)) = (self, old) else { return Ok(()) };
+        let known: BTreeSet<_> = old.platforms.values().flat_map(PlatformLock::names).collect();
+        let known: BTreeSet<_> = known
+            .into_iter()
+            .chain(specs.iter().flat_map(|(_, spec)| fields(spec)))
+            .map(|name| normal_name(&name))
+            .collect();
+        let unknown: Vec<_> = names
+            .difference(&known)
+            .map(|name| {
+                let near = nearest(name, known.iter().map(String::as_str));
+                near.map_or(format!("`{name}`"), |near| format!("`{name}` (did you mean `{near}`?)"))
+            })
+            .collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        Err(Error::user(format!(
+            "{UPDATE_ARG} names what neither the spec nor its lock has: {}",
+            unknown.join(", ")
+        )))
+    }
+}
+
+/// The fields of a spec, and the groups of its Python packages.
+fn fields(spec: &Spec) -> Vec<String> {
+    let keys = |node: &Node| match &node.value {
+        Value::Map(fields) => fields.iter().map(|(key, value)| (key.value.clone(), value.clone())).collect(),
+        _ => Vec::new(),
+    };
+    let own = keys(&spec.root);
+    let wheels = own.iter().filter(|(key, _)| key == "wheels").flat_map(|(_, wheels)| keys(wheels));
+    let groups = wheels.filter(|(key, _)| key == "groups").flat_map(|(_, groups)| keys(&groups));
+    groups.map(|(key, _)| key).chain(own.iter().map(|(key, _)| key.clone())).collect()
 }
 
 impl LockWish {
@@ -70,12 +124,14 @@ impl LockWish {
     pub(super) fn read(gateway: &Gateway) -> Result<Self, Error> {
         let args = &gateway.options().build_args;
         match gateway.options().target.as_deref() {
+            Some(LOCK_TARGET) if args.contains_key(UPDATE_ARG) => {
+                return Err(Error::user(format!(
+                    "{UPDATE_ARG} goes with `--target {UPDATE_TARGET}`; `--target {LOCK_TARGET}` keeps what still fits"
+                )));
+            }
             Some(LOCK_TARGET) => return Ok(Self::Make(Update::None)),
             Some(UPDATE_TARGET) => {
-                let names = args.get(UPDATE_ARG).map_or("", String::as_str).split(',');
-                let names: BTreeSet<_> =
-                    names.map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
-                return Ok(Self::Make(if names.is_empty() { Update::All } else { Update::Only(names) }));
+                return Ok(Self::Make(Update::read(args.get(UPDATE_ARG).map_or("", String::as_str))));
             }
             _ => {}
         }
@@ -103,72 +159,66 @@ impl LockWish {
 }
 
 impl Build<'_> {
-    /// The values that the client gave for the arguments of the spec.
-    fn given(&self, spec: &Spec) -> BTreeMap<String, String> {
-        let given = &self.gateway.options().build_args;
-        let of = |name: &String| given.get(name).map(|value| (name.clone(), value.clone()));
-        spec.args.iter().filter_map(|arg| of(&arg.name.value)).collect()
-    }
-
     /// All that decides what a spec is resolved to.
-    fn lock_inputs(&self, root: &Node, spec: &Spec) -> BTreeMap<String, String> {
+    fn lock_inputs(&self, spec: &Spec) -> BTreeMap<String, String> {
         let Reads { files, wheels } = self.reads.of(spec);
-        lock::inputs(root, &Beside { files, wheels, args: self.given(spec) })
+        lock::inputs(&spec.root, &Beside { files, wheels })
     }
 
-    /// Refuses a lock that was made for another spec, and a missing one where it is asked for.
-    pub(super) fn check_lock(
+    /// What the lock has for each platform and its spec. Refuses one that was made for another spec or platform, and a
+    /// missing one where it is asked for.
+    pub(super) fn locks(
         &self,
         wish: &LockWish,
         lock: Option<&Lock>,
-        root: &Node,
-        spec: &Spec,
-    ) -> Result<(), Error> {
+        specs: &[(Platform, Spec)],
+    ) -> Result<Vec<LockUse>, Error> {
         let name = lock::file_name(&self.sources.files[0].filename);
         let Some(lock) = lock else {
             return match wish {
                 LockWish::Require => Err(Error::user(format!(
                     "{LOCKED_ARG} asks for a lock, and there is no {name}; make it with `--target {LOCK_TARGET} --output .`"
                 ))),
-                _ => Ok(()),
+                _ => Ok(specs.iter().map(|_| LockUse::None).collect()),
             };
         };
-        let now = self.lock_inputs(root, spec);
+        let (mut locks, mut moved) = (Vec::new(), BTreeMap::new());
+        for (platform, spec) in specs {
+            let locked = self.lock_of(lock, platform)?;
+            let inputs = lock::moved(locked, &self.lock_inputs(spec));
+            moved.extend(inputs.into_iter().map(|input| (lock::place(&spec.root, &input), input)));
+            locks.push(LockUse::Fixed(locked.clone()));
+        }
         let mut problems = Problems::default();
-        for input in lock::moved(lock, &now) {
+        for (place, input) in moved {
             problems.error_with_help(
-                lock::place(root, &input),
+                place,
                 format!("`{input}` is not what {name} was made for"),
                 format!("make it anew with `--target {LOCK_TARGET} --output .`, or build without it: `--build-arg {LOCKED_ARG}=0`"),
             );
         }
-        problems.check(Some(())).map_err(|found| self.sources.report(&found))
+        problems.check(Some(locks)).map_err(|found| self.sources.report(&found))
     }
 
     /// What the lock has for a platform.
-    pub(super) fn lock_of(&self, lock: Option<&Lock>, platform: &Platform) -> Result<LockUse, Error> {
-        let Some(lock) = lock else { return Ok(LockUse::None) };
-        let name = platform.to_string();
-        match lock.platforms.get(&name) {
-            Some(locked) => Ok(LockUse::Fixed(locked.clone())),
-            None => {
-                let have: Vec<_> = lock.platforms.keys().map(String::as_str).collect();
-                Err(Error::user(format!(
-                    "{} has nothing for {name}, only for {}; make it with `--target {LOCK_TARGET} --platform {},{name}`",
-                    lock::file_name(&self.sources.files[0].filename),
-                    have.join(", "),
-                    have.join(",")
-                )))
-            }
-        }
+    fn lock_of<'l>(&self, lock: &'l Lock, platform: &Platform) -> Result<&'l PlatformLock, Error> {
+        let name = locked_name(platform);
+        lock.platforms.get(&name).ok_or_else(|| {
+            let have: Vec<_> = lock.platforms.keys().map(String::as_str).collect();
+            Error::user(format!(
+                "{} has nothing for {name}, only for {}; make it with `--target {LOCK_TARGET} --platform {},{name}`",
+                lock::file_name(&self.sources.files[0].filename),
+                have.join(", "),
+                have.join(",")
+            ))
+        })
     }
 
     /// Makes the lock for these platforms. What an older one has is kept where the spec has not changed and no update is
     /// asked for.
     pub(super) async fn make_lock(
         &self,
-        platforms: &[Platform],
-        root: &Node,
+        specs: &[(Platform, Spec)],
         read: impl Fn(&Platform) -> Result<Spec, Error>,
         old: Option<&Lock>,
         update: &Update,
@@ -179,22 +229,19 @@ impl Build<'_> {
                  make the lock without it"
             )));
         }
-        let inputs = self.lock_inputs(root, &read(&platforms[0])?);
-        let moved = old.map(|old| lock::moved(old, &inputs)).unwrap_or_default();
-        let made = platforms.iter().map(|platform| async {
-            let old = old.and_then(|old| old.platforms.get(&platform.to_string()));
-            let read = || read(platform);
-            let locked = self.make_platform(platform, &read, old, &moved, update).await?;
-            Ok::<_, Error>((platform.to_string(), locked))
+        update.check(old, specs)?;
+        let made = specs.iter().map(|(platform, spec)| async {
+            let name = locked_name(platform);
+            let old = old.and_then(|old| old.platforms.get(&name));
+            let locked = self.make_platform(platform, spec, || read(platform), old, update).await?;
+            Ok::<_, Error>((name, locked))
         });
         let mut all: BTreeMap<String, PlatformLock> = try_join_all(made).await?.into_iter().collect();
-        if let Some(old) = old.filter(|_| moved.is_empty()) {
+        for (name, locked) in old.into_iter().flat_map(|old| &old.platforms) {
             // Of platforms that are not made now what there is stays.
-            for (name, locked) in &old.platforms {
-                all.entry(name.clone()).or_insert_with(|| locked.clone());
-            }
+            all.entry(name.clone()).or_insert_with(|| locked.clone());
         }
-        let text = Lock { inputs, platforms: all }.to_text();
+        let text = Lock { platforms: all }.to_text();
         let name = lock::file_name(&self.sources.files[0].filename);
         let name = name.rsplit('/').next().unwrap_or_default();
         let file = Mkfile::new(&format!("/{name}"), 0o644, text.into_bytes()).timestamp(0);
@@ -207,33 +254,41 @@ impl Build<'_> {
     async fn make_platform(
         &self,
         platform: &Platform,
-        read: &impl Fn() -> Result<Spec, Error>,
+        spec: &Spec,
+        read: impl Fn() -> Result<Spec, Error>,
         old: Option<&PlatformLock>,
-        moved: &[String],
         update: &Update,
     ) -> Result<PlatformLock, Error> {
-        let keeps_base = !moved.iter().any(|input| input == "base") && !update.has("base");
-        let kept_base = old.filter(|_| keeps_base).map(|old| old.base.as_str());
-        let spec = read()?;
-        let base = self.load_base(&spec, platform, kept_base).await?;
+        let inputs = self.lock_inputs(spec);
+        let moved = old.map(|old| lock::moved(old, &inputs)).unwrap_or_default();
+        let kept_base = old.filter(|_| !moved.contains("base") && !update.has("base"));
+        let base = self.load_base(spec, platform, kept_base.map(|old| old.base.as_str())).await?;
         if !base.facts.reference.contains('@') {
             return Err(Error::user(format!(
                 "{} has no digest, so it cannot be locked",
                 base.facts.reference
             )));
         }
-        let mut locked = PlatformLock { base: base.facts.reference.clone(), ..PlatformLock::default() };
-        if let Some(old) = old {
-            keep(old, moved, update, &base.facts.reference, &mut locked);
+        let reference = base.facts.reference.clone();
+        let mut locked = PlatformLock { inputs, base: reference, ..PlatformLock::default() };
+        if let (Some(old), false) = (old, *update == Update::All) {
+            keep(old, Earlier { moved, updated: update.names(), ..Earlier::default() }, &mut locked);
         }
-        let archives = old.filter(|_| moved.is_empty() && *update == Update::None).map(|old| &old.archives);
-        let mut inputs = self.inputs(&spec, &base, archives).await?;
+        let archives = match old {
+            Some(old) if *update != Update::All => kept_archives(old, spec, &base.facts, &locked.earlier),
+            _ => BTreeMap::new(),
+        };
+        let indexes = self.read_indexes(spec, &base.facts, lock::indexes(&archives)).await?;
+        let mut inputs = self.inputs(spec, indexes);
         let (mut known, mut spares) = (BTreeSet::new(), false);
         for _ in 0..MAX_ROUNDS {
             inputs.lock = LockUse::Making(locked.clone());
             let (plan, lowered) = self.plan_with(&inputs, platform, read()?, &base, spares).await?;
             let ready = plan.ready();
             if ready.is_empty() {
+                let mut problems = Problems::default();
+                plan.problems.iter().for_each(|problem| problems.add(problem.clone()));
+                problems.check(Some(())).map_err(|found| self.sources.report(&found))?;
                 (locked.sources, locked.archives) = (plan.sources, plan.archives);
                 self.verify(&mut locked, &mut known).await?;
                 return Ok(locked);
@@ -342,29 +397,58 @@ impl Build<'_> {
     }
 }
 
+/// What the lock calls a platform: for its variants the same packages are taken.
+fn locked_name(platform: &Platform) -> String {
+    format!("{}/{}", platform.os, platform.architecture)
+}
+
 /// Takes over what an older lock has and the spec still wants.
-fn keep(old: &PlatformLock, moved: &[String], update: &Update, base: &str, locked: &mut PlatformLock) {
-    let wheels = old.wheels.iter().flatten().map(|(name, wheel)| (name, &wheel.version));
-    let preferred = wheels.filter(|(name, _)| !update.has(name) && *update != Update::All);
-    locked.preferred = preferred.map(|(name, version)| format!("{name}=={version}")).collect();
-    if old.base != base {
+fn keep(old: &PlatformLock, earlier: Earlier, locked: &mut PlatformLock) {
+    let versions = |wheels: &BTreeMap<String, LockedWheel>| {
+        wheels.iter().map(|(name, wheel)| (name.clone(), wheel.version.clone())).collect()
+    };
+    let builds = old.builds.iter().map(|(package, wheels)| (package.clone(), versions(wheels)));
+    let wheels = old.wheels.as_ref().map(versions).unwrap_or_default();
+    let sources = old.sources.keys().cloned().collect();
+    locked.earlier = Earlier { wheels, builds: builds.collect(), sources, ..earlier };
+    let earlier = &locked.earlier;
+    if old.base != locked.base {
         return;
     }
-    let is_same = moved.is_empty() && *update == Update::None;
     for (step, packages) in &old.packages {
         let is_kept = match step.as_str() {
             // Which libraries are needed depends on everything that is built, and on what the system has.
-            "libraries" => is_same,
-            step => !moved.iter().any(|input| input.split('.').next() == Some(step)) && !update.has(step),
+            "libraries" => earlier.is_all(),
+            step => !earlier.has_moved(step) && !earlier.is_updated(step),
         };
         if is_kept {
             locked.packages.insert(step.clone(), packages.clone());
         }
     }
-    if is_same {
-        locked.wheels = old.wheels.clone();
-        locked.builds = old.builds.clone();
+    if earlier.is_all() {
+        locked.wheels.clone_from(&old.wheels);
+        locked.builds.clone_from(&old.builds);
     }
+}
+
+/// What stays as it is of archives of Debian packages that are not the distribution's: all of an archive, unless
+/// something has moved that decides what is taken from it, or newer versions are asked for.
+fn kept_archives(
+    old: &PlatformLock,
+    spec: &Spec,
+    facts: &BaseFacts,
+    earlier: &Earlier,
+) -> BTreeMap<String, LockedArchive> {
+    let is_kept = |address: &str, archive: &LockedArchive| {
+        let of = |component: &&At<Box<dyn Declared>>| {
+            component.value.indexes(facts).iter().any(|index| index.value == address)
+        };
+        let mut users = spec.components.iter().filter(of).map(|component| component.value.key());
+        let mut packages = archive.files.keys();
+        !users.any(|user| earlier.has_news_for(user)) && !packages.any(|(name, _)| earlier.is_updated(name))
+    };
+    let kept = old.archives.iter().filter(|(address, archive)| is_kept(address, archive));
+    kept.map(|(address, archive)| (address.clone(), archive.clone())).collect()
 }
 
 /// Puts what a resolution found, perhaps on a mirror, into the lock.
@@ -391,25 +475,43 @@ mod tests {
     use super::*;
 
     /// The steps whose packages stay as they are in the lock.
-    fn kept(moved: &[&str], update: &Update) -> Vec<String> {
-        let moved: Vec<_> = moved.iter().map(|&input| input.to_owned()).collect();
+    fn kept(moved: &[&str], updated: &[&str]) -> Vec<String> {
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         let packages = LockedPackages::from_resolution(&[], "").expect("valid");
         let steps = ["libraries", "python", "system"].map(|step| (step.to_owned(), packages.clone()));
         let old = PlatformLock { base: "base".to_owned(), packages: steps.into(), ..PlatformLock::default() };
-        let mut locked = PlatformLock::default();
-        keep(&old, &moved, update, "base", &mut locked);
+        let mut locked = PlatformLock { base: "base".to_owned(), ..PlatformLock::default() };
+        let earlier = Earlier { moved: names(moved), updated: names(updated), ..Earlier::default() };
+        keep(&old, earlier, &mut locked);
         locked.packages.into_keys().collect()
     }
 
     #[test]
     fn what_is_kept_does_not_depend_on_what_is_new() {
-        let only = |name: &str| Update::Only([name.to_owned()].into());
-        assert_eq!(kept(&[], &Update::None), ["libraries", "python", "system"]);
-        assert_eq!(kept(&["files"], &Update::None), ["python", "system"]);
-        assert_eq!(kept(&["system.packages"], &Update::None), ["python"]);
-        assert_eq!(kept(&[], &only("system")), ["python"]);
+        assert_eq!(kept(&[], &[]), ["libraries", "python", "system"]);
+        assert_eq!(kept(&["catalog"], &[]), ["python", "system"]);
+        assert_eq!(kept(&["system.packages"], &[]), ["python"]);
+        assert_eq!(kept(&[], &["system"]), ["python"]);
         // Another numpy may need other libraries.
-        assert_eq!(kept(&[], &only("numpy")), ["python", "system"]);
-        assert!(kept(&[], &Update::All).is_empty());
+        assert_eq!(kept(&[], &["numpy"]), ["python", "system"]);
+    }
+
+    #[test]
+    fn names_of_updates_are_normal_and_known() {
+        assert_eq!(Update::read(" , "), Update::All);
+        let update = Update::read("PyYAML, ruamel_yaml,");
+        assert!(update.has("pyyaml") && update.has("ruamel.yaml") && !update.has("numpy"));
+        let sum = "a".repeat(64);
+        let wheels =
+            wheels_from_resolution(&format!("pyyaml 6.0.3 {sum} - https://example.org/x.whl\n"), None);
+        let wheels = Some(wheels.expect("valid"));
+        let locked = PlatformLock { wheels, ..PlatformLock::default() };
+        let lock = Lock { platforms: [("linux/amd64".to_owned(), locked)].into() };
+        let told = |names: &str| match Update::read(names).check(Some(&lock), &[]) {
+            Ok(()) => String::new(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(told("PyYAML,base"), "");
+        assert!(told("pyaml").contains("`pyaml` (did you mean `pyyaml`?)"), "{}", told("pyaml"));
     }
 }

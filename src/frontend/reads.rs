@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use buildkit_frontend::{BuildContext, Error, Gateway, Reference};
+use buildkit_llb::Platform;
 
 use super::sources::Sources;
 use super::{marshal, read_text};
@@ -30,13 +31,13 @@ impl Reads {
         gateway: &Gateway,
         context: &BuildContext,
         sources: &Sources,
-        specs: &[Spec],
+        specs: &[(Platform, Spec)],
         with_wheels: bool,
     ) -> Result<Self, Error> {
-        let files: Vec<_> = specs.iter().flat_map(Spec::reads).collect();
+        let specs = || specs.iter().map(|(_, spec)| spec);
+        let files: Vec<_> = specs().flat_map(Spec::reads).collect();
         // Specs for several platforms name most of them more than once.
-        let wheels = specs
-            .iter()
+        let wheels = specs()
             .filter(|_| with_wheels)
             .flat_map(Spec::local_wheels)
             .map(|wheel| (wheel.to_string(), wheel.span));

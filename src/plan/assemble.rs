@@ -33,6 +33,7 @@ pub fn plan(node: &Node) -> Plan {
     planner.set_netrc(node.netrc.clone());
     planner.set_mirror(node.mirror.clone());
     planner.set_wheelhouse(node.wheelhouse);
+    planner.set_constraints(node.constraints.clone());
     for component in &node.components {
         component.value.plan(component.span, &mut planner);
     }

@@ -164,6 +164,7 @@ pub struct Planner {
     netrc: Option<Secret>,
     mirror: Option<String>,
     has_wheelhouse: bool,
+    constraints: Vec<String>,
     base: StepId,
     toolchain: Option<StepId>,
     lock: LockUse,
@@ -210,6 +211,7 @@ impl Planner {
             netrc: None,
             mirror: None,
             has_wheelhouse: false,
+            constraints: Vec::new(),
             base: StepId(0),
             toolchain: None,
             lock,
@@ -406,6 +408,7 @@ impl Planner {
             run.mounts.push(Mount { at: format!("{at}/{file}"), from, part: format!("/{file}") });
         }
         run.env.push(("ARCHIVES".to_owned(), at));
+        self.fix_date(&mut run);
         run.scratch = vec!["/var/cache/apt".to_owned(), "/var/lib/apt".to_owned()];
         run.env.extend(slim.then(|| ("SLIM".to_owned(), "1".to_owned())));
         run.result = RunResult::Root;
@@ -454,6 +457,13 @@ impl Planner {
         }
     }
 
+    /// With a lock, what a run writes does not tell the day: users have the one of their last password, and so on.
+    pub fn fix_date(&self, run: &mut Run) {
+        if !matches!(self.lock, LockUse::None) {
+            run.env.push(("SOURCE_DATE_EPOCH".to_owned(), EPOCH.to_owned()));
+        }
+    }
+
     /// A run that compiles the unpacked `source` with `script`, offline, for installation under `prefix`.
     pub fn compile(&mut self, script: &Script, root: StepId, source: StepId, prefix: &str) -> Run {
         let mut run = self.script(script, root, Vec::new());
@@ -468,9 +478,7 @@ impl Planner {
             ("PATH".to_owned(), COMPILE_PATH.to_owned()),
             ("CCACHE_DIR".to_owned(), cache.clone()),
         ]);
-        if !matches!(self.lock, LockUse::None) {
-            run.env.push(("SOURCE_DATE_EPOCH".to_owned(), EPOCH.to_owned()));
-        }
+        self.fix_date(&mut run);
         // What is compiled depends on the compiler, which is part of each entry's key, so that all builds can share it.
         let id = format!("edgenode-ccache-{}", self.facts.cache_key());
         run.caches.push(Cache { at: cache, id });
@@ -598,6 +606,16 @@ impl Planner {
     /// Says whether the client brings the wheels.
     pub fn set_wheelhouse(&mut self, has_wheelhouse: bool) {
         self.has_wheelhouse = has_wheelhouse;
+    }
+
+    /// Sets what Python packages must be if anybody asks for them.
+    pub fn set_constraints(&mut self, constraints: Vec<String>) {
+        self.constraints = constraints;
+    }
+
+    /// What Python packages must be if anybody asks for them, as PEP 508 has it.
+    pub fn constraints(&self) -> &[String] {
+        &self.constraints
     }
 
     /// Whether the client brings the wheels.

@@ -97,7 +97,8 @@ impl Fleet {
                     cuda.cuda
                 ));
             }
-            if cuda.newest_gpu.is_some_and(|newest| *capability > newest) {
+            let is_between = cuda.without_gpus.contains(capability);
+            if is_between || cuda.newest_gpu.is_some_and(|newest| *capability > newest) {
                 reasons.push(format!(
                     "CUDA {} does not know compute capability {capability} yet (`{name}`, line {line})",
                     cuda.cuda

@@ -15,13 +15,13 @@ pub use source::{SourceArchive, SourceFields, pinned};
 
 use std::collections::BTreeMap;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, NumpyBaseline};
 use crate::components::{Component, CudaRelease, Declared, PythonHome, System, WheelBranch};
 use crate::diagnostic::{Diagnostic, Problems, Severity};
 use crate::lock::LockUse;
 use crate::spec::{
-    At, Command, ImageSettings, Name, PlatformName, Repository, Secret, Span, Spec, Status, Suite, TagSchema,
-    Test, Version, list,
+    At, Command, CpuLevel, ImageSettings, Name, PlatformName, Repository, Secret, Span, Spec, Status, Suite,
+    TagSchema, Test, Version, list,
 };
 
 /// A spec in which nothing is left to choose.
@@ -65,6 +65,8 @@ pub struct Node {
     pub wheelhouse: bool,
     /// What was chosen before.
     pub lock: LockUse,
+    /// What Python packages must be if anybody asks for them.
+    pub constraints: Vec<String>,
     /// Why versions are what they are, where that was asked for.
     pub decisions: Vec<Decision>,
     /// What the user should know though it stops nothing.
@@ -107,6 +109,7 @@ pub fn resolve(mut spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node
     let site = site_catalog(&spec, ours, inputs, &mut problems);
     let catalog = site.as_ref().unwrap_or(ours);
     let fleet = Fleet::resolve(&spec.target, catalog, &mut problems);
+    check_cpu(&fleet, &spec.platforms, &facts, &mut problems);
     let context = Context { facts: &facts, components: &declared, inputs, catalog, fleet: &fleet };
     check_suites(&spec.suites, &context, &mut problems);
     let mut found = Problems::default();
@@ -128,6 +131,7 @@ pub fn resolve(mut spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node
     let cuda = context.cuda_release();
     let video = declared.iter().any(|component| component.value.codes_video());
     let (fleet_env, fleet_labels) = (fleet.env(cuda.as_deref(), video), fleet.labels());
+    let constraints = context.constraints();
     if !spec.base.value.has_digest() && inputs.lock.locked().is_none() {
         problems.warning(
             spec.base.span,
@@ -157,6 +161,7 @@ pub fn resolve(mut spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node
         mirror: inputs.mirror.clone(),
         wheelhouse: inputs.wheelhouse,
         lock: inputs.lock.clone(),
+        constraints,
         decisions,
         warnings: problems.into_warnings(),
     })
@@ -283,6 +288,29 @@ fn check_platform(platforms: &[At<PlatformName>], facts: &BaseFacts, problems: &
     }
 }
 
+/// Reports a level of processors that none of the spec's platforms has.
+fn check_cpu(fleet: &Fleet, platforms: &[At<PlatformName>], facts: &BaseFacts, problems: &mut Problems) {
+    let Some(cpu) = &fleet.cpu else { return };
+    let architecture = if cpu.value == CpuLevel::Armv8 { "arm64" } else { "amd64" };
+    let named = platforms.iter().any(|platform| platform.value.as_str() == format!("linux/{architecture}"));
+    if facts.architecture != architecture && !named {
+        problems.error_with_help(
+            cpu.span,
+            format!(
+                "`{}` is a level of {architecture} processors, and the image is for {}",
+                cpu.value.word(),
+                facts.architecture
+            ),
+            "name one of the image's own architecture, or leave it out",
+        );
+    }
+}
+
+/// A release without zeros at its end: `2.4` for `2.4.0`.
+pub(crate) fn short(version: &str) -> &str {
+    version.strip_suffix(".0").unwrap_or(version)
+}
+
 /// Tells of suites that have nothing to test: a spec may inherit one of what it leaves out.
 fn check_suites(suites: &[At<Suite>], context: &Context<'_>, problems: &mut Problems) {
     for suite in suites {
@@ -356,6 +384,23 @@ impl<'a> Context<'a> {
     /// The release of the CUDA libraries that one component brings.
     pub fn cuda_of(&self, key: &str) -> Option<CudaRelease> {
         self.component(key)?.cuda(self)
+    }
+
+    /// The first release of numpy whose wheels do not run on the oldest processor of the spec; none where all do, or where
+    /// the spec has it built.
+    pub fn numpy_limit(&self) -> Option<&'a str> {
+        let oldest = self.fleet.cpu.as_ref().is_some_and(|cpu| cpu.value == CpuLevel::X86_64)
+            || self.components.iter().any(|component| component.value.is_for_any_x86());
+        if self.facts.architecture != "amd64" || !oldest || self.builds("numpy") {
+            return None;
+        }
+        let newer = |row: &&NumpyBaseline| row.cpu != CpuLevel::X86_64.word();
+        self.catalog.numpy.iter().find(newer).map(|row| row.numpy.as_str())
+    }
+
+    /// What Python packages must be if anybody asks for them, as PEP 508 has it.
+    pub fn constraints(&self) -> Vec<String> {
+        self.numpy_limit().map(|limit| format!("numpy<{}", short(limit))).into_iter().collect()
     }
 
     /// Whether a component of the spec builds a Python package from its source archive.

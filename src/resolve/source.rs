@@ -2,43 +2,108 @@
 
 use crate::catalog;
 use crate::diagnostic::Problems;
-use crate::spec::{At, Fields, Node, Sha256, Span, Url, Value, Version, checked};
+use crate::lock::PlatformLock;
+use crate::spec::{At, Fields, Node, Sha256, Span, Url, Value, Version, Wish, checked};
 
-/// The fields by which a spec names a release: `version`, and for one that the catalog does not know `url` and `sha256`.
+/// The fields by which a spec names a release: `version`, which may leave a choice of those that the catalog knows, and
+/// for another one `url` and `sha256`.
 #[derive(Clone, Debug)]
 pub struct SourceFields {
     /// The release.
     pub version: At<Version>,
+    /// What the spec says of it.
+    pub wish: At<Wish>,
+    /// Why nothing could be chosen, and what would help.
+    problem: Option<(String, String)>,
     url: Option<At<Url>>,
     sha256: Option<At<Sha256>>,
 }
 
 impl SourceFields {
-    /// Takes the fields out of a component's fields.
-    pub fn decode(fields: &mut Fields<'_>, example: &str, problems: &mut Problems) -> Option<Self> {
-        let version = fields.require("version", example, problems);
-        let version = version.and_then(|n| checked("a version", n, problems, Version::parse));
+    /// Takes the fields out of a component's fields. `component` is its name in the catalog; where it is not there, the
+    /// version is a whole one.
+    pub fn decode(
+        fields: &mut Fields<'_>,
+        component: Option<&str>,
+        example: &str,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let read = |text: &str| match component {
+            Some(_) => Wish::parse(text),
+            None => Version::parse(text).map(Wish::Prefix),
+        };
+        let wish = fields.require("version", example, problems);
+        let wish = wish.and_then(|n| checked("a version", n, problems, read));
         let url = fields.take("url").and_then(|n| checked("an address", n, problems, Url::parse));
         let sha256 = fields.take("sha256");
         let sha256 = sha256.and_then(|n| checked("a SHA-256", n, problems, Sha256::parse));
-        Some(Self { version: version?, url, sha256 })
+        Self::of(component.unwrap_or_default(), wish?, url, sha256)
     }
 
     /// Reads a version alone, or a mapping with these fields and no other.
-    pub fn decode_short(of: &'static str, node: &Node, problems: &mut Problems) -> Option<Self> {
+    pub fn decode_short(
+        of: &'static str,
+        component: &str,
+        node: &Node,
+        problems: &mut Problems,
+    ) -> Option<Self> {
         if let Value::Map(_) = node.value {
             let mut fields = Fields::open(of, node, problems)?;
-            let source = Self::decode(&mut fields, "1.5.1", problems);
+            let source = Self::decode(&mut fields, Some(component), "1.5.1", problems);
             fields.finish(problems);
             return source;
         }
-        let version = checked("a version", node, problems, Version::parse)?;
-        Some(Self { version, url: None, sha256: None })
+        let wish = checked("a version", node, problems, Wish::parse)?;
+        Self::of(component, wish, None, None)
+    }
+
+    /// Chooses the release that a wish names, else the newest that the catalog knows of those that it admits. Of
+    /// a component that has releases there is always one to speak of.
+    fn of(component: &str, wish: At<Wish>, url: Option<At<Url>>, sha256: Option<At<Sha256>>) -> Option<Self> {
+        let known = catalog::releases(component);
+        let known = || known.iter().map(String::as_str);
+        let newest = || wish.value.newest(known()).and_then(|version| Version::parse(version).ok());
+        let has_source = url.is_some() || sha256.is_some();
+        let (version, problem) = match &wish.value {
+            Wish::Prefix(version) if has_source || known().any(|known| known == version.as_str()) => {
+                (version.clone(), None)
+            }
+            // What nobody knows is told where it is looked up.
+            Wish::Prefix(version) => (newest().unwrap_or_else(|| version.clone()), None),
+            Wish::Auto | Wish::Range(_) => {
+                let help = "name the release that is at the address, or leave `url` and `sha256` out";
+                let problem = has_source.then(|| ("one archive has one version".to_owned(), help.to_owned()));
+                let newest = newest();
+                let problem = problem.or_else(|| {
+                    let message = format!("the catalog does not know {component} {wish}");
+                    let known: Vec<_> = known().collect();
+                    newest.is_none().then(|| (message, format!("it knows {}", known.join(", "))))
+                });
+                (newest.or_else(|| wish.value.bound().cloned())?, problem)
+            }
+        };
+        Some(Self { version: At::new(version, wish.span), wish, problem, url, sha256 })
+    }
+
+    /// Takes the release that a lock has of what the spec leaves open. `field` is the one of the spec that it belongs to,
+    /// `label` what the lock calls it.
+    pub fn keep(&mut self, field: &str, label: &str, lock: &PlatformLock) {
+        if matches!(&self.wish.value, Wish::Prefix(wanted) if *wanted == self.version.value) {
+            return;
+        }
+        let locked = lock.releases(field, label).into_iter().find(|version| self.wish.value.admits(version));
+        if let Some(version) = locked.and_then(|version| Version::parse(version).ok()) {
+            self.version.value = version;
+        }
     }
 
     /// Finds the archive in the spec or the catalog.
     pub fn resolve(&self, component: &str, problems: &mut Problems) -> Option<SourceArchive> {
         let version = &self.version;
+        if let Some((message, help)) = &self.problem {
+            problems.error_with_help(version.span, message.clone(), help.clone());
+            return None;
+        }
         let known = catalog::source(component, version.value.as_str());
         let (url, sha256) = match (&self.url, &self.sha256, known) {
             (Some(url), Some(sha256), _) => (url.value.clone(), sha256.value.clone()),

@@ -307,13 +307,13 @@ const SLIM: Field =
     optional("slim", "Leave out IDLE, demos, tests, static archives and debug symbols.", Shape::Switch);
 
 /// A release that is fetched: its version alone, or with where it is.
-const SOURCE: Shape = Shape::Any(&[Shape::Text(VERSION), Shape::Fields(SOURCE_FIELDS)]);
-const SOURCE_FIELDS: &[Field] = &[VERSION_FIELD, URL_FIELD, SHA256_FIELD];
+const SOURCE: Shape = Shape::Any(&[Shape::Text(WISH), Shape::Fields(SOURCE_FIELDS)]);
+const SOURCE_FIELDS: &[Field] = &[WISH_FIELD, URL_FIELD, SHA256_FIELD];
 
 /// A Python that is built or found: the place of one that is there, or a release.
 const PYTHON: Shape = Shape::Any(&[
     Shape::Fields(&[
-        VERSION_FIELD,
+        WISH_FIELD,
         URL_FIELD,
         SHA256_FIELD,
         optional("optimize", "Build with profiles and link-time optimization: slow, once.", Shape::Switch),
@@ -336,7 +336,7 @@ const PYTHON: Shape = Shape::Any(&[
 ]);
 
 const FFMPEG: Shape = Shape::Fields(&[
-    VERSION_FIELD,
+    WISH_FIELD,
     URL_FIELD,
     SHA256_FIELD,
     optional(
@@ -348,7 +348,7 @@ const FFMPEG: Shape = Shape::Fields(&[
 
 const FROM_DISTRIBUTION: Shape = Shape::Words(&["distribution"]);
 const FROM_EITHER: Shape =
-    Shape::Any(&[Shape::Words(&["distribution"]), Shape::Text(VERSION), Shape::Fields(SOURCE_FIELDS)]);
+    Shape::Any(&[Shape::Words(&["distribution"]), Shape::Text(WISH), Shape::Fields(SOURCE_FIELDS)]);
 const LIBRARIES: Shape = Shape::Fields(&[
     optional("aom", "AV1 (reference).", FROM_DISTRIBUTION),
     optional("ass", "Subtitles.", FROM_DISTRIBUTION),
@@ -412,9 +412,9 @@ const ONNXRUNTIME: Shape = Shape::Any(&[
 
 const DOCKER: Shape = Shape::Any(&[
     Shape::Words(&["distribution"]),
-    Shape::Text(VERSION),
+    Shape::Text(WISH),
     Shape::Fields(&[
-        VERSION_FIELD,
+        WISH_FIELD,
         URL_FIELD,
         SHA256_FIELD,
         optional("provider", "Docker's static release.", Shape::Words(&["static"])),

@@ -70,6 +70,15 @@ impl Wish {
         }
     }
 
+    /// The version that it begins with, or one end of its range.
+    pub fn bound(&self) -> Option<&Version> {
+        match self {
+            Self::Auto => None,
+            Self::Prefix(version) => Some(version),
+            Self::Range(bounds) => bounds.first().map(|(_, version)| version),
+        }
+    }
+
     /// The newest of `versions` that is admitted; where the text is one of them, that one.
     pub fn newest<'v>(&self, versions: impl IntoIterator<Item = &'v str>) -> Option<&'v str> {
         versions.into_iter().filter(|version| self.admits(version)).max_by(|a, b| compare(a, b))

@@ -138,7 +138,9 @@ fn what_is_extended_must_be_there() {
 #[test]
 fn a_package_without_an_allowed_digest_is_refused() {
     let wrong = REQUIREMENTS.replace("4721f391", "00000000");
-    build(&wrong).fail(&["the index has no file of six==1.17.0 with a digest that the requirements allow"]);
+    let words = ["the index has no file of six==1.17.0 with a digest that the requirements allow"];
+    build(&wrong).fail(&words);
+    build(&wrong).with("--target", "lock").fail(&words);
 }
 
 #[test]

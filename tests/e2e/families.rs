@@ -76,6 +76,10 @@ const GPU_CONFIG: Config = Config {
         "LD_LIBRARY_PATH=/opt/python/lib:/usr/local/lib:/usr/local/cuda-12.8/lib64",
         "PATH=/opt/python/bin:/usr/local/cuda-12.8/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "PYTHONDONTWRITEBYTECODE=1",
+        // What the recipe leaves to those who start the container.
+        "NVIDIA_DRIVER_CAPABILITIES=compute,utility,video",
+        "NVIDIA_REQUIRE_CUDA=cuda>=12.8,driver>=570",
+        "NVIDIA_VISIBLE_DEVICES=all",
     ],
 };
 

@@ -92,6 +92,24 @@ fn a_release_that_was_taken_back_is_for_those_who_name_it() {
 }
 
 #[test]
+fn of_packages_that_share_a_file_the_last_one_has_it() {
+    let index = Index::of("sharing");
+    let names = ["a", "b", "c", "d"].map(|end| format!("{}-{end}", index.name));
+    for name in &names {
+        let data = wheel(name, "1.0", "", &[("of_many.py", format!("# {name}\n").into_bytes())]);
+        let file = format!("{}-1.0-py3-none-any.whl", name.replace('-', "_"));
+        let (_, digest) = index.server.put(&format!("/index/{name}/{file}"), data);
+        let page = format!("<a href='{file}#sha256={digest}'>{file}</a>\n");
+        index.server.put(&format!("/index/{name}/"), page.into_bytes());
+    }
+    let node = index.node("").replace(&format!("'{}'", index.name), &names.join(", "));
+    let text = lock(&node, "", "lock");
+    let files = locked(&node, &text).with("--target", "wheels").files();
+    let shared = fs::read_to_string(files.path().join("usr/lib/python3.13/site-packages/of_many.py"));
+    assert_eq!(shared.expect("read"), format!("# {}\n", names[3]));
+}
+
+#[test]
 fn a_package_index_that_breaks_off_leaves_no_lock() {
     let index = Index::of("broken");
     let (name, node) = (index.name.clone(), index.node(">=1"));

@@ -185,7 +185,44 @@ fn what_an_update_changes(spec: &str, text: &str) {
     assert_eq!(version(&old), "1.16.0");
     let kept = lock(spec, &old, "lock");
     assert_eq!(version(&kept), "1.16.0", "what still fits is kept");
+    let only = |name: &str| {
+        locked(spec, &kept).with("--target", "update").with("--build-arg", &format!("EDGENODE_UPDATE={name}"))
+    };
+    let updated =
+        |name: &str| fs::read_to_string(only(name).files().path().join("node.lock")).expect("a lock");
+    assert_eq!(updated("PyYAML"), kept, "nothing else moves");
+    assert_eq!(version(&updated("Six")), version(text));
+    assert_eq!(version(&updated("wheels")), version(text), "it is one of the group");
+    only("sixx").fail(&[
+        "EDGENODE_UPDATE names what neither the spec nor its lock has: `sixx` (did you mean `six`?)",
+    ]);
+    locked(spec, &kept)
+        .with("--target", "lock")
+        .with("--build-arg", "EDGENODE_UPDATE=six")
+        .fail(&["EDGENODE_UPDATE goes with `--target update`"]);
+    locked(spec, "lock: [")
+        .with("--target", "update")
+        .with("--build-arg", "EDGENODE_UPDATE=six")
+        .fail(&["node.lock:", "not valid YAML"]);
     assert_eq!(version(&lock(spec, &kept, "update")), version(text));
+}
+
+#[test]
+fn a_lock_is_made_for_what_arguments_decide() {
+    let spec = "name: node\nargs: {RELEASE: '13', REVISION: dev}\nbase: 'debian:${RELEASE}'\n\
+                labels: {revision: '${REVISION}'}\nsystem: {users: [{name: node, id: 1000}]}\n";
+    let text = lock(spec, "", "lock");
+    let build = |argument: &str| locked(spec, &text).with("--build-arg", argument);
+    build("REVISION=1").with("--build-arg", "RELEASE=13").succeed();
+    build("RELEASE=12").fail(&["`base` is not what node.lock was made for", "node.yaml:4:7"]);
+    let other = spec.replace("'13'", "'12'");
+    let anew = lock(&other, &text, "lock");
+    assert!(anew.contains("debian:12@sha256:"), "{anew}");
+    // Variants of a platform have one lock.
+    let image = locked(spec, &text).with("--platform", "linux/amd64/v2").files();
+    // The day of a user's password is no other one tomorrow.
+    let shadow = fs::read_to_string(image.path().join("etc/shadow")).expect("read");
+    assert!(shadow.contains("\nnode:!:3652:"), "{shadow}");
 }
 
 /// TensorRT from an index of our own, of which the tests know what it says.

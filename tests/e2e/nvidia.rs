@@ -197,7 +197,7 @@ fn with_sdists(server: &Server, version: &str) -> String {
              flash_attn: {{version: 2.8.3, url: '{flash}', sha256: {flash_sum}, jobs: 2, capabilities: [8.0, 9.0]}}\n\
              sdists:\n  - {{name: Tiny, version: {version}, url: '{tiny}', sha256: {tiny_sum}, \
              requires: [setuptools==80.9.0], settings: [setup-args=-Dcpu-baseline=none], env: {{WORD: '$(id)'}}}}\n\
-             wheels: {{indexes: ['{index}']}}\n\
+             wheels: {{indexes: ['{index}'], requirements: [tiny]}}\n\
              tests:\n\
              \x20 - {{name: flash, run: [python3, -c, 'import flash_attn, einops; print(flash_attn.built_with)'], \
              stdout_contains: [\"['2.9.1', 'Cuda compilation tools, release 12.8', '2', '80;90', '/usr/local/cuda-12.8']\"]}}\n\

@@ -10,7 +10,6 @@ set -eu
 
 keep_slim
 export DEBIAN_FRONTEND=noninteractive
-mkdir -p /var/cache/apt/archives/partial /var/lib/apt/lists/partial
 # dpkg need not wait for the disk: what a step leaves is only taken when it has ended.
 configure_apt <<'CONFIG'
 APT::Keep-Downloaded-Packages "true";
@@ -20,7 +19,7 @@ Dpkg::Options { "--force-unsafe-io"; };
 CONFIG
 ask_mirror
 take_cache
-apt-get update -q
+apt-get update -q -o APT::Update::Error-Mode=any
 apt-get install -q -y --no-install-recommends --download-only -- "$@"
 # The lists as they are now: another step may fetch newer ones meanwhile. Archives stay, so nobody needs to be kept off.
 cp -R /var/lib/apt/lists "$work/now"

@@ -8,7 +8,6 @@ set -eu
 [ $# -eq 0 ] || keep_slim
 if ls "$ARCHIVES"/*.deb >/dev/null 2>&1; then
     export DEBIAN_FRONTEND=noninteractive
-    mkdir -p /var/cache/apt/archives/partial /var/lib/apt/lists/partial
     configure_apt <<'CONFIG'
 APT::Sandbox::User "root";
 Dpkg::Use-Pty "0";

@@ -37,13 +37,20 @@ CONFIG
 # Gives apt a configuration below $work, a directory for this step: the root's own files, and $config, which is standard
 # input, after them. What $APT_CONFIG names would be read before them, and overruled. Source: apt.conf(5). Images of
 # distributions tell apt to delete archives after use (docker-clean), even where it only asks for lists; the cache wants to
-# keep them, and steps beside this one install them.
+# keep them, and steps beside this one install them. Archives are kept by where a root takes them from: apt knows them by
+# name and size, and deletes what is not what its own lists say. A name is a name, not a pattern.
 configure_apt() {
     work=$(mktemp -d)
+    kept=/var/cache/apt/$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | sha256sum | cut -c 1-16)
+    mkdir -p "$kept/partial" /var/lib/apt/lists/partial
     mkdir "$work/apt.conf.d"
     [ ! -d /etc/apt/apt.conf.d ] || cp -R /etc/apt/apt.conf.d/. "$work/apt.conf.d"
     config=$work/apt.conf.d/zz-edgenode
-    { printf '#clear %s::Post-Invoke;\n' DPkg APT::Update && cat; } >"$config"
+    {
+        printf '#clear %s::Post-Invoke;\n' DPkg APT::Update
+        printf 'Dir::Cache::archives "%s";\nAPT::Cmd::Pattern-Only "true";\n' "$kept"
+        cat
+    } >"$config"
     printf 'Dir::Etc::parts "%s";\n' "$work/apt.conf.d" >"$work/apt.conf"
     export APT_CONFIG="$work/apt.conf"
 }

@@ -11,7 +11,6 @@ set -eu
 touch -d @0 "$OUT/packages"
 [ $# -gt 0 ] || exit 0
 
-mkdir -p /var/lib/apt/lists/partial
 configure_apt </dev/null
 # What the cache holds already would not be listed.
 mkdir -p "$work/archives/partial"

@@ -48,7 +48,8 @@ subject_names() {
 
 make_certificates() {
     mkdir -p "$certs/ca"
-    if [ ! -s "$certs/ca/key.pem" ]; then
+    # A start that broke off in between may have left one without the other.
+    if [ ! -s "$certs/ca/key.pem" ] || [ ! -s "$certs/ca/cert.pem" ]; then
         (umask 077 && openssl genrsa -out "$certs/ca/key.pem" 4096 2>/dev/null)
         openssl req -new -x509 -key "$certs/ca/key.pem" -days $DAYS -subj "/CN=edge node CA" -out "$certs/ca/cert.pem" \
             -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign

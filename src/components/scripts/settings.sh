@@ -19,6 +19,11 @@ if [ -n "${LOCALE:-}" ]; then
     echo "LANG=$LOCALE" >/etc/default/locale
 fi
 while IFS=: read -r name uid shell; do
+    owner=$(getent passwd "$uid" | cut -d : -f 1)
+    if [ -n "$owner" ]; then
+        echo "edgenode: the user '$name' cannot have the number $uid, which '$owner' has already" >&2
+        exit 2
+    fi
     useradd --create-home --user-group --uid "$uid" --shell "$shell" -- "$name"
 done <"$USERS"
 rm -f /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /var/log/lastlog /var/log/faillog

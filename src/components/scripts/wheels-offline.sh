@@ -6,8 +6,27 @@ set -eu
 
 export UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
 [ $# -gt 0 ] || exit 0
-"$UV" pip install --python "$PYTHON" --prefix "$OUT$PREFIX" --offline --no-index --no-cache --only-binary :all: \
-    --link-mode copy --no-compile-bytecode --no-deps "$@"
+install() {
+    "$UV" pip install --python "$PYTHON" --prefix "$OUT$PREFIX" --offline --no-index --no-cache --only-binary :all: \
+        --link-mode copy --no-compile-bytecode --no-deps "$@"
+}
+install "$@"
+# Of packages that share a file the last one by name has it, as if they were installed one after another: uv writes them
+# side by side.
+find "$OUT" -path '*.dist-info/RECORD' | LC_ALL=C sort | while IFS= read -r record; do
+    sed "s|,.*|,$record|" "$record"
+done | awk -F, '
+    ($1 in owner) && owner[$1] != $2 {
+        print owner[$1]
+        print $2
+    }
+    { owner[$1] = $2 }
+' | LC_ALL=C sort -u >/tmp/sharing
+while IFS= read -r record; do
+    package=$(sed -n 's/^Name: *//p;/^$/q' "${record%/*}/METADATA" | head -n 1 | tr -d '\r')
+    install -q --reinstall-package "$package" "$@" </dev/null
+done </tmp/sharing
+rm /tmp/sharing
 # The installer's lock is in every tree.
 rm -f "$OUT$PREFIX/.lock"
 [ -z "${SLIM:-}" ] || "$PYTHON" -B "$SLIM" "$OUT$PREFIX"

@@ -8,9 +8,15 @@ set -eu
 . "${0%/*}/wheels-compile.sh"
 # uv keeps the versions that its output file has already, and of what its cache knows of indexes it asks what is new.
 cp "$INPUTS/preferences.txt" "$work/chosen.txt"
-compile --refresh --excludes "$INPUTS/exclude.txt" --output-file "$work/chosen.txt" "$INPUTS/requirements.txt"
+compile --refresh --excludes "$INPUTS/exclude.txt" --constraints "$INPUTS/constraints.txt" --output-file "$work/chosen.txt" "$INPUTS/requirements.txt"
 compile --no-deps --format pylock.toml --output-file "$work/pylock.toml" "$work/chosen.txt"
 awk '
+    function normal(word) {
+        word = tolower(word)
+        sub(/[^a-z0-9._-].*/, "", word)
+        gsub(/[-_.]+/, "-", word)
+        return word
+    }
     function cell(line, key) {
         if (!match(line, key " = \"[^\"]*\"")) return "-"
         return substr(line, RSTART + length(key) + 4, RLENGTH - length(key) - 5)
@@ -37,8 +43,20 @@ awk '
     }
     function finish() {
         if (best != "") print name, version, best
+        else if (refused) {
+            print "edgenode: the index has no file of " name "==" version " with a digest that the requirements allow" >"/dev/stderr"
+            failed = 1
+        }
         wheels += best != ""
         best = ""
+        refused = 0
+    }
+    FILENAME == ARGV[1] {
+        for (i = 2; i <= NF; i++) if ($i ~ /^--hash=sha256:/) {
+            named[normal($1)]
+            allowed[normal($1), substr($i, 15)]
+        }
+        next
     }
     $1 == "[[packages]]" {
         finish()
@@ -51,6 +69,10 @@ awk '
     # A line has one wheel, or all of them if there is but one.
     ($1 == "wheels" || $1 == "{") && /sha256 = / {
         url = cell($0, "url")
+        if (name in named && !((name, cell($0, "sha256")) in allowed)) {
+            refused = 1
+            next
+        }
         if (best == "" || fit(url) > fits) {
             fits = fit(url)
             size = match($0, /size = [0-9]+/) ? substr($0, RSTART + 7, RLENGTH - 7) : "-"
@@ -59,12 +81,13 @@ awk '
     }
     END {
         finish()
+        if (failed) exit 1
         if (packages != wheels) {
             print "edgenode: not every package of the resolution has a wheel" >"/dev/stderr"
             exit 1
         }
     }
-' "$work/pylock.toml" >"$OUT/wheels"
+' "$INPUTS/requirements.txt" "$work/pylock.toml" >"$OUT/wheels"
 sort -u "$work/warnings" >"$OUT/warnings"
 rm -rf "$work"
 touch -d @0 "$OUT/wheels" "$OUT/warnings"

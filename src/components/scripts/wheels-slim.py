@@ -28,7 +28,8 @@ SECTIONS = (40, 64)
 
 
 def headers(data):
-    """The program headers of a 64-bit little-endian ELF file, and the types of its sections."""
+    """The program headers of a 64-bit little-endian ELF file, and the types of its sections. Raises struct.error where
+    they lie outside of the file, as those of packed ones do."""
     segments, sections = struct.unpack_from("<QQ", data, 32)
     size, count, section_size, section_count = struct.unpack_from("<HHHH", data, 54)
     types = [struct.unpack_from("<I", data, sections + i * section_size + 4)[0] for i in range(section_count)]
@@ -59,7 +60,10 @@ def strip(path, work):
             return False
         before = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     with before:
-        if SYMTAB not in headers(before)[1]:
+        try:
+            if SYMTAB not in headers(before)[1]:
+                return False
+        except struct.error:
             return False
         stripped = work / "stripped"
         command = ["strip", "--strip-unneeded", "-o", stripped, path]
@@ -85,7 +89,7 @@ def link(paths):
         key = status.st_mode, hashlib.sha256(path.read_bytes()).digest()
         if key in first:
             path.unlink()
-            path.hardlink_to(first[key])
+            os.link(first[key], path)
             freed += status.st_size
         else:
             first[key] = path
@@ -98,7 +102,11 @@ def correct(record, changed, deleted):
     with open(record, newline="") as file:
         old = list(csv.reader(file))
     new = []
-    for name, digest, size in old:
+    for row in old:
+        if len(row) != 3:
+            # Not one that an installer wrote: packages can hold others within them.
+            return
+        name, digest, size = row
         path = Path(os.path.normpath(root / name))
         if path in changed:
             data = path.read_bytes()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{PARTS, Requirements, Tools, WheelRequest, chosen_of, lines, mount_local};
-use crate::lock::{LockUse, LockedWheel, PlatformLock};
+use crate::lock::{Earlier, LockUse, LockedWheel, PlatformLock};
 use crate::plan::{Mount, Planner, Provided, RUN_DIR, Run, Script, StepId, Unlocked};
 use crate::spec::{Requirement, Span};
 
@@ -19,8 +19,8 @@ pub(super) fn take_over(
 ) -> bool {
     match planner.lock().clone() {
         LockUse::None => return false,
-        LockUse::Making(PlatformLock { wheels: None, preferred, .. }) => {
-            resolve(requests, tools, &preferred, planner);
+        LockUse::Making(PlatformLock { wheels: None, earlier, .. }) => {
+            resolve(requests, tools, &earlier, planner);
         }
         LockUse::Making(PlatformLock { wheels: Some(wheels), .. })
         | LockUse::Fixed(PlatformLock { wheels: Some(wheels), .. }) => {
@@ -34,14 +34,25 @@ pub(super) fn take_over(
 }
 
 /// Resolves for a lock that is being made; what is installed is not known yet.
-fn resolve(requests: &[WheelRequest], tools: &Tools, preferred: &[String], planner: &mut Planner) {
+fn resolve(requests: &[WheelRequest], tools: &Tools, earlier: &Earlier, planner: &mut Planner) {
+    let is_updated = |package: &str| {
+        let group = group_of(package, requests).map(|number| requests[number].group.as_str());
+        group.into_iter().chain([package]).any(|name| earlier.is_updated(name))
+    };
+    let preferred = preferences(&earlier.wheels, is_updated);
     let span = requests.last().map(|request| request.span).unwrap_or_default();
-    let step = tools.resolve("wheels", Requirements::of(requests, planner), preferred, span, planner);
+    let step = tools.resolve("wheels", Requirements::of(requests, planner), &preferred, span, planner);
     let tree = planner.pend(Unlocked::Wheels, step);
     for request in requests {
         let provided = tools.provided(&request.group, tree, request.span);
         planner.provide(Provided { version: request.version.clone(), ..provided });
     }
+}
+
+/// What uv keeps where it still fits.
+fn preferences(versions: &BTreeMap<String, String>, is_updated: impl Fn(&str) -> bool) -> Vec<String> {
+    let kept = versions.iter().filter(|(package, _)| !is_updated(package));
+    kept.map(|(package, version)| format!("{package}=={version}")).collect()
 }
 
 /// Installs what the lock names, offline, each branch's packages into a tree of its own.
@@ -152,19 +163,30 @@ fn group_of(package: &str, requests: &[WheelRequest]) -> Option<usize> {
 
 /// Reports requirements that no package of the lock meets.
 fn report_unlocked(requests: &[WheelRequest], wheels: &BTreeMap<String, LockedWheel>, planner: &mut Planner) {
-    let excluded: Vec<_> = requests.iter().flat_map(|request| &request.exclude).cloned().collect();
+    let excluded = requests.iter().flat_map(|request| &request.exclude).chain(planner.excluded());
+    let excluded: Vec<_> = excluded.cloned().collect();
     let kept: Vec<_> = planner.kept().iter().flat_map(|vendor| vendor.packages.clone()).collect();
     for request in requests {
         // What a marker says is for uv to know.
         let plain = request.requirements.iter().filter(|requirement| !requirement.contains(';'));
-        for requirement in plain.filter_map(|text| Requirement::parse(text).ok()) {
+        for (requirement, digests) in plain.filter_map(|text| with_digests(text)) {
             let name = requirement.package();
-            let met = wheels.get(&name).is_some_and(|wheel| requirement.admits(&wheel.version));
+            let met = wheels.get(&name).is_some_and(|wheel| {
+                let is_pinned = digests.is_empty() || digests.contains(&wheel.file.sha256.as_str());
+                is_pinned && requirement.admits(&wheel.version)
+            });
             if !met && !excluded.contains(&name) && !kept.contains(&name) {
                 planner.unlocked(requirement.as_str(), request.span);
             }
         }
     }
+}
+
+/// A requirement and the digests that it allows, none for any.
+fn with_digests(text: &str) -> Option<(Requirement, Vec<&str>)> {
+    let mut parts = text.split(" --hash=sha256:");
+    let requirement = Requirement::parse(parts.next()?.trim()).ok()?;
+    Some((requirement, parts.map(str::trim).collect()))
 }
 
 impl Tools {
@@ -178,12 +200,8 @@ impl Tools {
         span: Span,
         planner: &mut Planner,
     ) -> StepId {
-        let Requirements { requirements, exclude } = requirements;
-        let files = vec![
-            lines("/requirements.txt", requirements),
-            lines("/exclude.txt", exclude),
-            lines("/preferences.txt", preferred.to_vec()),
-        ];
+        let mut files = requirements.files();
+        files.push(lines("/preferences.txt", preferred.to_vec()));
         let mut run = self.run_with(&RESOLVE, label, files, planner);
         mount_local(&mut run, planner);
         planner.run(format!("[{label}] find versions"), span, run)
@@ -236,9 +254,13 @@ impl Tools {
                 let run = self.install_locked(label, wheels.iter(), planner);
                 return planner.run(name, span, run);
             }
-            (None, LockUse::Making(_)) => {
-                let wanted = Requirements { requirements: requirements.to_vec(), exclude: Vec::new() };
-                let step = self.resolve(label, wanted, &[], span, planner);
+            (None, LockUse::Making(lock)) => {
+                let earlier = &lock.earlier;
+                let versions = earlier.builds.get(package).filter(|_| !earlier.is_updated(package));
+                let preferred =
+                    versions.map(|versions| preferences(versions, |name| earlier.is_updated(name)));
+                let wanted = Requirements { requirements: requirements.to_vec(), ..Requirements::default() };
+                let step = self.resolve(label, wanted, &preferred.unwrap_or_default(), span, planner);
                 return planner.pend(Unlocked::Requires(package.to_owned()), step);
             }
             (None, LockUse::Fixed(_)) => planner.unlocked(&format!("what `{package}` is built with"), span),
