@@ -132,6 +132,7 @@ async fn answer(gateway: Gateway) -> Result<BuildResult, Error> {
     build.warn(build.epoch.problem(spec.name.span).as_slice()).await;
     let builds = all.map(|((platform, spec), lock)| build.run(platform, spec, target, lock));
     let result = result(try_join_all(builds).await?, index)?;
+    build.warn(args::trace(&build.gateway, spec.name.span)?.as_slice()).await;
     Ok(match build.epoch {
         Epoch::OfContext(Some(seconds)) => result.metadata(EPOCH_KEY, seconds.to_string()),
         _ => result,

@@ -1,20 +1,23 @@
 //! The build arguments that every spec understands, and what is made of the others.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use buildkit_frontend::{Error, Gateway, RunOptions};
+use buildkit_frontend::{Call, Error, Gateway, RunOptions};
 use buildkit_llb::Platform;
 
 use super::epoch::EPOCH_ARG;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::lock::UPDATE_ARG;
 use crate::resolve::ARCHIVED_ARG;
-use crate::spec::{Spec, Url, Values, nearest_name};
+use crate::spec::{Span, Spec, Url, Values, nearest_name};
 
 /// The build argument that forbids merging.
 pub(super) const MERGE_ARG: &str = "EDGENODE_MERGE";
 /// The build argument that names the mirror of downloads.
 pub(super) const MIRROR_ARG: &str = "EDGENODE_MIRROR";
+/// The build argument that asks what the frontend asked the daemon.
+pub(super) const TRACE_ARG: &str = "EDGENODE_TRACE";
 /// The build argument that asks for a fresh lock, or takes no notice of the lock.
 pub(super) const LOCKED_ARG: &str = "EDGENODE_LOCKED";
 
@@ -54,7 +57,29 @@ pub(super) const BUILD_ARGS: &[BuildArg] = &[
         description: "the address of a server that has all downloads below the names of their hosts",
         default: "",
     },
+    BuildArg {
+        name: TRACE_ARG,
+        description: "`true` warns of the calls that the frontend made and how long each took",
+        default: "false",
+    },
 ];
+
+/// The calls of the daemon as a warning, if the client wants to know.
+pub(super) fn trace(gateway: &Gateway, span: Span) -> Result<Option<Diagnostic>, Error> {
+    match gateway.options().build_args.get(TRACE_ARG).map(String::as_str) {
+        None | Some("" | "0" | "false") => return Ok(None),
+        Some("1" | "true") => {}
+        Some(other) => return Err(Error::user(format!("{TRACE_ARG} is `true` or `false`, not `{other}`"))),
+    }
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
+    let told = |Call { name, began, ended }: &Call| {
+        let ended = ended.map(|ended| format!("{:.1}", milliseconds(ended))).unwrap_or_default();
+        format!("{name} {:.1}-{ended}", milliseconds(*began))
+    };
+    let calls: Vec<_> = gateway.calls().iter().map(told).collect();
+    let message = format!("calls of the daemon, in ms: {}", calls.join(", "));
+    Ok(Some(Diagnostic { severity: Severity::Warning, message, help: None, span }))
+}
 
 /// The mirror that the client names.
 pub(super) fn mirror(gateway: &Gateway) -> Result<Option<String>, Error> {

@@ -245,3 +245,75 @@ fn certificates_of_the_user_are_only_verified() {
     let told = failure(&container.run(&env, "echo never"));
     assert!(told.contains("/certs/server/ca.pem is missing"), "{told}");
 }
+
+/// A container whose daemon only tells how it was started, in `/told`, and whose client says that it answers or not.
+fn with_stand_in(answers: bool) -> Container {
+    let container = Container::new();
+    let daemon = "#!/bin/sh\n{ echo \"PATH=$PATH\"; echo \"$*\"; } >/told\nexec sleep 60\n";
+    program(&container, "bin/dockerd", daemon);
+    program(&container, "bin/docker", if answers { "#!/bin/sh\n" } else { "#!/bin/sh\nexit 1\n" });
+    container
+}
+
+/// Puts a program where it is found before the image's own.
+fn program(container: &Container, name: &str, text: &str) {
+    let path = container.root().join("usr/local").join(name);
+    fs::write(&path, text).expect("written");
+    command("chmod", &["755", &path.display().to_string()]);
+}
+
+const PLAIN: [&str; 2] = ["EE_DD=1", "DOCKER_TLS_CERTDIR="];
+
+#[test]
+fn what_a_kernel_lacks_is_made_up_for() {
+    let container = with_stand_in(true);
+    let told = stdout(&container.run(&PLAIN, "cat /told"));
+    assert!(told.contains("PATH=/usr/local/sbin:") && told.contains("--storage-driver=overlay2"), "{told}");
+    program(&container, "sbin/iptables", "#!/bin/sh\nexit 1\n");
+    program(&container, "sbin/mount", "#!/bin/sh\nexit 1\n");
+    let told = stdout(&container.run(&PLAIN, "cat /told; readlink /run/edgenode/iptables/iptables"));
+    assert!(told.contains("PATH=/run/edgenode/iptables:"), "{told}");
+    assert!(told.contains("--storage-driver=vfs") && told.ends_with("/iptables-legacy\n"), "{told}");
+    for name in ["DOCKER_STORAGE_DRIVER", "DOCKER_DRIVER"] {
+        let driver = format!("{name}=btrfs");
+        let told = stdout(&container.run(&[PLAIN[0], PLAIN[1], &driver], "cat /told"));
+        assert!(told.contains("--storage-driver=btrfs"), "{told}");
+    }
+}
+
+#[test]
+fn a_daemon_that_does_not_answer_is_not_waited_for_forever() {
+    let container = with_stand_in(false);
+    let told = failure(&container.run(&[PLAIN[0], PLAIN[1], "EE_DD_TIMEOUT=1"], "echo never"));
+    assert!(told.contains("the Docker daemon did not answer within 1 seconds; its log is"), "{told}");
+}
+
+#[test]
+fn certificates_that_are_no_good_are_made_anew_or_told() {
+    let container = with_stand_in(true);
+    let env = ["EE_DD=1", "DOCKER_TLS_CERTDIR=/certs"];
+    let start = || container.run(&env, "cat /certs/ca/cert.pem");
+    let first = stdout(&start());
+    assert_eq!(stdout(&start()), first);
+    // A start that broke off has left the authority's key alone.
+    let authority = container.root().join("certs/ca");
+    fs::remove_file(authority.join("cert.pem")).expect("removed");
+    let second = stdout(&start());
+    assert_ne!(second, first);
+    // An authority of which a day is left.
+    let sign = |key: &Path, to: &Path| {
+        let (key, to) = (key.display().to_string(), to.display().to_string());
+        command("openssl", &["req", "-x509", "-key", &key, "-days", "1", "-subj", "/CN=other", "-out", &to]);
+    };
+    sign(&authority.join("key.pem"), &authority.join("cert.pem"));
+    let output = start();
+    let words = "the authority in /certs/ca is out of date: making a new one";
+    assert!(String::from_utf8_lossy(&output.stderr).contains(words), "{output:?}");
+    assert_ne!(stdout(&output), second);
+    // The user's own, of another authority.
+    let server = container.root().join("certs/server");
+    sign(&authority.join("key.pem"), &server.join("ca.pem"));
+    fs::remove_dir_all(&authority).expect("removed");
+    let told = failure(&container.run(&env, "echo never"));
+    assert!(told.contains("/certs/server/cert.pem is not signed by /certs/server/ca.pem"), "{told}");
+}

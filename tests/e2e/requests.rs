@@ -58,8 +58,30 @@ fn the_arguments_are_listed() {
         ask("outline")["args"].as_array().expect("a list").iter().map(|a| a["name"].clone()).collect();
     assert_eq!(
         names,
-        ["EDGENODE_ARCHIVED", "EDGENODE_LOCKED", "EDGENODE_UPDATE", "EDGENODE_MERGE", "EDGENODE_MIRROR"]
+        [
+            "EDGENODE_ARCHIVED",
+            "EDGENODE_LOCKED",
+            "EDGENODE_UPDATE",
+            "EDGENODE_MERGE",
+            "EDGENODE_MIRROR",
+            "EDGENODE_TRACE"
+        ]
     );
+}
+
+#[test]
+fn the_calls_of_the_daemon_are_told() {
+    let trace = |value: &str| {
+        let build = Build::new("name: node\nbase: debian:13\n");
+        build.with("--build-arg", &format!("EDGENODE_TRACE={value}"))
+    };
+    let log = trace("1").succeed().log;
+    let told =
+        log.lines().find(|line| line.contains("calls of the daemon, in ms: Ping 0.")).expect("the calls");
+    // The handshake, the spec and its lock, the base image, the graph.
+    assert!(told.contains("ResolveImageConfig ") && told.matches("Solve ").count() >= 3, "{told}");
+    assert!(!trace("0").succeed().log.contains("calls of the daemon"));
+    trace("maybe").fail(&["EDGENODE_TRACE is `true` or `false`"]);
 }
 
 #[test]

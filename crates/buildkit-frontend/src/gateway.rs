@@ -9,7 +9,7 @@ use buildkit_proto::resources::SolveRequest;
 use buildkit_proto::{caps, frontend, pb};
 use serde_json::Value;
 
-use crate::transport::Client;
+use crate::transport::{Call, Client};
 use crate::{Capabilities, Error, Options, Reference};
 
 /// How long the daemon may take to answer calls that ask for nothing that takes time; as in BuildKit's own client.
@@ -71,6 +71,11 @@ impl Gateway {
     /// What the daemon can do.
     pub fn caps(&self) -> &Capabilities {
         &self.caps
+    }
+
+    /// The calls that were made so far, in their order.
+    pub fn calls(&self) -> Vec<Call> {
+        self.client.made()
     }
 
     /// The platform that the daemon runs on.

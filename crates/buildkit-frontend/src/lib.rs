@@ -23,3 +23,4 @@ pub use options::{CacheImport, NoCache, Options};
 pub use result::{Attestation, BuildResult, Reference};
 pub use run::{Frontend, run, serve};
 pub use run_options::RunOptions;
+pub use transport::Call;
