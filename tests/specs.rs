@@ -129,7 +129,11 @@ fn what_cannot_work_is_refused_before_the_first_download() {
         ("ngrok: {version: 3.2.1, sha256: SUM}\n", "nobody knows where ngrok-amd64 is published; add `url:`"),
         (
             "ffmpeg: {version: 6.1.1, libraries: {nvenc: 13.0.19.0}}\n",
-            "take `nvenc: 12.1.14.0`, or FFmpeg 7.1",
+            "take `nvenc: 12.1.14.0`, or FFmpeg 7.0 or newer",
+        ),
+        (
+            "ffmpeg: {version: 8.1.1, sha256: SUM, libraries: {nvenc: {version: 13.1.15, sha256: SUM}}}\n",
+            "FFmpeg 8.1.1 cannot be built with the NVIDIA headers 13.1.15",
         ),
         (
             "torch: vendor\n",

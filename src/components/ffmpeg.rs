@@ -4,6 +4,7 @@
 //! branch of its own, linked statically.
 
 use super::{Component, Declared, Registration};
+use crate::catalog::NvencHeaders;
 use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::plan::{Codec, Coder, Mount, Planner, Provided, Script, StepId};
@@ -235,16 +236,13 @@ impl Declared for FfmpegSpec {
     }
 }
 
-/// Headers from 12.2 on renamed what FFmpeg before 7.0 uses. Source: mpv#14269.
+/// Reports headers that the nodes' driver or this FFmpeg are too old for, by the catalog.
 fn check_nvenc(
     ffmpeg: &SourceArchive,
     context: &Context<'_>,
     libraries: &[Chosen<SourceArchive>],
     problems: &mut Problems,
 ) {
-    let number = |version: &str, place: usize| -> u32 {
-        version.split('.').nth(place).and_then(|part| part.parse().ok()).unwrap_or_default()
-    };
     let Some(nvenc) = libraries.iter().find(|chosen| chosen.library.name == "nvenc") else { return };
     if context.cuda().is_none() {
         problems.error_with_help(
@@ -272,11 +270,24 @@ fn check_nvenc(
             help.unwrap_or_else(|| "take a newer driver".to_owned()),
         );
     }
-    if number(ffmpeg.version.as_str(), 0) < 7 && (number(version, 0), number(version, 1)) >= (12, 2) {
+    let release = ffmpeg.version.as_str();
+    let fits = |row: &&NvencHeaders| row.ffmpeg.as_ref().is_none_or(|oldest| !is_older(release, oldest));
+    if row.is_some_and(|row| !fits(&row)) {
+        let older =
+            context.catalog.nvenc.iter().rev().find(fits).map(|row| format!("`nvenc: {}`, or ", row.nvenc));
+        let newer = row.and_then(|row| row.ffmpeg.clone()).unwrap_or_default();
         problems.error_with_help(
             nvenc.span,
-            format!("FFmpeg {} cannot be built with the NVIDIA headers {version}", ffmpeg.version),
-            "take `nvenc: 12.1.14.0`, or FFmpeg 7.1 or newer",
+            format!("FFmpeg {release} cannot be built with the NVIDIA headers {version}"),
+            format!("take {}FFmpeg {newer} or newer", older.unwrap_or_default()),
+        );
+    }
+    // The headers dropped a field that it sets. Source: jetson-containers#1717.
+    if release.starts_with("8.1") && !is_older(version, "13.1") {
+        problems.error_with_help(
+            nvenc.span,
+            format!("FFmpeg {release} cannot be built with the NVIDIA headers {version}"),
+            "take `nvenc: 13.0.19.0`, or a newer FFmpeg",
         );
     }
 }

@@ -702,6 +702,8 @@ struct Requirements {
     exclude: Vec<String>,
     /// What packages must be if anybody asks for them.
     constraints: Vec<String>,
+    /// The Python of the base image whose packages stay as they are, if it is the spec's.
+    vendor: Vec<String>,
 }
 
 impl Requirements {
@@ -715,7 +717,9 @@ impl Requirements {
         exclude.extend(planner.excluded().iter().cloned());
         exclude.sort();
         exclude.dedup();
-        Self { requirements, exclude, constraints: planner.constraints().to_vec() }
+        let vendor = planner.kept().iter().filter(|vendor| vendor.name == python::REGISTRATION.key);
+        let vendor = vendor.map(|vendor| vendor.version.clone()).collect();
+        Self { requirements, exclude, constraints: planner.constraints().to_vec(), vendor }
     }
 
     /// The files that `wheels-compile.sh` reads.
@@ -724,6 +728,7 @@ impl Requirements {
             lines("/requirements.txt", self.requirements),
             lines("/exclude.txt", self.exclude),
             lines("/constraints.txt", self.constraints),
+            lines("/vendor.txt", self.vendor),
         ]
     }
 }

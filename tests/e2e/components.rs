@@ -167,22 +167,35 @@ fn an_archived_spec_is_not_built_by_accident() {
 #[test]
 fn what_the_vendor_of_the_base_image_provides_is_kept() {
     let base = Build::new(
-        "name: vendor\nbase: debian:13\npython: {version: 3.13.5}\n\
+        "name: vendor\nbase: debian:13\npython: {version: 3.13.5}\nwheels: {requirements: [six==1.16.0]}\n\
          files: [{from: version.py, to: /opt/python/lib/python3.13/site-packages/torch/version.py}]\n",
     );
     let version = "__version__ = '2.9.1+vendor'\ncuda: Optional[str] = '12.8'\n";
     fs::write(base.dir().join("version.py"), version).expect("written");
     let base = base.push("components/vendor");
-    let spec = |python: &str| {
+    let wanting = |python: &str, six: &str| {
         format!(
             "name: node\nbase: {base}\npython: {{version: {python}, vendor: /opt/python}}\ntorch: vendor\n\
-             wheels: {{requirements: [six==1.17.0, torchvision]}}\n\
-             tests:\n  - {{name: six, run: [/opt/python/bin/python3, -c, 'import six; print(six.__version__)']}}\n"
+             wheels: {{requirements: ['{six}', idna==3.10, torchvision]}}\n\
+             tests:\n  - {{name: six, run: [/opt/python/bin/python3, -c, 'import idna, six; print(six.__version__)']}}\n"
         )
     };
+    let spec = |python: &str| wanting(python, "Six>=1.15");
     let reports = Build::new(&spec("3.13")).with("--target", "test").files();
     let report = fs::read_to_string(reports.path().join("six.txt")).expect("read");
-    assert_eq!(report, "1.17.0\n");
+    assert_eq!(report, "1.16.0\n");
+    // What it has is there once, and what is required of it holds.
+    let files = Build::new(&spec("3.13")).listing();
+    let is_six = |path: &&String| path.ends_with(".dist-info/METADATA") && path.contains("/six-");
+    assert_eq!(files.keys().filter(is_six).count(), 1, "{files:?}");
+    let refused = "edgenode:   six==1.17.0; it has six==1.16.0";
+    for target in ["image", "lock"] {
+        Build::new(&wanting("3.13", "six==1.17.0")).with("--target", target).fail(&[refused]);
+    }
+    let lock = Build::new(&spec("3.13")).with("--target", "lock").files();
+    let text = fs::read_to_string(lock.path().join("node.lock")).expect("a lock");
+    assert!(text.contains("name: idna") && !text.contains("name: six"), "{text}");
+    crate::lock::locked(&spec("3.13"), &text).with("--target", "test").succeed();
     let build = Build::new(&spec("3.13"));
     assert!(!build.succeed().executed().iter().any(|step| step.contains("python 3")), "Python is not built");
     let config = config(&build.push("components/on-vendor"));

@@ -15,7 +15,8 @@ set -eu
 # shellcheck source-path=SCRIPTDIR source=wheels-compile.sh
 . "${0%/*}/wheels-compile.sh"
 # Of the forms that uv writes only this one has sizes. It lists just the wheels that fit the interpreter.
-compile --format pylock.toml --excludes "$INPUTS/exclude.txt" --constraints "$INPUTS/constraints.txt" --output-file "$work/pylock.toml" "$INPUTS/requirements.txt"
+exclude
+compile --format pylock.toml --excludes "$work/exclude.txt" --constraints "$INPUTS/constraints.txt" --output-file "$work/pylock.toml" "$INPUTS/requirements.txt"
 
 : >"$OUT/wheels"
 # Lines `PACKAGE SIZE GROUP APART ALONE REQUIREMENT`; the requirement goes to the end of the line.

@@ -8,6 +8,46 @@ fi
 export UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
 work=$(mktemp -d)
 
+# Writes to $work/exclude.txt what is not resolved: the packages of $INPUTS/exclude.txt and, where $INPUTS/vendor.txt says
+# that the interpreter is the base image's own, all that it has, which stays as it is. What is required of those must hold.
+exclude() {
+    cp "$INPUTS/exclude.txt" "$work/exclude.txt"
+    [ -s "$INPUTS/vendor.txt" ] || return 0
+    "$UV" pip list --python "$PYTHON" --format freeze >"$work/kept"
+    sed 's/==.*//' "$work/kept" >>"$work/exclude.txt"
+    awk -F '==' '
+        function normal(word) {
+            word = tolower(word)
+            sub(/[^a-z0-9._-].*/, "", word)
+            gsub(/[-_.]+/, "-", word)
+            return word
+        }
+        FILENAME == ARGV[1] {
+            excluded[normal($1)]
+            next
+        }
+        FILENAME == ARGV[2] {
+            kept[normal($1)]
+            next
+        }
+        normal($0) in kept && !(normal($0) in excluded) {
+            sub(/ --hash=.*/, "")
+            print
+        }
+    ' "$INPUTS/exclude.txt" "$work/kept" "$INPUTS/requirements.txt" >"$work/required"
+    [ -s "$work/required" ] || return 0
+    if ! "$UV" pip install --python "$PYTHON" --dry-run --offline --no-index --no-deps --break-system-packages \
+        --requirements "$work/required" >"$work/told" 2>&1; then
+        cat "$work/told" >&2
+        echo "edgenode: the base image's Python has packages that are not what is required, and they stay as they are:" >&2
+        while IFS= read -r requirement; do
+            name=$(printf '%s' "$requirement" | sed 's/[^A-Za-z0-9._-].*//' | tr '[:upper:]_.' '[:lower:]--')
+            echo "edgenode:   $requirement; it has $(grep -i "^$name==" "$work/kept" || echo "$name")" >&2
+        done <"$work/required"
+        exit 1
+    fi
+}
+
 # Resolves with $UV for the interpreter $PYTHON as the arguments tell it; what uv warns of is in $work/warnings then. For a
 # wheel that breaks off uv takes an older release, as if the index had none that is newer: here that is an error.
 compile() {

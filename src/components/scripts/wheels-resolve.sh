@@ -7,8 +7,9 @@ set -eu
 # shellcheck source-path=SCRIPTDIR source=wheels-compile.sh
 . "${0%/*}/wheels-compile.sh"
 # uv keeps the versions that its output file has already, and of what its cache knows of indexes it asks what is new.
+exclude
 cp "$INPUTS/preferences.txt" "$work/chosen.txt"
-compile --refresh --excludes "$INPUTS/exclude.txt" --constraints "$INPUTS/constraints.txt" --output-file "$work/chosen.txt" "$INPUTS/requirements.txt"
+compile --refresh --excludes "$work/exclude.txt" --constraints "$INPUTS/constraints.txt" --output-file "$work/chosen.txt" "$INPUTS/requirements.txt"
 compile --no-deps --format pylock.toml --output-file "$work/pylock.toml" "$work/chosen.txt"
 awk '
     function normal(word) {
