@@ -249,9 +249,13 @@ fn certificates_of_the_user_are_only_verified() {
 /// A container whose daemon only tells how it was started, in `/told`, and whose client says that it answers or not.
 fn with_stand_in(answers: bool) -> Container {
     let container = Container::new();
-    let daemon = "#!/bin/sh\n{ echo \"PATH=$PATH\"; echo \"$*\"; } >/told\nexec sleep 60\n";
+    let daemon = "#!/bin/sh\n{ echo \"PATH=$PATH\"; echo \"$*\"; } >/new\nmv /new /told\nexec sleep 60\n";
     program(&container, "bin/dockerd", daemon);
-    program(&container, "bin/docker", if answers { "#!/bin/sh\n" } else { "#!/bin/sh\nexit 1\n" });
+    program(
+        &container,
+        "bin/docker",
+        if answers { "#!/bin/sh\n[ -e /told ]\n" } else { "#!/bin/sh\nexit 1\n" },
+    );
     container
 }
 
@@ -267,16 +271,20 @@ const PLAIN: [&str; 2] = ["EE_DD=1", "DOCKER_TLS_CERTDIR="];
 #[test]
 fn what_a_kernel_lacks_is_made_up_for() {
     let container = with_stand_in(true);
-    let told = stdout(&container.run(&PLAIN, "cat /told"));
+    let start = |env: &[&str], script: &str| {
+        let _ = fs::remove_file(container.root().join("told"));
+        stdout(&container.run(env, script))
+    };
+    let told = start(&PLAIN, "cat /told");
     assert!(told.contains("PATH=/usr/local/sbin:") && told.contains("--storage-driver=overlay2"), "{told}");
     program(&container, "sbin/iptables", "#!/bin/sh\nexit 1\n");
     program(&container, "sbin/mount", "#!/bin/sh\nexit 1\n");
-    let told = stdout(&container.run(&PLAIN, "cat /told; readlink /run/edgenode/iptables/iptables"));
+    let told = start(&PLAIN, "cat /told; readlink /run/edgenode/iptables/iptables");
     assert!(told.contains("PATH=/run/edgenode/iptables:"), "{told}");
     assert!(told.contains("--storage-driver=vfs") && told.ends_with("/iptables-legacy\n"), "{told}");
     for name in ["DOCKER_STORAGE_DRIVER", "DOCKER_DRIVER"] {
         let driver = format!("{name}=btrfs");
-        let told = stdout(&container.run(&[PLAIN[0], PLAIN[1], &driver], "cat /told"));
+        let told = start(&[PLAIN[0], PLAIN[1], &driver], "cat /told");
         assert!(told.contains("--storage-driver=btrfs"), "{told}");
     }
 }
