@@ -84,12 +84,9 @@ impl Update {
     /// Refuses names that mean nothing of what is locked.
     fn check(&self, old: Option<&Lock>, specs: &[(Platform, Spec)]) -> Result<(), Error> {
         let (Self::Only(names), Some(old)) = (self, old) else { return Ok(()) };
-        let known: BTreeSet<_> = old.platforms.values().flat_map(PlatformLock::names).collect();
-        let known: BTreeSet<_> = known
-            .into_iter()
-            .chain(specs.iter().flat_map(|(_, spec)| fields(spec)))
-            .map(|name| normal_name(&name))
-            .collect();
+        let locked = old.platforms.values().flat_map(PlatformLock::names);
+        let known = locked.chain(specs.iter().flat_map(|(_, spec)| parts(spec)));
+        let known: BTreeSet<_> = known.map(|name| normal_name(&name)).collect();
         let unknown: Vec<_> = names
             .difference(&known)
             .map(|name| {
@@ -107,8 +104,8 @@ impl Update {
     }
 }
 
-/// The fields of a spec, and the groups of its Python packages.
-fn fields(spec: &Spec) -> Vec<String> {
+/// The fields of a spec, and what its components and its groups of Python packages are called.
+fn parts(spec: &Spec) -> Vec<String> {
     let keys = |node: &Node| match &node.value {
         Value::Map(fields) => fields.iter().map(|(key, value)| (key.value.clone(), value.clone())).collect(),
         _ => Vec::new(),
@@ -116,7 +113,10 @@ fn fields(spec: &Spec) -> Vec<String> {
     let own = keys(&spec.root);
     let wheels = own.iter().filter(|(key, _)| key == "wheels").flat_map(|(_, wheels)| keys(wheels));
     let groups = wheels.filter(|(key, _)| key == "groups").flat_map(|(_, groups)| keys(&groups));
-    groups.map(|(key, _)| key).chain(own.iter().map(|(key, _)| key.clone())).collect()
+    let groups = groups.map(|(key, _)| key);
+    let components = spec.components.iter().flat_map(|component| component.value.targets());
+    let components = components.map(str::to_owned);
+    own.iter().map(|(key, _)| key.clone()).chain(groups).chain(components).collect()
 }
 
 impl LockWish {
