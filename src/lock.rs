@@ -51,6 +51,8 @@ pub struct PlatformLock {
     pub packages: BTreeMap<String, LockedPackages>,
     /// Python packages by name; `None` before they are resolved.
     pub wheels: Option<BTreeMap<String, LockedWheel>>,
+    /// Python packages that are required and that the base image's own Python has.
+    pub vendor: BTreeSet<String>,
     /// What Python packages that are compiled are built with, by the package.
     pub builds: BTreeMap<String, BTreeMap<String, LockedWheel>>,
     /// What is taken from archives of Debian packages, by the addresses of their indexes.
@@ -402,6 +404,12 @@ impl PlatformLock {
             None => Vec::new(),
         };
         let wheels = rows(&mut fields, "wheels", problems, wheel);
+        let vendor = match fields.take("vendor") {
+            Some(node) => {
+                items("`vendor`", node, problems, |node, problems| Some(word(node, problems)?.value))
+            }
+            None => Vec::new(),
+        };
         let builds = match fields.take("builds") {
             Some(node) => entries("`builds`", node, problems, |key, node, problems| {
                 Some((key.value.clone(), list(node, problems, wheel)?))
@@ -423,6 +431,7 @@ impl PlatformLock {
             builds: builds.into_iter().collect(),
             archives: archives.into_iter().collect(),
             wheels,
+            vendor: vendor.into_iter().collect(),
             earlier: Earlier::default(),
             span: node.span,
         })
@@ -466,6 +475,10 @@ impl PlatformLock {
         if let Some(wheels) = &self.wheels {
             text.push_str("    wheels:\n");
             write_wheels(wheels, "      ", text);
+        }
+        if !self.vendor.is_empty() {
+            let names: Vec<_> = self.vendor.iter().map(|name| quoted(name)).collect();
+            let _ = writeln!(text, "    vendor: [{}]", names.join(", "));
         }
         if !self.builds.is_empty() {
             text.push_str("    builds:\n");
@@ -711,7 +724,7 @@ impl LockedPackages {
     }
 }
 
-/// Reads what `wheels-resolve.sh` writes, which may have asked a mirror.
+/// Reads what `wheels-resolve.sh` writes of packages that are not there, which may have asked a mirror.
 pub fn wheels_from_resolution(
     text: &str,
     mirror: Option<&str>,
@@ -721,7 +734,12 @@ pub fn wheels_from_resolution(
         let file = resolved(sha256, size, &mirror::origin(mirror, url))?;
         Ok((name.to_owned(), LockedWheel { version: version.to_owned(), file }))
     };
-    text.lines().map(wheel).collect()
+    text.lines().filter(|line| line.contains(' ')).map(wheel).collect()
+}
+
+/// Reads what `wheels-resolve.sh` writes of packages that the base image's own Python has.
+pub fn vendor_from_resolution(text: &str) -> BTreeSet<String> {
+    text.lines().filter(|line| !line.contains(' ')).map(str::to_owned).collect()
 }
 
 fn words<const N: usize>(line: &str) -> Result<[&str; N], String> {
@@ -882,6 +900,7 @@ mod tests {
             builds: [("numpy".to_owned(), wheels_from_resolution(&wheels, None).expect("valid"))].into(),
             archives: [("https://example.org/Packages".to_owned(), archive())].into(),
             wheels: Some(wheels_from_resolution(&wheels, None).expect("valid")),
+            vendor: ["six".to_owned()].into(),
             earlier: Earlier::default(),
             span: Span::default(),
         };

@@ -17,7 +17,7 @@ use crate::components::{Declared, WHEELHOUSE};
 use crate::diagnostic::Problems;
 use crate::lock::{
     self, Beside, Earlier, LOCK_TARGET, Lock, LockUse, LockedArchive, LockedFile, LockedPackages,
-    LockedWheel, PlatformLock, UPDATE_ARG, UPDATE_TARGET, wheels_from_resolution,
+    LockedWheel, PlatformLock, UPDATE_ARG, UPDATE_TARGET, vendor_from_resolution, wheels_from_resolution,
 };
 use crate::lower::{self, Lowered};
 use crate::plan::{Pending, Plan, Unlocked, plan};
@@ -427,6 +427,7 @@ fn keep(old: &PlatformLock, earlier: Earlier, locked: &mut PlatformLock) {
     }
     if earlier.is_all() {
         locked.wheels.clone_from(&old.wheels);
+        locked.vendor.clone_from(&old.vendor);
         locked.builds.clone_from(&old.builds);
     }
 }
@@ -462,7 +463,10 @@ fn take(
         Unlocked::Packages { step, asked } => {
             locked.packages.insert(step.clone(), LockedPackages::from_resolution(asked, text)?);
         }
-        Unlocked::Wheels => locked.wheels = Some(wheels_from_resolution(text, mirror)?),
+        Unlocked::Wheels => {
+            locked.wheels = Some(wheels_from_resolution(text, mirror)?);
+            locked.vendor = vendor_from_resolution(text);
+        }
         Unlocked::Requires(package) => {
             locked.builds.insert(package.clone(), wheels_from_resolution(text, mirror)?);
         }

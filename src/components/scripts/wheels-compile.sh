@@ -9,13 +9,15 @@ export UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
 work=$(mktemp -d)
 
 # Writes to $work/exclude.txt what is not resolved: the packages of $INPUTS/exclude.txt and, where $INPUTS/vendor.txt says
-# that the interpreter is the base image's own, all that it has, which stays as it is. What is required of those must hold.
+# that the interpreter is the base image's own, all that it has, which stays as it is. What is required of those must hold;
+# $work/met has the names.
 exclude() {
     cp "$INPUTS/exclude.txt" "$work/exclude.txt"
+    : >"$work/met"
     [ -s "$INPUTS/vendor.txt" ] || return 0
     "$UV" pip list --python "$PYTHON" --format freeze >"$work/kept"
     sed 's/==.*//' "$work/kept" >>"$work/exclude.txt"
-    awk -F '==' '
+    awk -F '==' -v met="$work/met" '
         function normal(word) {
             word = tolower(word)
             sub(/[^a-z0-9._-].*/, "", word)
@@ -31,6 +33,7 @@ exclude() {
             next
         }
         normal($0) in kept && !(normal($0) in excluded) {
+            print normal($0) >met
             sub(/ --hash=.*/, "")
             print
         }

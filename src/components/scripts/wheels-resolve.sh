@@ -1,7 +1,8 @@
 #!/bin/sh
 # Resolves the requirements of $INPUTS/requirements.txt with $UV for the interpreter $PYTHON, without the packages of
 # $INPUTS/exclude.txt. The versions of $INPUTS/preferences.txt are kept where they still fit. Writes to $OUT/wheels one
-# line for each wheel: name, version, SHA-256, size or `-`, address; and to $OUT/warnings what uv warns of.
+# line for each wheel: name, version, SHA-256, size or `-`, address, and one for each package that is required and that the
+# base image's own Python has: its name; and to $OUT/warnings what uv warns of.
 set -eu
 
 # shellcheck source-path=SCRIPTDIR source=wheels-compile.sh
@@ -89,6 +90,7 @@ awk '
         }
     }
 ' "$INPUTS/requirements.txt" "$work/pylock.toml" >"$OUT/wheels"
+sort -u "$work/met" >>"$OUT/wheels"
 sort -u "$work/warnings" >"$OUT/warnings"
 rm -rf "$work"
 touch -d @0 "$OUT/wheels" "$OUT/warnings"

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::{PARTS, Requirements, Tools, WheelRequest, chosen_of, lines, mount_local};
-use crate::components::python;
 use crate::lock::{Earlier, LockUse, LockedWheel, PlatformLock};
 use crate::plan::{Mount, Planner, Provided, RUN_DIR, Run, Script, StepId, Unlocked};
 use crate::spec::{Requirement, Span};
@@ -167,7 +166,7 @@ fn report_unlocked(requests: &[WheelRequest], wheels: &BTreeMap<String, LockedWh
     let excluded = requests.iter().flat_map(|request| &request.exclude).chain(planner.excluded());
     let excluded: Vec<_> = excluded.cloned().collect();
     // What the base image's own Python has was looked at when the lock was made.
-    let has_vendor = planner.kept().iter().any(|vendor| vendor.name == python::REGISTRATION.key);
+    let vendor = planner.lock().locked().map(|lock| lock.vendor.clone()).unwrap_or_default();
     let kept: Vec<_> = planner.kept().iter().flat_map(|vendor| vendor.packages.clone()).collect();
     for request in requests {
         // What a marker says is for uv to know.
@@ -178,10 +177,7 @@ fn report_unlocked(requests: &[WheelRequest], wheels: &BTreeMap<String, LockedWh
                 let is_pinned = digests.is_empty() || digests.contains(&wheel.file.sha256.as_str());
                 is_pinned && requirement.admits(&wheel.version)
             });
-            if has_vendor && !wheels.contains_key(&name) {
-                continue;
-            }
-            if !met && !excluded.contains(&name) && !kept.contains(&name) {
+            if !met && !excluded.contains(&name) && !kept.contains(&name) && !vendor.contains(&name) {
                 planner.unlocked(requirement.as_str(), request.span);
             }
         }
