@@ -198,7 +198,7 @@ fn a_cut_of_the_arm64_family() {
     let server = crate::harness::Server::start();
     let (url, sha256) = server.put("/ffmpeg.tar.gz", crate::harness::small_ffmpeg("compiled for arm64"));
     let spec = include_str!("../families/arm64.yaml").replace("$URL", &url).replace("$SHA256", &sha256);
-    let node = || family(&spec).with("--platform", "linux/arm64");
+    let node = || family(&spec).emulated();
     let reports = node().with("--target", "test").files();
     for report in ["ffmpeg-has-its-codecs", "packages-import", "programs-start", "onnxruntime-starts"] {
         assert!(reports.path().join(report).with_extension("txt").is_file(), "no report {report}");

@@ -14,6 +14,9 @@ use tempfile::TempDir;
 
 /// Nothing that a test builds takes longer; what hangs is ended, and fails.
 const LIMIT_SECONDS: &str = "2400";
+/// The same for another architecture, whose programs an emulator runs.
+#[cfg(feature = "e2e-full")]
+const EMULATED_SECONDS: &str = "7200";
 
 /// A value that `tests/env/up` wrote. Tests without an environment fail, they are not skipped.
 pub(crate) fn setting(name: &str) -> String {
@@ -228,6 +231,7 @@ pub(crate) struct Build {
     arguments: Vec<String>,
     env: Vec<(String, String)>,
     stdin: Option<PathBuf>,
+    limit: &'static str,
 }
 
 /// Whether a step runs a program, such as `[ffmpeg 7.1.5] build`.
@@ -267,7 +271,15 @@ impl Build {
         fs::write(dir.path().join("node.yaml"), spec).expect("written");
         let file = dir.path().join("node.yaml").display().to_string();
         let arguments = vec!["-f".to_owned(), file, dir.path().display().to_string()];
-        Self { dir, inside: None, builder: builder(), arguments, env: Vec::new(), stdin: None }
+        Self {
+            dir,
+            inside: None,
+            builder: builder(),
+            arguments,
+            env: Vec::new(),
+            stdin: None,
+            limit: LIMIT_SECONDS,
+        }
     }
 
     /// Builds with these arguments instead of `-f SPEC CONTEXT`.
@@ -312,6 +324,13 @@ impl Build {
         self
     }
 
+    /// Builds what an emulator runs.
+    #[cfg(feature = "e2e-full")]
+    pub(crate) fn emulated(mut self) -> Self {
+        self.limit = EMULATED_SECONDS;
+        self.with("--platform", "linux/arm64")
+    }
+
     /// The spec's directory.
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
@@ -328,7 +347,7 @@ impl Build {
 
     fn command(&self) -> Command {
         let mut command = Command::new("timeout");
-        command.args([LIMIT_SECONDS, &setting("EDGENODE_BUILDX"), "build", "--progress", "plain"]);
+        command.args([self.limit, &setting("EDGENODE_BUILDX"), "build", "--progress", "plain"]);
         command.args(["--builder", &self.builder]).args(&self.arguments);
         // Checkouts that share an environment have frontends of their own.
         let is_dockerfile =
