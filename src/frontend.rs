@@ -109,6 +109,7 @@ async fn answer(gateway: Gateway) -> Result<BuildResult, Error> {
     let index = wants_index(&gateway, several)?;
     let warned = Mutex::new(Vec::new());
     let mirror = args::mirror(&gateway)?;
+    let wants_trace = args::wants_trace(&gateway)?;
     let explain = request == Some(Request::Explain);
     // Questions about a spec without a lock need none of its wheels.
     let with_wheels = request.is_none() || lock.is_some();
@@ -132,7 +133,9 @@ async fn answer(gateway: Gateway) -> Result<BuildResult, Error> {
     build.warn(build.epoch.problem(spec.name.span).as_slice()).await;
     let builds = all.map(|((platform, spec), lock)| build.run(platform, spec, target, lock));
     let result = result(try_join_all(builds).await?, index)?;
-    build.warn(args::trace(&build.gateway, spec.name.span)?.as_slice()).await;
+    if wants_trace {
+        build.warn(&[args::trace(&build.gateway, spec.name.span)]).await;
+    }
     Ok(match build.epoch {
         Epoch::OfContext(Some(seconds)) => result.metadata(EPOCH_KEY, seconds.to_string()),
         _ => result,

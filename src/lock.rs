@@ -498,12 +498,10 @@ impl PlatformLock {
 
     /// The releases that it has, or that an older lock had, of what is called `label` and belongs to a field of the spec.
     pub fn releases(&self, field: &str, label: &str) -> Vec<&str> {
-        let earlier = self.earlier.sources.iter().filter(|_| {
-            !self.earlier.has_moved(field)
-                && !self.earlier.is_updated(field)
-                && !self.earlier.is_updated(label)
-        });
-        let names = self.sources.keys().chain(earlier);
+        let earlier = &self.earlier;
+        let is_kept =
+            !earlier.has_moved(field) && ![field, label].iter().any(|name| earlier.is_updated(name));
+        let names = self.sources.keys().chain(earlier.sources.iter().filter(|_| is_kept));
         names.filter_map(|name| name.strip_prefix(label)?.strip_prefix(' ')).collect()
     }
 

@@ -55,6 +55,11 @@ fn works(text: &str) -> Node {
     found.unwrap_or_else(|found| panic!("{text}: {}", lines(&found)))
 }
 
+/// The requirements that are resolved together.
+fn requirements(text: &str) -> Vec<String> {
+    resolved_with("/requirements.txt", text)
+}
+
 /// The lines of a file that Python packages are resolved with.
 fn resolved_with(name: &str, text: &str) -> Vec<String> {
     let plan: Plan = plan(&works(text));
@@ -171,9 +176,9 @@ fn old_processors_are_refused_with_new_numpy() {
     ] {
         works(&format!("{PYTHON}{fine}"));
     }
-    // Nobody is given a numpy who asks for none, and whoever is brings it, it is an older one.
+    // Nobody is given a numpy who asks for none, and whoever brings it, it is an older one.
     let six = format!("{PYTHON}target: {{cpu: x86-64}}\nwheels: {{requirements: [six]}}\n");
-    assert_eq!(resolved_with("/requirements.txt", &six), ["six"]);
+    assert_eq!(requirements(&six), ["six"]);
     let runtime = format!("{PYTHON}target: {{cpu: x86-64}}\nonnxruntime: 1.23.2\n");
     for text in [six, runtime] {
         assert_eq!(resolved_with("/constraints.txt", &text), ["numpy<2.4"]);
@@ -281,7 +286,7 @@ fn the_fleet_decides_what_auto_means() {
     for (target, expected) in cases {
         let (torch, channel) = expected.split_once(' ').expect("two words");
         let text = format!("{PYTHON}{target}torch: {{version: auto, channel: auto}}\n");
-        let found = resolved_with("/requirements.txt", &text);
+        let found = requirements(&text);
         assert!(found.contains(&format!("torch=={torch}")), "{target}: {found:?}");
         let plan = plan(&works(&text));
         let backend = plan.steps.iter().find_map(|step| match &step.action {
@@ -297,10 +302,9 @@ fn the_fleet_decides_what_auto_means() {
 #[test]
 fn open_versions_take_the_newest_that_fits() {
     let base = format!("{PYTHON}torch: {{version: '>=2.8,<2.10', channel: cu128}}\n");
-    let all = resolved_with(
-        "/requirements.txt",
-        &format!("{base}tensorrt: auto\ntransformers: auto\nonnxruntime: {{version: auto, flavour: gpu}}\n"),
-    );
+    let all = requirements(&format!(
+        "{base}tensorrt: auto\ntransformers: auto\nonnxruntime: {{version: auto, flavour: gpu}}\n"
+    ));
     let expected = [
         "onnxruntime-gpu==1.26.0",
         "tensorrt-cu12-bindings==11.4.0.106",
@@ -311,8 +315,7 @@ fn open_versions_take_the_newest_that_fits() {
         "transformers==5.23.0",
     ];
     assert_eq!(all, expected);
-    let all = resolved_with(
-        "/requirements.txt",
+    let all = requirements(
         &format!("{base}tensorrt: '<10.10'\ntransformers: '4'\nonnxruntime: '1.20'\n").replace("'4'", "4.57"),
     );
     assert!(all.contains(&"tensorrt-cu12-libs==10.9.0.34".to_owned()), "{all:?}");
@@ -399,8 +402,7 @@ fn what_is_past_its_support_is_told() {
 
 #[test]
 fn case_1_a_release_that_is_asked_for_is_the_one_that_is_installed() {
-    let found =
-        resolved_with("/requirements.txt", &format!("{PYTHON}torch: {{version: 2.8, channel: cu126}}\n"));
+    let found = requirements(&format!("{PYTHON}torch: {{version: 2.8, channel: cu126}}\n"));
     assert_eq!(found, ["torch==2.8.0", "torchaudio==2.8.0", "torchvision==0.23.0"]);
 }
 
@@ -479,7 +481,7 @@ fn case_8_no_release_is_named_that_was_never_made() {
         );
     }
     assert!(
-        resolved_with("/requirements.txt", &format!("{PYTHON}torch: {{version: 2.13.0, channel: cpu}}\n"))
+        requirements(&format!("{PYTHON}torch: {{version: 2.13.0, channel: cpu}}\n"))
             .contains(&"torchaudio==2.11.0".to_owned())
     );
 }
@@ -490,9 +492,9 @@ fn case_9_nobody_is_asked_and_the_answer_is_the_same_each_time() {
     let text = format!(
         "{PYTHON}target: {{gpus: [T4]}}\ntorch: {{version: auto, channel: auto}}\ntransformers: auto\n"
     );
-    let first = resolved_with("/requirements.txt", &text);
+    let first = requirements(&text);
     for _ in 0..5 {
-        assert_eq!(resolved_with("/requirements.txt", &text), first);
+        assert_eq!(requirements(&text), first);
     }
 }
 

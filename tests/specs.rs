@@ -353,7 +353,6 @@ fn the_tag_table_of_the_readme_is_that_of_the_specs() {
     assert_eq!(rows, specs.len(), "rows of specs that are no more");
 }
 
-#[cfg(feature = "cli")]
 #[test]
 fn no_two_targets_push_one_tag() {
     let text = std::fs::read_to_string("specs/docker-bake.hcl").expect("read");
@@ -364,6 +363,7 @@ fn no_two_targets_push_one_tag() {
     assert!(text.contains("ratio1/base_edge_node_arm64_cpu:${TAG}\""), "{text}");
 }
 
+#[cfg(feature = "cli")]
 #[test]
 fn the_bake_files_are_what_the_command_line_writes() {
     for (context, file) in [(".", "specs/docker-bake.hcl"), ("specs", "examples/docker-bake.hcl")] {

@@ -10,7 +10,7 @@ mod torch;
 
 use std::sync::LazyLock;
 
-pub use numbers::{Capability, between, compare, numbers};
+pub use numbers::{Capability, Gpus, between, compare, numbers};
 pub use packages::{NumpyBaseline, OnnxRuntimeReleases, TransformersReleases};
 pub use platforms::{CudaRelease, Distribution, Gpu, JetPackRelease, NvencHeaders, PythonSeries};
 pub use tensorrt::TensorRtRelease;
@@ -337,8 +337,8 @@ mod tests {
                 let gpus = catalog.torch_gpus(torch, channel, "amd64").and_then(|row| row.gpus.clone());
                 for gpu in gpus.into_iter().flatten() {
                     // No wheel has code that its compiler cannot make.
-                    assert!(cuda.oldest_gpu.is_none_or(|oldest| oldest <= gpu), "{torch} {channel} {gpu}");
-                    assert!(cuda.newest_gpu.is_none_or(|newest| gpu <= newest), "{torch} {channel} {gpu}");
+                    assert!(cuda.gpus.oldest.is_none_or(|oldest| oldest <= gpu), "{torch} {channel} {gpu}");
+                    assert!(cuda.gpus.newest.is_none_or(|newest| gpu <= newest), "{torch} {channel} {gpu}");
                 }
             }
             for channel in release.pypi.iter() {
@@ -354,7 +354,7 @@ mod tests {
             let driver = cuda.driver.as_deref().unwrap_or("9999");
             assert!(compare(&cuda.floor, driver).is_le(), "{cuda:?}");
             assert!(
-                cuda.oldest_gpu.zip(cuda.newest_gpu).is_none_or(|(oldest, newest)| oldest <= newest),
+                cuda.gpus.oldest.zip(cuda.gpus.newest).is_none_or(|(oldest, newest)| oldest <= newest),
                 "{cuda:?}"
             );
         }
@@ -373,7 +373,7 @@ mod tests {
         }
         for board in &catalog.jetpack {
             let cuda = board.cuda.as_deref().and_then(|cuda| catalog.cuda_release(cuda));
-            let newest = cuda.and_then(|cuda| cuda.newest_gpu);
+            let newest = cuda.and_then(|cuda| cuda.gpus.newest);
             for gpu in &board.gpus {
                 assert!(
                     newest.is_none_or(|newest| *gpu <= newest) || board.l4t.starts_with("36"),

@@ -49,6 +49,29 @@ impl Capability {
     }
 }
 
+/// The compute capabilities that something is made for, as far as they are known.
+#[derive(Clone, Debug)]
+pub struct Gpus {
+    /// The oldest.
+    pub oldest: Option<Capability>,
+    /// The newest.
+    pub newest: Option<Capability>,
+    /// Those between that it is not made for.
+    pub without: Vec<Capability>,
+}
+
+impl Gpus {
+    /// Whether a GPU is too old.
+    pub fn dropped(&self, gpu: Capability) -> bool {
+        self.oldest.is_some_and(|oldest| gpu < oldest)
+    }
+
+    /// Whether a GPU is too new, or was left out.
+    pub fn lack(&self, gpu: Capability) -> bool {
+        self.newest.is_some_and(|newest| gpu > newest) || self.without.contains(&gpu)
+    }
+}
+
 impl fmt::Display for Capability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.major, self.minor)

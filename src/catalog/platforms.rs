@@ -1,6 +1,6 @@
 //! What nodes are made of: CUDA and drivers, GPUs, Jetson's releases, distributions, Python's series, video coding.
 
-use super::numbers::Capability;
+use super::numbers::{Capability, Gpus};
 use super::rows::{Cells, Part, Row, capabilities, release, series, version, word};
 
 /// A release of CUDA.
@@ -12,12 +12,8 @@ pub struct CudaRelease {
     pub floor: String,
     /// The driver that came with it, where that is known.
     pub driver: Option<String>,
-    /// The oldest compute capability that it compiles for, where that is known.
-    pub oldest_gpu: Option<Capability>,
-    /// The newest compute capability that it compiles for, where that is known.
-    pub newest_gpu: Option<Capability>,
-    /// Those between that it does not know.
-    pub without_gpus: Vec<Capability>,
+    /// The compute capabilities that it compiles for.
+    pub gpus: Gpus,
     /// Where this is known from.
     pub source: String,
 }
@@ -28,19 +24,9 @@ impl Row for CudaRelease {
     fn decode(cells: &mut Cells<'_, '_>) -> Option<Self> {
         let (cuda, floor) = (cells.read("cuda", release), cells.read("floor", release));
         let driver = cells.known("driver", release);
-        let gpus = cells.range("gpus", Capability::parse);
-        let without_gpus = cells.optional("without", capabilities)?;
+        let gpus = cells.gpus();
         let source = cells.source();
-        let (oldest_gpu, newest_gpu) = gpus?;
-        Some(Self {
-            cuda: cuda?,
-            floor: floor?,
-            driver: driver?,
-            oldest_gpu,
-            newest_gpu,
-            without_gpus,
-            source: source?,
-        })
+        Some(Self { cuda: cuda?, floor: floor?, driver: driver?, gpus: gpus?, source: source? })
     }
 
     fn key(&self) -> Vec<Part> {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::numbers::{Capability, numbers};
+use super::numbers::{Capability, Gpus, numbers};
 use crate::diagnostic::Problems;
 use crate::spec::{Fields, Node, Span, Value, parse_yaml, text};
 
 /// The word for what nobody has established.
-pub(super) const UNKNOWN: &str = "unknown";
+const UNKNOWN: &str = "unknown";
 /// The word for what is not there.
 const NONE: &str = "-";
 
@@ -59,7 +59,11 @@ impl Cells<'_, '_> {
     /// A cell that is read by `read`.
     pub(super) fn read<T>(&mut self, key: &'static str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
         let word = self.word(key)?;
-        let value = read(&word);
+        self.value(key, &word, read)
+    }
+
+    fn value<T>(&mut self, key: &'static str, word: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let value = read(word);
         if value.is_none() {
             self.problems.error(self.span, format!("`{key}` cannot be `{}`", word.escape_debug()));
         }
@@ -72,7 +76,7 @@ impl Cells<'_, '_> {
         key: &'static str,
         read: impl Fn(&str) -> Option<T>,
     ) -> Option<Option<T>> {
-        self.read(key, |word| if word == UNKNOWN { Some(None) } else { read(word).map(Some) })
+        self.read(key, |word| or_unknown(word, &read))
     }
 
     /// A cell that only some rows have.
@@ -83,11 +87,7 @@ impl Cells<'_, '_> {
     ) -> Option<T> {
         let Some(node) = self.fields.take(key) else { return Some(T::default()) };
         let word = text("a cell", node, self.problems)?.value;
-        let value = read(&word);
-        if value.is_none() {
-            self.problems.error(self.span, format!("`{key}` cannot be `{}`", word.escape_debug()));
-        }
-        value
+        self.value(key, &word, read)
     }
 
     /// A cell that may say that there is none.
@@ -107,9 +107,16 @@ impl Cells<'_, '_> {
     ) -> Option<(Option<T>, Option<T>)> {
         self.read(key, |word| {
             let (first, last) = word.split_once(' ')?;
-            let end = |word: &str| if word == UNKNOWN { Some(None) } else { read(word).map(Some) };
-            Some((end(first)?, end(last)?))
+            Some((or_unknown(first, &read)?, or_unknown(last, &read)?))
         })
+    }
+
+    /// The compute capabilities that something is made for: `gpus`, the oldest and the newest, and `without`.
+    pub(super) fn gpus(&mut self) -> Option<Gpus> {
+        let ends = self.range("gpus", Capability::parse);
+        let without = self.optional("without", capabilities);
+        let (oldest, newest) = ends?;
+        Some(Gpus { oldest, newest, without: without? })
     }
 
     /// Words with spaces between them.
@@ -138,6 +145,11 @@ pub(super) fn series(word: &str) -> Option<u32> {
 /// Compute capabilities with spaces between them.
 pub(super) fn capabilities(word: &str) -> Option<Vec<Capability>> {
     word.split(' ').map(Capability::parse).collect()
+}
+
+/// What a word stands for; `None` in it where nobody knows.
+pub(super) fn or_unknown<T>(word: &str, read: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
+    if word == UNKNOWN { Some(None) } else { read(word).map(Some) }
 }
 
 /// Reads the rows of a data file.

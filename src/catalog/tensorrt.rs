@@ -1,7 +1,7 @@
 //! Which releases of TensorRT there are, and what each needs.
 
-use super::numbers::Capability;
-use super::rows::{Cells, Part, Row, capabilities, release, series, version};
+use super::numbers::Gpus;
+use super::rows::{Cells, Part, Row, release, series, version};
 
 /// A release of TensorRT.
 #[derive(Clone, Debug)]
@@ -12,12 +12,8 @@ pub struct TensorRtRelease {
     pub cuda: Vec<u32>,
     /// The newest series of Python 3 with bindings.
     pub newest_python: u32,
-    /// The oldest compute capability, where it is known.
-    pub oldest_gpu: Option<Capability>,
-    /// The newest compute capability, where it is known.
-    pub newest_gpu: Option<Capability>,
-    /// Those between that it does not know.
-    pub without_gpus: Vec<Capability>,
+    /// The compute capabilities that it runs on.
+    pub gpus: Gpus,
     /// Where this is known from.
     pub source: String,
 }
@@ -29,17 +25,13 @@ impl Row for TensorRtRelease {
         let tensorrt = cells.read("tensorrt", release);
         let cuda = cells.read("cuda", |cell| cell.split(' ').map(|major| major.parse().ok()).collect());
         let python = cells.range("python", series);
-        let gpus = cells.range("gpus", Capability::parse);
-        let without_gpus = cells.optional("without", capabilities)?;
+        let gpus = cells.gpus();
         let source = cells.source();
-        let (oldest_gpu, newest_gpu) = gpus?;
         Some(Self {
             tensorrt: tensorrt?,
             cuda: cuda?,
             newest_python: python?.1?,
-            oldest_gpu,
-            newest_gpu,
-            without_gpus,
+            gpus: gpus?,
             source: source?,
         })
     }

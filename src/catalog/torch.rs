@@ -1,7 +1,7 @@
 //! Which releases of torch there are, what goes with each, and which GPUs its wheels have code for.
 
 use super::numbers::{Capability, numbers};
-use super::rows::{Cells, Part, Row, UNKNOWN, capabilities, release, series, version, word};
+use super::rows::{Cells, Part, Row, capabilities, or_unknown, release, series, version, word};
 
 /// A release of torch.
 #[derive(Clone, Debug)]
@@ -31,9 +31,9 @@ impl Row for TorchRelease {
         let torch = cells.read("torch", release);
         let python = cells.range("python", series);
         let channels = cells.words("channels");
-        let pypi = cells.known("pypi", |channel| Some(channel.to_owned()));
-        let pypi_arm64 =
-            cells.optional("pypi_arm64", |word| Some((word != UNKNOWN).then(|| word.to_owned())));
+        let channel = |word: &str| Some(word.to_owned());
+        let pypi = cells.known("pypi", channel);
+        let pypi_arm64 = cells.optional("pypi_arm64", |word| or_unknown(word, channel));
         let (vision, audio) = (cells.read("vision", release), cells.read("audio", release));
         let source = cells.source();
         let (oldest, newest) = python?;

@@ -4,7 +4,7 @@
 //! branch of its own, linked statically.
 
 use super::{Component, Declared, Registration};
-use crate::catalog::NvencHeaders;
+use crate::catalog::{NvencHeaders, numbers};
 use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::plan::{Codec, Coder, Mount, Planner, Provided, Script, StepId};
@@ -271,24 +271,20 @@ fn check_nvenc(
         );
     }
     let release = ffmpeg.version.as_str();
-    let fits = |row: &&NvencHeaders| row.ffmpeg.as_ref().is_none_or(|oldest| !is_older(release, oldest));
-    if row.is_some_and(|row| !fits(&row)) {
-        let older =
-            context.catalog.nvenc.iter().rev().find(fits).map(|row| format!("`nvenc: {}`, or ", row.nvenc));
-        let newer = row.and_then(|row| row.ffmpeg.clone()).unwrap_or_default();
-        problems.error_with_help(
-            nvenc.span,
-            format!("FFmpeg {release} cannot be built with the NVIDIA headers {version}"),
-            format!("take {}FFmpeg {newer} or newer", older.unwrap_or_default()),
-        );
+    let mut refuse = |help: String| {
+        let message = format!("FFmpeg {release} cannot be built with the NVIDIA headers {version}");
+        problems.error_with_help(nvenc.span, message, help);
+    };
+    // The FFmpeg that headers ask for, if this one is older.
+    let newer_ffmpeg = |row: &NvencHeaders| row.ffmpeg.clone().filter(|oldest| is_older(release, oldest));
+    if let Some(newer) = row.and_then(newer_ffmpeg) {
+        let older = context.catalog.nvenc.iter().rev().find(|row| newer_ffmpeg(row).is_none());
+        let older = older.map(|row| format!("`nvenc: {}`, or ", row.nvenc)).unwrap_or_default();
+        refuse(format!("take {older}FFmpeg {newer} or newer"));
     }
     // The headers dropped a field that it sets. Source: jetson-containers#1717.
-    if release.starts_with("8.1") && !is_older(version, "13.1") {
-        problems.error_with_help(
-            nvenc.span,
-            format!("FFmpeg {release} cannot be built with the NVIDIA headers {version}"),
-            "take `nvenc: 13.0.19.0`, or a newer FFmpeg",
-        );
+    if numbers(release).starts_with(&[8, 1]) && !is_older(version, "13.1") {
+        refuse("take `nvenc: 13.0.19.0`, or a newer FFmpeg".to_owned());
     }
 }
 

@@ -231,7 +231,7 @@ impl TensorRtSpec {
         for reason in refusals(release, context) {
             problems.error(self.version.span, reason);
         }
-        if !context.fleet.gpus.is_empty() && release.oldest_gpu.is_none() {
+        if !context.fleet.gpus.is_empty() && release.gpus.oldest.is_none() {
             let message = format!("nobody has established which GPUs TensorRT {} runs on", release.tensorrt);
             problems.warning(self.version.span, message, "try it on such a node before it matters");
         }
@@ -264,10 +264,7 @@ fn refusals(release: &TensorRtRelease, context: &Context<'_>) -> Vec<String> {
     }
     for gpu in &context.fleet.gpus {
         let ((gpu_name, capability), line) = (&gpu.value, gpu.span.start.0);
-        if release.oldest_gpu.is_some_and(|oldest| *capability < oldest)
-            || release.newest_gpu.is_some_and(|newest| *capability > newest)
-            || release.without_gpus.contains(capability)
-        {
+        if release.gpus.dropped(*capability) || release.gpus.lack(*capability) {
             reasons.push(format!(
                 "TensorRT {name} does not run on compute capability {capability} (`{gpu_name}`, line {line})"
             ));

@@ -64,13 +64,17 @@ pub(super) const BUILD_ARGS: &[BuildArg] = &[
     },
 ];
 
-/// The calls of the daemon as a warning, if the client wants to know.
-pub(super) fn trace(gateway: &Gateway, span: Span) -> Result<Option<Diagnostic>, Error> {
+/// Whether the client wants to know the calls of the daemon.
+pub(super) fn wants_trace(gateway: &Gateway) -> Result<bool, Error> {
     match gateway.options().build_args.get(TRACE_ARG).map(String::as_str) {
-        None | Some("" | "0" | "false") => return Ok(None),
-        Some("1" | "true") => {}
-        Some(other) => return Err(Error::user(format!("{TRACE_ARG} is `true` or `false`, not `{other}`"))),
+        None | Some("" | "0" | "false") => Ok(false),
+        Some("1" | "true") => Ok(true),
+        Some(other) => Err(Error::user(format!("{TRACE_ARG} is `true` or `false`, not `{other}`"))),
     }
+}
+
+/// The calls of the daemon so far, as a warning.
+pub(super) fn trace(gateway: &Gateway, span: Span) -> Diagnostic {
     let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
     let told = |Call { name, began, ended }: &Call| {
         let ended = ended.map(|ended| format!("{:.1}", milliseconds(ended))).unwrap_or_default();
@@ -78,7 +82,7 @@ pub(super) fn trace(gateway: &Gateway, span: Span) -> Result<Option<Diagnostic>,
     };
     let calls: Vec<_> = gateway.calls().iter().map(told).collect();
     let message = format!("calls of the daemon, in ms: {}", calls.join(", "));
-    Ok(Some(Diagnostic { severity: Severity::Warning, message, help: None, span }))
+    Diagnostic { severity: Severity::Warning, message, help: None, span }
 }
 
 /// The mirror that the client names.

@@ -91,14 +91,13 @@ impl Fleet {
         for gpu in &self.gpus {
             let (name, capability) = &gpu.value;
             let line = gpu.span.start.0;
-            if cuda.oldest_gpu.is_some_and(|oldest| *capability < oldest) {
+            if cuda.gpus.dropped(*capability) {
                 reasons.push(format!(
                     "CUDA {} does not know compute capability {capability} any more (`{name}`, line {line})",
                     cuda.cuda
                 ));
             }
-            let is_between = cuda.without_gpus.contains(capability);
-            if is_between || cuda.newest_gpu.is_some_and(|newest| *capability > newest) {
+            if cuda.gpus.lack(*capability) {
                 reasons.push(format!(
                     "CUDA {} does not know compute capability {capability} yet (`{name}`, line {line})",
                     cuda.cuda

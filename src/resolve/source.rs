@@ -13,8 +13,6 @@ pub struct SourceFields {
     pub version: At<Version>,
     /// What the spec says of it.
     pub wish: At<Wish>,
-    /// Why nothing could be chosen, and what would help.
-    problem: Option<(String, String)>,
     url: Option<At<Url>>,
     sha256: Option<At<Sha256>>,
 }
@@ -57,32 +55,22 @@ impl SourceFields {
         Self::of(component, wish, None, None)
     }
 
-    /// Chooses the release that a wish names, else the newest that the catalog knows of those that it admits. Of
-    /// a component that has releases there is always one to speak of.
+    /// Chooses the release that a wish names, else the newest that the catalog knows of those that it admits, else one to
+    /// speak of, which a component that has releases always has.
     fn of(component: &str, wish: At<Wish>, url: Option<At<Url>>, sha256: Option<At<Sha256>>) -> Option<Self> {
         let known = catalog::releases(component);
         let known = || known.iter().map(String::as_str);
-        let newest = || wish.value.newest(known()).and_then(|version| Version::parse(version).ok());
-        let has_source = url.is_some() || sha256.is_some();
-        let (version, problem) = match &wish.value {
-            Wish::Prefix(version) if has_source || known().any(|known| known == version.as_str()) => {
-                (version.clone(), None)
-            }
-            // What nobody knows is told where it is looked up.
-            Wish::Prefix(version) => (newest().unwrap_or_else(|| version.clone()), None),
-            Wish::Auto | Wish::Range(_) => {
-                let help = "name the release that is at the address, or leave `url` and `sha256` out";
-                let problem = has_source.then(|| ("one archive has one version".to_owned(), help.to_owned()));
-                let newest = newest();
-                let problem = problem.or_else(|| {
-                    let message = format!("the catalog does not know {component} {wish}");
-                    let known: Vec<_> = known().collect();
-                    newest.is_none().then(|| (message, format!("it knows {}", known.join(", "))))
-                });
-                (newest.or_else(|| wish.value.bound().cloned())?, problem)
+        let is_named = |version: &Version| {
+            url.is_some() || sha256.is_some() || known().any(|known| known == version.as_str())
+        };
+        let version = match &wish.value {
+            Wish::Prefix(version) if is_named(version) => Some(version.clone()),
+            wish => {
+                let newest = wish.newest(known()).and_then(|version| Version::parse(version).ok());
+                newest.or_else(|| wish.bound().cloned())
             }
         };
-        Some(Self { version: At::new(version, wish.span), wish, problem, url, sha256 })
+        Some(Self { version: At::new(version?, wish.span), wish, url, sha256 })
     }
 
     /// Takes the release that a lock has of what the spec leaves open. `field` is the one of the spec that it belongs to,
@@ -100,11 +88,17 @@ impl SourceFields {
     /// Finds the archive in the spec or the catalog.
     pub fn resolve(&self, component: &str, problems: &mut Problems) -> Option<SourceArchive> {
         let version = &self.version;
-        if let Some((message, help)) = &self.problem {
-            problems.error_with_help(version.span, message.clone(), help.clone());
+        let has_source = self.url.is_some() || self.sha256.is_some();
+        if has_source && !matches!(self.wish.value, Wish::Prefix(_)) {
+            problems.error_with_help(
+                version.span,
+                "one archive has one version",
+                "name the release that is at the address, or leave `url` and `sha256` out",
+            );
             return None;
         }
         let known = catalog::source(component, version.value.as_str());
+        let known = known.filter(|_| self.wish.value.admits(version.value.as_str()));
         let (url, sha256) = match (&self.url, &self.sha256, known) {
             (Some(url), Some(sha256), _) => (url.value.clone(), sha256.value.clone()),
             (None, Some(sha256), _) => {
@@ -134,7 +128,7 @@ impl SourceFields {
                 };
                 problems.error_with_help(
                     version.span,
-                    format!("the catalog does not know {component} {version}"),
+                    format!("the catalog does not know {component} {}", self.wish),
                     format!("{known}; for another release add `sha256:` with its digest"),
                 );
                 return None;

@@ -13,13 +13,12 @@ export DEBIAN_FRONTEND=noninteractive
 # dpkg need not wait for the disk: what a step leaves is only taken when it has ended.
 configure_apt <<'CONFIG'
 APT::Keep-Downloaded-Packages "true";
-Acquire::Retries "3";
 Dpkg::Use-Pty "0";
 Dpkg::Options { "--force-unsafe-io"; };
 CONFIG
 ask_mirror
 take_cache
-apt-get update -q -o APT::Update::Error-Mode=any
+apt-get update -q
 apt-get install -q -y --no-install-recommends --download-only -- "$@"
 # The lists as they are now: another step may fetch newer ones meanwhile. Archives stay, so nobody needs to be kept off.
 cp -R /var/lib/apt/lists "$work/now"

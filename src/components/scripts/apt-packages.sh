@@ -38,7 +38,8 @@ CONFIG
 # input, after them. What $APT_CONFIG names would be read before them, and overruled. Source: apt.conf(5). Images of
 # distributions tell apt to delete archives after use (docker-clean), even where it only asks for lists; the cache wants to
 # keep them, and steps beside this one install them. Archives are kept by where a root takes them from: apt knows them by
-# name and size, and deletes what is not what its own lists say. A name is a name, not a pattern.
+# name and size, and deletes what is not what its own lists say. A name is a name, not a pattern, and lists that cannot be
+# had are an error, not old ones.
 configure_apt() {
     work=$(mktemp -d)
     kept=/var/cache/apt/$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | sha256sum | cut -c 1-16)
@@ -48,7 +49,8 @@ configure_apt() {
     config=$work/apt.conf.d/zz-edgenode
     {
         printf '#clear %s::Post-Invoke;\n' DPkg APT::Update
-        printf 'Dir::Cache::archives "%s";\nAPT::Cmd::Pattern-Only "true";\n' "$kept"
+        printf 'Dir::Cache::archives "%s";\n' "$kept"
+        printf '%s;\n' 'APT::Cmd::Pattern-Only "true"' 'APT::Update::Error-Mode "any"' 'Acquire::Retries "3"'
         cat
     } >"$config"
     printf 'Dir::Etc::parts "%s";\n' "$work/apt.conf.d" >"$work/apt.conf"

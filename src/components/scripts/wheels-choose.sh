@@ -20,13 +20,7 @@ compile --format pylock.toml --excludes "$work/exclude.txt" --constraints "$INPU
 
 : >"$OUT/wheels"
 # Lines `PACKAGE SIZE GROUP APART ALONE REQUIREMENT`; the requirement goes to the end of the line.
-awk -v wheels="$OUT/wheels" '
-    function normal(word) {
-        word = tolower(word)
-        sub(/[^a-z0-9._-].*/, "", word)
-        gsub(/[-_.]+/, "-", word)
-        return word
-    }
+awk -v wheels="$OUT/wheels" "$DIGESTS"'
     function fits(name, pattern) {
         if (pattern ~ /\*$/) {
             pattern = substr(pattern, 1, length(pattern) - 1)
@@ -44,27 +38,17 @@ awk -v wheels="$OUT/wheels" '
         # Wheels of the build context are installed elsewhere.
         if (name == "" || local) return
         for (i = 1; i <= files; i++) {
-            if (!(name in named) || (name, digest[i]) in allowed) {
+            if (allows(name, digest[i])) {
                 digests = digests " " digest[i]
                 fitting++
                 file = i
             }
         }
-        if (digests == "") {
-            print "edgenode: the index has no file of " name "==" version " with a digest that the requirements allow" >"/dev/stderr"
-            failed = 1
-        }
+        if (digests == "") refuse(name, version)
         if (fitting == 1) print name, version, substr(digest[file], 15), bytes[file], url[file] >wheels
         for (i = 1; i <= count && !fits(name, pattern[i]); i++);
         # What the group is called after stays in it.
         print name, size, group[i], (name == group[i] ? "never never" : sizes[i]), name "==" version digests
-    }
-    FILENAME == ARGV[1] {
-        for (i = 2; i <= NF; i++) if ($i ~ /^--hash=/) {
-            named[normal($1)]
-            allowed[normal($1), $i]
-        }
-        next
     }
     FILENAME == ARGV[2] {
         count++

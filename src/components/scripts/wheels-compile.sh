@@ -8,45 +8,66 @@ fi
 export UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
 work=$(mktemp -d)
 
+# For awk: the normal form of a package's name, and for programs whose first file is $INPUTS/requirements.txt whether it
+# allows a file, given as `--hash=sha256:` and the digest.
+# shellcheck disable=SC2016
+NORMAL='
+    function normal(word) {
+        word = tolower(word)
+        sub(/[^a-z0-9._-].*/, "", word)
+        gsub(/[-_.]+/, "-", word)
+        return word
+    }
+'
+# shellcheck disable=SC2016,SC2034
+DIGESTS=$NORMAL'
+    function allows(name, digest) {
+        return !(name in named) || (name, digest) in allowed
+    }
+    function refuse(name, version) {
+        print "edgenode: the index has no file of " name "==" version " with a digest that the requirements allow" >"/dev/stderr"
+        failed = 1
+    }
+    FILENAME == ARGV[1] {
+        for (i = 2; i <= NF; i++) if ($i ~ /^--hash=/) {
+            named[normal($1)]
+            allowed[normal($1), $i]
+        }
+        next
+    }
+'
+
 # Writes to $work/exclude.txt what is not resolved: the packages of $INPUTS/exclude.txt and, where $INPUTS/vendor.txt says
 # that the interpreter is the base image's own, all that it has, which stays as it is. What is required of those must hold;
-# $work/met has the names.
+# $work/met has lines `NAME NAME==VERSION REQUIREMENT`.
 exclude() {
     cp "$INPUTS/exclude.txt" "$work/exclude.txt"
     : >"$work/met"
     [ -s "$INPUTS/vendor.txt" ] || return 0
     "$UV" pip list --python "$PYTHON" --format freeze >"$work/kept"
     sed 's/==.*//' "$work/kept" >>"$work/exclude.txt"
-    awk -F '==' -v met="$work/met" '
-        function normal(word) {
-            word = tolower(word)
-            sub(/[^a-z0-9._-].*/, "", word)
-            gsub(/[-_.]+/, "-", word)
-            return word
-        }
+    awk -F '==' "$NORMAL"'
         FILENAME == ARGV[1] {
             excluded[normal($1)]
             next
         }
         FILENAME == ARGV[2] {
-            kept[normal($1)]
+            kept[normal($1)] = $0
             next
         }
-        normal($0) in kept && !(normal($0) in excluded) {
-            print normal($0) >met
+        {
+            name = normal($0)
             sub(/ --hash=.*/, "")
-            print
         }
-    ' "$INPUTS/exclude.txt" "$work/kept" "$INPUTS/requirements.txt" >"$work/required"
-    [ -s "$work/required" ] || return 0
-    if ! "$UV" pip install --python "$PYTHON" --dry-run --offline --no-index --no-deps --break-system-packages \
-        --requirements "$work/required" >"$work/told" 2>&1; then
-        cat "$work/told" >&2
+        name in kept && !(name in excluded) { print name, kept[name], $0 }
+    ' "$INPUTS/exclude.txt" "$work/kept" "$INPUTS/requirements.txt" >"$work/met"
+    while read -r _ has requirement; do
+        "$UV" pip install --python "$PYTHON" --dry-run --offline --no-index --no-deps --break-system-packages -- \
+            "$requirement" >/dev/null 2>&1 </dev/null || echo "edgenode:   $requirement; it has $has"
+    done <"$work/met" >"$work/unmet"
+    if [ -s "$work/unmet" ]; then
         echo "edgenode: the base image's Python has packages that are not what is required, and they stay as they are:" >&2
-        while IFS= read -r requirement; do
-            name=$(printf '%s' "$requirement" | sed 's/[^A-Za-z0-9._-].*//' | tr '[:upper:]_.' '[:lower:]--')
-            echo "edgenode:   $requirement; it has $(grep -i "^$name==" "$work/kept" || echo "$name")" >&2
-        done <"$work/required"
+        cat "$work/unmet" >&2
         exit 1
     fi
 }

@@ -12,13 +12,7 @@ exclude
 cp "$INPUTS/preferences.txt" "$work/chosen.txt"
 compile --refresh --excludes "$work/exclude.txt" --constraints "$INPUTS/constraints.txt" --output-file "$work/chosen.txt" "$INPUTS/requirements.txt"
 compile --no-deps --format pylock.toml --output-file "$work/pylock.toml" "$work/chosen.txt"
-awk '
-    function normal(word) {
-        word = tolower(word)
-        sub(/[^a-z0-9._-].*/, "", word)
-        gsub(/[-_.]+/, "-", word)
-        return word
-    }
+awk "$DIGESTS"'
     function cell(line, key) {
         if (!match(line, key " = \"[^\"]*\"")) return "-"
         return substr(line, RSTART + length(key) + 4, RLENGTH - length(key) - 5)
@@ -45,20 +39,10 @@ awk '
     }
     function finish() {
         if (best != "") print name, version, best
-        else if (refused) {
-            print "edgenode: the index has no file of " name "==" version " with a digest that the requirements allow" >"/dev/stderr"
-            failed = 1
-        }
+        else if (refused) refuse(name, version)
         wheels += best != ""
         best = ""
         refused = 0
-    }
-    FILENAME == ARGV[1] {
-        for (i = 2; i <= NF; i++) if ($i ~ /^--hash=sha256:/) {
-            named[normal($1)]
-            allowed[normal($1), substr($i, 15)]
-        }
-        next
     }
     $1 == "[[packages]]" {
         finish()
@@ -71,7 +55,7 @@ awk '
     # A line has one wheel, or all of them if there is but one.
     ($1 == "wheels" || $1 == "{") && /sha256 = / {
         url = cell($0, "url")
-        if (name in named && !((name, cell($0, "sha256")) in allowed)) {
+        if (!allows(name, "--hash=sha256:" cell($0, "sha256"))) {
             refused = 1
             next
         }
@@ -90,7 +74,7 @@ awk '
         }
     }
 ' "$INPUTS/requirements.txt" "$work/pylock.toml" >"$OUT/wheels"
-sort -u "$work/met" >>"$OUT/wheels"
+cut -d' ' -f1 "$work/met" | sort -u >>"$OUT/wheels"
 sort -u "$work/warnings" >"$OUT/warnings"
 rm -rf "$work"
 touch -d @0 "$OUT/wheels" "$OUT/warnings"
