@@ -49,8 +49,9 @@ pub struct EdgeNode;
 const LANGUAGE: &str = "YAML";
 /// No `os-release` comes near.
 const MAX_OS_RELEASE_BYTES: usize = 1 << 16;
-/// What is read of a file of the base image that tells what the image has.
-const MAX_INSPECTED_BYTES: usize = 1 << 16;
+/// What is read of a file of the base image that tells what the image has. dpkg's database has about a KiB for each
+/// package, of which large images have thousands; BuildKit's messages have 16 MiB.
+const MAX_INSPECTED_BYTES: usize = 1 << 23;
 /// What package indexes are called when they are read.
 const INDEX_FILE: &str = "Packages";
 /// NVIDIA's indexes have a few MiB; BuildKit's messages have 16.

@@ -3,12 +3,14 @@
 //! The shared libraries are those of the `nvidia-*` wheels that torch itself uses: an image has one copy of each, which
 //! the toolkit's directory links to and the index of shared libraries names. What the wheels lack (the compiler of CUDA
 //! 12, headers) comes from NVIDIA's archive of Debian packages, without the packages whose libraries are there already.
+//!
+//! With `cuda: vendor` it is the toolkit that the base image has.
 
 use super::debs::{Debs, Wanted};
 use super::wheels::{Parting, WheelRequest, installer, patterns};
-use super::{Component, CudaRelease, Declared, PythonHome, Registration, nvidia, torch};
+use super::{Component, CudaRelease, Declared, PythonHome, Registration, is_vendor, nvidia, torch};
 use crate::diagnostic::Problems;
-use crate::plan::{Mount, Planner, Provided, RUN_DIR, Script, StepId};
+use crate::plan::{Mount, Planner, Provided, RUN_DIR, Script, StepId, Vendor};
 use crate::resolve::{BaseFacts, Context, PackageIndex};
 use crate::spec::{At, DebianPackage, Fields, Node, Span, Url, Value, Version, checked, items, text};
 use crate::suggest::nearest;
@@ -46,6 +48,9 @@ struct CudaSpec {
 }
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
+    if is_vendor(node) {
+        return Some(Box::new(VendorSpec));
+    }
     if let Value::Scalar(_) = &node.value {
         let version = checked("a release of CUDA", node, problems, Version::parse)?;
         return Some(Box::new(CudaSpec { version, compiler: None, packages: Vec::new(), repository: None }));
@@ -277,6 +282,77 @@ fn compiler_wheels(
     })
 }
 
+/// `cuda: vendor`: the base image has it, from NVIDIA's packages.
+#[derive(Debug)]
+struct VendorSpec;
+
+impl VendorSpec {
+    /// The newest of the base image, by the packages of its runtime library, such as `cuda-cudart-12-2`.
+    fn release(context: &Context<'_>) -> Option<CudaRelease> {
+        let suffixes = nvidia::in_base(context).filter_map(|(name, _)| name.strip_prefix("cuda-cudart-"));
+        let releases = suffixes.filter_map(|suffix| CudaRelease::parse(&suffix.replace('-', ".")));
+        releases.max_by_key(|release| (release.major, release.minor))
+    }
+}
+
+impl Declared for VendorSpec {
+    fn key(&self) -> &'static str {
+        REGISTRATION.key
+    }
+
+    fn targets(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    fn cuda(&self, context: &Context<'_>) -> Option<CudaRelease> {
+        Self::release(context)
+    }
+
+    fn is_vendor(&self) -> bool {
+        true
+    }
+
+    fn inspects(&self, _: Option<&PythonHome>) -> Vec<String> {
+        vec![nvidia::INSTALLED.to_owned()]
+    }
+
+    fn resolve(
+        &self,
+        context: &Context<'_>,
+        span: Span,
+        problems: &mut Problems,
+    ) -> Option<Box<dyn Component>> {
+        let Some(release) = Self::release(context) else {
+            let otherwise = "leave `cuda` out: torch's wheels bring its libraries; or name a release";
+            nvidia::tell_missing("CUDA toolkit", "cuda-cudart-…", otherwise, span, problems);
+            return None;
+        };
+        let torch = context.cuda_of(torch::REGISTRATION.key);
+        if torch.is_some() && !context.has_vendor(torch::REGISTRATION.key) {
+            problems.error_with_help(
+                span,
+                format!(
+                    "the base image has the libraries of CUDA {release}, and torch's wheels bring them again"
+                ),
+                "write `torch: vendor`, or take a base image without CUDA",
+            );
+        }
+        Some(Box::new(VendorCuda { release }))
+    }
+}
+
+#[derive(Debug)]
+struct VendorCuda {
+    release: CudaRelease,
+}
+
+impl Component for VendorCuda {
+    fn plan(&self, _: Span, planner: &mut Planner) {
+        let version = self.release.to_string();
+        planner.keep(Vendor { name: REGISTRATION.key, version, packages: Vec::new() });
+    }
+}
+
 #[derive(Debug)]
 struct Cuda {
     release: CudaRelease,
@@ -356,8 +432,7 @@ impl Cuda {
         mount("TOOLKIT", toolkit);
         mount("WHEELS", wheels);
         if let Some(python) = &self.python {
-            let site = format!("{}/lib/python3.{}/site-packages", python.prefix, python.series);
-            run.env.push(("SITE".to_owned(), site));
+            run.env.push(("SITE".to_owned(), python.site()));
         }
         if self.is_in_one_wheel_directory() {
             run.env.push(("WHOLE".to_owned(), "1".to_owned()));

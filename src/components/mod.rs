@@ -37,7 +37,7 @@ use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::plan::Planner;
 use crate::resolve::{BaseFacts, Context};
-use crate::spec::{At, ContextPath, Node, Requirement, Span, Version, Wish};
+use crate::spec::{At, ContextPath, Node, Requirement, Scalar, Span, Value, Version, Wish};
 
 /// A component's entry in the language.
 #[derive(Debug)]
@@ -69,6 +69,11 @@ pub const REGISTRY: &[Registration] = &[
     files::REGISTRATION,
 ];
 
+/// Whether a component's field says that the base image has it.
+fn is_vendor(node: &Node) -> bool {
+    matches!(&node.value, Value::Scalar(Scalar { text, .. }) if text == "vendor")
+}
+
 /// Where a Python lies in the image.
 #[derive(Clone, Debug)]
 pub struct PythonHome {
@@ -76,6 +81,30 @@ pub struct PythonHome {
     pub prefix: String,
     /// The second number of its release.
     pub series: u32,
+}
+
+impl PythonHome {
+    /// Whether it is the Python of Debian's or Ubuntu's packages, which keeps what others install out of its own directory.
+    /// Source: Debian's Python policy, section 2.5.
+    pub fn is_distribution(&self) -> bool {
+        self.prefix == "/usr"
+    }
+
+    /// What packages are installed below: programs into `bin`, modules into [`site`](Self::site).
+    pub fn packages_prefix(&self) -> &str {
+        if self.is_distribution() { "/usr/local" } else { &self.prefix }
+    }
+
+    /// The directory that it finds installed packages in.
+    pub fn site(&self) -> String {
+        let name = if self.is_distribution() { "dist-packages" } else { "site-packages" };
+        format!("{}/lib/python3.{}/{name}", self.packages_prefix(), self.series)
+    }
+
+    /// Its program.
+    pub fn program(&self) -> String {
+        format!("{}/bin/python3", self.prefix)
+    }
 }
 
 /// A release of CUDA.

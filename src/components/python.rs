@@ -1,5 +1,5 @@
 //! `python:` CPython built from its release archive into `/opt/python`, with a shared library and pip; or the one that the
-//! base image has, where the spec says `vendor` and its place; or the distribution's, with a virtual environment, where it
+//! base image has, where the spec says `vendor` and its place (`/usr` for the distribution's own); or the distribution's, with a virtual environment, where it
 //! says `venv` and its place.
 //!
 //! `slim: true` leaves out what only developers of Python use, and the symbols that nothing loads; from the packages that
@@ -96,6 +96,16 @@ fn refuse_series(version: &At<Version>, problems: &mut Problems) {
     }
 }
 
+/// Reports what is no Python 3.
+fn refuse_other(version: &At<Version>, problems: &mut Problems) -> Option<PythonHome> {
+    problems.error_with_help(
+        version.span,
+        format!("`{version}` is not a Python 3"),
+        "name one, such as `3.13.5`",
+    );
+    None
+}
+
 /// The second number of a release of Python 3: 13 for `3.13.5`.
 pub(super) fn series(version: &Version) -> Option<u32> {
     let mut parts = version.as_str().split('.');
@@ -140,11 +150,13 @@ impl Declared for PythonSpec {
     }
 
     fn python_home(&self) -> Option<PythonHome> {
-        let prefix = match &self.origin {
-            Origin::Release { .. } => PREFIX.to_owned(),
-            Origin::Vendor { prefix, .. } | Origin::Venv { prefix, .. } => prefix.to_string(),
+        let (version, prefix) = match &self.origin {
+            Origin::Release { source, .. } => (&source.version, PREFIX.to_owned()),
+            Origin::Vendor { version, prefix } | Origin::Venv { version, prefix } => {
+                (version, prefix.to_string())
+            }
         };
-        Some(PythonHome { prefix, series: series(self.version()?)? })
+        Some(PythonHome { prefix, series: series(&version.value)? })
     }
 
     fn inspects(&self, _: Option<&PythonHome>) -> Vec<String> {
@@ -158,15 +170,18 @@ impl Declared for PythonSpec {
 
     fn resolve(&self, context: &Context<'_>, _: Span, problems: &mut Problems) -> Option<Box<dyn Component>> {
         let slim = self.slim;
+        let home = self.python_home();
         match &self.origin {
             Origin::Release { source, optimize } => {
                 let version = &source.version;
                 let source = source.resolve(REGISTRATION.key, problems)?;
                 refuse_series(version, problems);
-                Some(Box::new(Python { source, optimize: *optimize, slim }))
+                let home = home.or_else(|| refuse_other(version, problems))?;
+                Some(Box::new(Python { source, home, optimize: *optimize, slim }))
             }
             Origin::Vendor { version, prefix } => {
-                let [header, library] = witnesses(&prefix.value, series(&version.value)?);
+                let home = home.or_else(|| refuse_other(version, problems))?;
+                let [header, library] = witnesses(&prefix.value, home.series);
                 let release = context.base_file(&header).and_then(|text| {
                     Some(text.split("#define PY_VERSION").nth(1)?.split('"').nth(1)?.to_owned())
                 });
@@ -187,15 +202,12 @@ impl Declared for PythonSpec {
                 }
                 // What the header says is the whole release.
                 let version = release.unwrap_or_else(|| wanted.to_owned());
-                Some(Box::new(VendorPython { version, prefix: prefix.value.to_string(), slim }))
+                Some(Box::new(VendorPython { version, home, slim }))
             }
-            Origin::Venv { version, prefix } => {
+            Origin::Venv { version, .. } => {
+                let home = home.or_else(|| refuse_other(version, problems))?;
                 check_distribution(version, context, problems);
-                Some(Box::new(Venv {
-                    version: version.value.clone(),
-                    prefix: prefix.value.to_string(),
-                    slim,
-                }))
+                Some(Box::new(Venv { version: version.value.clone(), home, slim }))
             }
         }
     }
@@ -220,7 +232,7 @@ fn check_distribution(version: &At<Version>, context: &Context<'_>, problems: &m
 #[derive(Debug)]
 struct Venv {
     version: Version,
-    prefix: String,
+    home: PythonHome,
     slim: bool,
 }
 
@@ -232,7 +244,7 @@ impl Component for Venv {
             planner.apt("[python] install the distribution's", base, packages.clone(), &[], false, span);
         let mut run = planner.script(&VENV, root, Vec::new());
         run.env.extend([
-            ("PREFIX".to_owned(), self.prefix.clone()),
+            ("PREFIX".to_owned(), self.home.prefix.clone()),
             ("SERIES".to_owned(), self.version.to_string()),
         ]);
         let tree = planner.run("[python] build virtual environment".to_owned(), span, run);
@@ -240,7 +252,7 @@ impl Component for Venv {
         let tools: &[&str] = if self.slim { &["python3", "python3-venv"] } else { &[] };
         let built_in = planner.toolchain(name, tools, span);
         planner.set_interpreter(Interpreter {
-            prefix: self.prefix.clone(),
+            home: self.home.clone(),
             root,
             tree: Some(tree),
             built_in,
@@ -248,7 +260,7 @@ impl Component for Venv {
         });
         planner.provide(Provided {
             packages,
-            path: vec![format!("{}/bin", self.prefix)],
+            path: vec![format!("{}/bin", self.home.prefix)],
             ..Provided::new(name, self.version.as_str(), tree, span)
         });
     }
@@ -257,7 +269,7 @@ impl Component for Venv {
 #[derive(Debug)]
 struct VendorPython {
     version: String,
-    prefix: String,
+    home: PythonHome,
     slim: bool,
 }
 
@@ -266,7 +278,7 @@ impl Component for VendorPython {
         let built_in = planner.toolchain(REGISTRATION.key, &[], span);
         let root = planner.base();
         planner.set_interpreter(Interpreter {
-            prefix: self.prefix.clone(),
+            home: self.home.clone(),
             root,
             tree: None,
             built_in,
@@ -279,6 +291,7 @@ impl Component for VendorPython {
 #[derive(Debug)]
 struct Python {
     source: SourceArchive,
+    home: PythonHome,
     optimize: bool,
     slim: bool,
 }
@@ -302,7 +315,7 @@ impl Component for Python {
         }
         let base = planner.base();
         planner.set_interpreter(Interpreter {
-            prefix: PREFIX.to_owned(),
+            home: self.home.clone(),
             root: base,
             tree: Some(tree),
             built_in: root,

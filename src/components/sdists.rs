@@ -241,16 +241,16 @@ impl Sdist {
         let action = Action::Assemble { root: toolchain, trees: trees.collect() };
         let root = planner.step(format!("[{label}] assemble what it is built with"), span, action);
         let source = planner.source(&label, &self.archive);
-        let mut run = planner.compile(&BUILD, root, source, &interpreter.prefix);
+        let mut run = planner.compile(&BUILD, root, source, interpreter.home.packages_prefix());
         run.argv.extend(spec.settings.iter().cloned());
         run.env.extend([
             ("NAME".to_owned(), spec.name.to_string()),
             ("VERSION".to_owned(), self.archive.version.to_string()),
-            ("PYTHON".to_owned(), format!("{}/bin/python3", interpreter.prefix)),
+            ("PYTHON".to_owned(), interpreter.home.program()),
             ("MAX_JOBS".to_owned(), spec.jobs.to_string()),
         ]);
         let home = planner.all_provided().iter().flat_map(|p| &p.env).find(|(name, _)| name == "CUDA_HOME");
-        let mut path = vec![format!("{}/bin", interpreter.prefix)];
+        let mut path = vec![format!("{}/bin", interpreter.home.prefix)];
         if let Some((_, home)) = home.filter(|_| spec.uses.contains(&cuda::REGISTRATION.key)) {
             path.push(format!("{home}/bin"));
             run.env.push(("CUDA_HOME".to_owned(), home.clone()));

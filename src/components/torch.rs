@@ -1,13 +1,15 @@
 //! `torch:` PyTorch with torchvision and torchaudio, from the wheel channel of an accelerator.
 
 use super::wheels::{Parting, WheelRequest, installer, patterns};
-use super::{Alternative, Component, CudaRelease, Declared, PythonHome, Registration, python};
+use super::{
+    Alternative, Component, CudaRelease, Declared, PythonHome, Registration, cuda, is_vendor, python,
+};
 use crate::catalog::{TorchRelease, channel_cuda, compare};
 use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::plan::{Planner, Vendor};
 use crate::resolve::{BaseFacts, Context};
-use crate::spec::{At, Fields, Node, Scalar, Span, Value, Version, Wish, boolean, checked, text};
+use crate::spec::{At, Fields, Node, Span, Value, Version, Wish, boolean, checked, text};
 use crate::suggest::nearest;
 
 /// The component's entry in the registry.
@@ -51,7 +53,7 @@ struct TorchSpec {
 }
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
-    if matches!(&node.value, Value::Scalar(Scalar { text, .. }) if text == "vendor") {
+    if is_vendor(node) {
         return Some(Box::new(VendorSpec));
     }
     let mut fields = match &node.value {
@@ -357,7 +359,7 @@ struct VendorSpec;
 
 /// The file of torch that has its release, and that of CUDA it was built for.
 fn witness(python: &PythonHome) -> String {
-    format!("{}/lib/python3.{}/site-packages/torch/version.py", python.prefix, python.series)
+    format!("{}/torch/version.py", python.site())
 }
 
 /// The value of a line `name = 'value'`, with or without a type.
@@ -414,7 +416,9 @@ impl Declared for VendorSpec {
             );
             return None;
         };
-        let cuda = Self::text(context).and_then(|text| assigned(text, "cuda")).map(str::to_owned);
+        // The toolkit, if the spec names it, tells its release itself.
+        let text = Self::text(context).filter(|_| !context.has(cuda::REGISTRATION.key));
+        let cuda = text.and_then(|text| assigned(text, "cuda")).map(str::to_owned);
         Some(Box::new(VendorTorch { version: version.to_owned(), cuda }))
     }
 }

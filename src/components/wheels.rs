@@ -606,7 +606,7 @@ impl Tools {
             built_in: Some(self.interpreter.built_in),
             optional_libraries: true,
             // Below any other prefix the loader does not look.
-            indexed: matches!(self.interpreter.prefix.as_str(), "/usr" | "/usr/local"),
+            indexed: self.interpreter.home.packages_prefix() == "/usr/local",
             ..Provided::new(branch, "", tree, span)
         }
     }
@@ -620,14 +620,17 @@ impl Tools {
         let mut run = planner.script_with(script, others, self.interpreter.root, Vec::new());
         let mount = |at: &str, from, part: &str| Mount { at: at.to_owned(), from, part: part.to_owned() };
         let uv_dir = format!("{RUN_DIR}/uv");
-        let prefix = &self.interpreter.prefix;
-        run.mounts.extend(self.interpreter.tree.map(|tree| mount(prefix, tree, prefix)));
+        let home = &self.interpreter.home;
+        run.mounts.extend(self.interpreter.tree.map(|tree| mount(&home.prefix, tree, &home.prefix)));
         run.mounts.push(mount(&uv_dir, self.uv, "/"));
         run.env.extend([
-            ("PREFIX".to_owned(), prefix.clone()),
-            ("PYTHON".to_owned(), format!("{prefix}/bin/python3")),
+            ("PREFIX".to_owned(), home.packages_prefix().to_owned()),
+            ("PYTHON".to_owned(), home.program()),
             ("UV".to_owned(), format!("{uv_dir}/{}/uv", self.folder)),
         ]);
+        if home.is_distribution() {
+            run.env.push(("SITE".to_owned(), home.site()));
+        }
         match self.wheelhouse {
             Some(wheelhouse) => wheelhouse.apply(&mut run),
             None => self.connect(&mut run, planner),

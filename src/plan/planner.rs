@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Action, Cache, Mount, Pending, Run, RunResult, SecretFile, Step, StepId, TextFile, Unlocked};
-use crate::components::WheelRequest;
+use crate::components::{PythonHome, WheelRequest};
 use crate::diagnostic::{Diagnostic, Problems};
 use crate::lock::{LockUse, LockedArchive, LockedFile, LockedPackage, LockedPackages};
 use crate::resolve::{BaseFacts, SourceArchive};
@@ -137,7 +137,7 @@ pub enum Coder {
 #[derive(Clone, Debug)]
 pub struct Interpreter {
     /// Where it lies in the image.
-    pub prefix: String,
+    pub home: PythonHome,
     /// A root that it runs in.
     pub root: StepId,
     /// Its files, if the root does not have them.

@@ -47,6 +47,16 @@ pub struct Selection {
     pub distribution: Vec<String>,
 }
 
+/// The packages that a Debian system has, by the text of dpkg's database `/var/lib/dpkg/status`: names and versions.
+pub fn installed(status: &str) -> impl Iterator<Item = (&str, &str)> {
+    status.split("\n\n").filter_map(|entry| {
+        let field = |name: &str| {
+            entry.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim()))
+        };
+        field("Status")?.ends_with(" installed").then_some((field("Package")?, field("Version")?))
+    })
+}
+
 impl PackageIndex {
     /// An index of these packages and no others.
     pub fn of(packages: impl IntoIterator<Item = DebPackage>) -> Self {
@@ -280,6 +290,16 @@ mod tests {
 
     fn names(selection: &Selection) -> Vec<String> {
         selection.packages.iter().map(|p| format!("{}={}", p.name, p.version)).collect()
+    }
+
+    #[test]
+    fn what_dpkg_has_installed_is_told_from_what_it_had() {
+        let status = "Package: a\nStatus: install ok installed\nVersion: 1.0-1\nDescription: of\n Version: none\n\n\
+                      Package: b\nStatus: deinstall ok config-files\nVersion: 2\n\n\
+                      Package: c\nStatus: install ok half-installed\nVersion: 3\n\n\
+                      Package: d\nStatus: hold ok installed\nVersion: 1:4\n";
+        assert_eq!(installed(status).collect::<Vec<_>>(), [("a", "1.0-1"), ("d", "1:4")]);
+        assert_eq!(installed("").count(), 0);
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod facts;
 mod fleet;
 mod source;
 
-pub use debian::{DebPackage, PackageIndex, Selection, compare_versions};
+pub use debian::{DebPackage, PackageIndex, Selection, compare_versions, installed};
 pub use explain::Decision;
 pub use facts::{BaseFacts, OsRelease};
 pub use fleet::{Fleet, is_older};

@@ -40,6 +40,8 @@ pub use target::{CpuLevel, DriverRange, Target};
 pub use test::{Check, FileCheck, Need, Program, Stream, Test, Text};
 pub use wish::{Bound, Wish};
 
+use std::collections::BTreeSet;
+
 use crate::components::{Declared, REGISTRY, System};
 use crate::diagnostic::{Diagnostic, Problems};
 use crate::lint::LintSettings;
@@ -126,10 +128,9 @@ impl Spec {
 
 impl Spec {
     /// The files of the base image that tell what the image already has.
-    pub fn inspects(&self) -> Vec<String> {
+    pub fn inspects(&self) -> BTreeSet<String> {
         let python = self.components.iter().find_map(|component| component.value.python_home());
-        let paths = self.components.iter().flat_map(|component| component.value.inspects(python.as_ref()));
-        paths.collect()
+        self.components.iter().flat_map(|component| component.value.inspects(python.as_ref())).collect()
     }
 
     /// The addresses of the package indexes that must be read before versions are chosen, each once.

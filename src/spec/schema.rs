@@ -379,6 +379,7 @@ const TORCH: Shape = Shape::Any(&[
 ]);
 
 const CUDA: Shape = Shape::Any(&[
+    Shape::Words(&["vendor"]),
     Shape::Text(VERSION),
     Shape::Fields(&[
         VERSION_FIELD,
@@ -389,6 +390,7 @@ const CUDA: Shape = Shape::Any(&[
 ]);
 
 const TENSORRT: Shape = Shape::Any(&[
+    Shape::Words(&["vendor"]),
     Shape::Text(WISH),
     Shape::Fields(&[
         WISH_FIELD,
@@ -767,8 +769,8 @@ pub const SPEC: &[Field] = &[
     optional("ngrok", "The tunnel agent.", SOURCE),
     optional("uv", "The installer of Python packages.", SOURCE),
     optional("torch", "PyTorch with torchvision and torchaudio, or `vendor` for the base image's.", TORCH),
-    optional("cuda", "NVIDIA's toolkit.", CUDA),
-    optional("tensorrt", "TensorRT's libraries and bindings.", TENSORRT),
+    optional("cuda", "NVIDIA's toolkit, or `vendor` for the base image's.", CUDA),
+    optional("tensorrt", "TensorRT's libraries and bindings, or `vendor` for the base image's.", TENSORRT),
     optional("onnxruntime", "ONNX Runtime in one of its flavours.", ONNXRUNTIME),
     optional("openvino", "OpenVINO, its telemetry off.", Shape::Text(VERSION)),
     optional("transformers", "Hugging Face's library of models.", Shape::Text(WISH)),

@@ -83,7 +83,7 @@ fn a_release_that_was_taken_back_is_for_those_who_name_it() {
     assert!(index.is_locked(&text, "1.2"), "{text}");
     index.offer(&[("1.0", None), ("1.2", Some("too new"))], false);
     let files = locked(&index.node(">=1"), &text).with("--target", "wheels").files();
-    let site = files.path().join("usr/lib/python3.13/site-packages");
+    let site = files.path().join("usr/local/lib/python3.13/dist-packages");
     assert!(site.join(format!("{}-1.2.dist-info", index.name)).is_dir());
     let kept = lock(&index.node("<2"), &text, "lock");
     assert!(index.is_locked(&kept, "1.2"), "{kept}");
@@ -105,7 +105,7 @@ fn of_packages_that_share_a_file_the_last_one_has_it() {
     let node = index.node("").replace(&format!("'{}'", index.name), &names.join(", "));
     let text = lock(&node, "", "lock");
     let files = locked(&node, &text).with("--target", "wheels").files();
-    let shared = fs::read_to_string(files.path().join("usr/lib/python3.13/site-packages/of_many.py"));
+    let shared = fs::read_to_string(files.path().join("usr/local/lib/python3.13/dist-packages/of_many.py"));
     assert_eq!(shared.expect("read"), format!("# {}\n", names[3]));
 }
 

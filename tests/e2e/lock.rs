@@ -12,7 +12,7 @@ use crate::harness::{Build, Daemon, Fresh, Outcome, Server, buildkitd, setting, 
 pub(crate) fn base() -> String {
     let python = Build::new("name: base\nbase: debian:13\nsystem: {packages: [python3]}\n")
         .push("test/lock-python:13");
-    let torch = "/usr/lib/python3.13/site-packages/torch/version.py";
+    let torch = "/usr/local/lib/python3.13/dist-packages/torch/version.py";
     let dockerfile = format!("FROM {python}\nCOPY version.py {torch}\n");
     let build = Build::raw(dockerfile.as_bytes());
     fs::write(build.dir().join("version.py"), "__version__ = '2.9.1+cu128'\ncuda = '12.8'\n")
@@ -90,7 +90,7 @@ fn a_build_takes_everything_from_its_lock() {
         assert!(!build.log.contains(step), "{step} is in:\n{}", build.log);
     }
     let image = locked(&spec, &text).listing();
-    let site = "usr/lib/python3.13/site-packages";
+    let site = "usr/local/lib/python3.13/dist-packages";
     for file in [
         "usr/bin/tree",
         "usr/local/bin/ffmpeg",
@@ -272,7 +272,7 @@ fn a_wheel_of_the_context_that_requires_something_else_makes_the_lock_stale() {
     assert!(text.contains("name: idna"), "{text}");
     // Another file in it is none of the lock's business.
     let files = beside(locked(&spec, &text), "idna==3.10", "# changed").files();
-    let own = fs::read_to_string(files.path().join("usr/lib/python3.13/site-packages/own/__init__.py"));
+    let own = fs::read_to_string(files.path().join("usr/local/lib/python3.13/dist-packages/own/__init__.py"));
     assert_eq!(own.expect("read"), "# changed");
 
     beside(locked(&spec, &text), "six==1.16.0", "# of this test").fail(&[
@@ -297,7 +297,7 @@ fn no_byte_is_taken_that_is_not_what_was_locked() {
     let spec = tensorrt(&server, &libraries(&text), None);
     let text = lock(&spec, "", "lock");
     let files = locked(&spec, &text).with("--target", "tensorrt").files();
-    assert!(files.path().join("usr/lib/python3.13/site-packages/tensorrt_libs/__init__.py").is_file());
+    assert!(files.path().join("usr/local/lib/python3.13/dist-packages/tensorrt_libs/__init__.py").is_file());
     // The file behind the address is another one now; a fresh builder has not seen it before.
     tensorrt(&server, &libraries("changed"), None);
     let fresh = Fresh::start();

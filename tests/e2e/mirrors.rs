@@ -196,5 +196,5 @@ fn a_lock_of_a_package_index_that_wants_a_password() {
     let fresh = Fresh::start();
     locked().on(&fresh.builder).fail(&["invalid response status 401", help, "node.lock:"]);
     let site = login.give_header(locked()).on(&fresh.builder).files();
-    assert!(site.path().join("usr/lib/python3.13/site-packages/module.py").is_file());
+    assert!(site.path().join("usr/local/lib/python3.13/dist-packages/module.py").is_file());
 }

@@ -12,8 +12,14 @@ use edgenode::resolve::{BaseFacts, Inputs, Node, OsRelease, PackageIndex, resolv
 use edgenode::spec::{Node as Yaml, Spec, decode, document, merge};
 
 /// What the images of vendors have, as far as specs ask for it.
-fn vendor_file(path: &str) -> Option<&'static str> {
+fn vendor_file(base: &str, path: &str) -> Option<&'static str> {
     match path {
+        "/var/lib/dpkg/status" if base.contains("l4t") => Some(include_str!("../data/l4t-status")),
+        "/usr/include/python3.10/patchlevel.h" => Some("#define PY_VERSION \"3.10.12\"\n"),
+        "/usr/lib/python3.10/os.py" => Some("r"),
+        "/usr/local/lib/python3.10/dist-packages/torch/version.py" => {
+            Some("__version__ = '2.2.0'\ncuda: Optional[str] = '12.2'\n")
+        }
         "/opt/conda/include/python3.11/patchlevel.h" => Some("#define PY_VERSION \"3.11.14\"\n"),
         "/opt/conda/lib/python3.11/os.py" | "/usr/local/lib/python3.13/os.py" => Some("r"),
         "/opt/conda/lib/python3.11/site-packages/torch/version.py" => {
@@ -26,7 +32,7 @@ fn vendor_file(path: &str) -> Option<&'static str> {
 fn vendor_files(spec: &Spec) -> BTreeMap<String, String> {
     spec.inspects()
         .into_iter()
-        .filter_map(|path| Some((path.clone(), vendor_file(&path)?.to_owned())))
+        .filter_map(|path| Some((path.clone(), vendor_file(spec.base.value.as_str(), &path)?.to_owned())))
         .collect()
 }
 
@@ -35,7 +41,9 @@ pub(crate) fn facts(spec: &Spec, architecture: &str) -> BaseFacts {
     let release = match spec.base.value.as_str() {
         base if base.contains("ratio1/") => "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=22.04\n",
         base if base.contains("ubuntu:24.04") => "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=24.04\n",
-        base if base.contains("ubuntu:22.04") => "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=22.04\n",
+        base if base.contains("ubuntu:22.04") || base.contains("l4t") => {
+            "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=22.04\n"
+        }
         _ => "ID=debian\nVERSION_ID=13\n",
     };
     BaseFacts {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the Python package $NAME at $VERSION from its unpacked source archive $SOURCE, offline, with the interpreter
-# $PYTHON and what is installed beside it, and installs it below $PREFIX into $OUT. The arguments are settings for the
+# $PYTHON and what is installed beside it, and installs it where that looks for packages, into $OUT. The arguments are settings for the
 # package's build system. A version other than the one that the archive turns out to have is refused.
 set -eu
 
@@ -12,5 +12,5 @@ for setting in "$@"; do
 done
 "$PYTHON" -m pip wheel --no-deps --no-build-isolation --wheel-dir "$BUILD/wheels" "$@" "$BUILD/source"
 "$PYTHON" -m pip install --no-deps --no-compile --no-warn-script-location --ignore-installed \
-    --find-links "$BUILD/wheels" --prefix "$OUT$PREFIX" "$NAME==$VERSION"
+    --find-links "$BUILD/wheels" --root "$OUT" "$NAME==$VERSION"
 find "$OUT" -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the packages of the list $REQUIREMENTS, which is whole and has a digest for each, with $UV for the
-# interpreter $PYTHON, into $OUT. Only published wheels are taken, so that nothing is compiled here. $SLIM, if set, is a
+# interpreter $PYTHON, below $PREFIX into $OUT. Only published wheels are taken, so that nothing is compiled here. $SLIM, if set, is a
 # program that frees them of what nothing loads.
 set -eu
 
@@ -12,6 +12,8 @@ export UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
 [ -s "$REQUIREMENTS" ] || exit 0
 "$UV" pip install --python "$PYTHON" --prefix "$OUT$PREFIX" --only-binary :all: --link-mode copy \
     --no-compile-bytecode --no-deps --require-hashes --requirements "$REQUIREMENTS"
+# Where the distribution's own Python looks for packages.
+[ -z "${SITE:-}" ] || mv "$OUT$PREFIX"/lib/python3.*/site-packages "$OUT$SITE"
 # The installer's lock is in every tree.
 rm -f "$OUT$PREFIX/.lock"
 [ -z "${SLIM:-}" ] || "$PYTHON" -B "$SLIM" "$OUT$PREFIX"

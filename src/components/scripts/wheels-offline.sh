@@ -27,6 +27,8 @@ while IFS= read -r record; do
     install -q --reinstall-package "$package" "$@" </dev/null
 done </tmp/sharing
 rm /tmp/sharing
+# Where the distribution's own Python looks for packages.
+[ -z "${SITE:-}" ] || mv "$OUT$PREFIX"/lib/python3.*/site-packages "$OUT$SITE"
 # The installer's lock is in every tree.
 rm -f "$OUT$PREFIX/.lock"
 [ -z "${SLIM:-}" ] || "$PYTHON" -B "$SLIM" "$OUT$PREFIX"
