@@ -209,6 +209,8 @@ fn releases_can_be_left_open() {
     // A release whose name begins another one's is that one.
     assert_eq!(versions("ffmpeg: {version: 7.1}\n")["ffmpeg"], "7.1");
     assert_eq!(versions("ffmpeg: {version: '>=7.1,<8.0'}\n")["ffmpeg"], "7.1.5");
+    assert_eq!(versions("ffmpeg: {version: 7}\n")["ffmpeg"], "7.1.5");
+    assert_eq!(versions("nodejs: 20\n")["nodejs"], "20.19.5");
     let refused = |text: &str| refusal(&format!("name: n\nbase: debian:13\n{text}"));
     let none = refused("ffmpeg: {version: '>=99.0'}\n");
     assert!(
@@ -218,6 +220,8 @@ fn releases_can_be_left_open() {
     let sum = "a".repeat(64);
     let both = refused(&format!("ffmpeg: {{version: auto, sha256: {sum}}}\n"));
     assert!(both.contains("one archive has one version"), "{both}");
+    let beginning = refused(&format!("ffmpeg: {{version: 7, sha256: {sum}}}\n"));
+    assert!(beginning.contains("one archive has one version"), "{beginning}");
 }
 
 #[test]
@@ -303,10 +307,11 @@ fn the_fleet_decides_what_auto_means() {
 fn open_versions_take_the_newest_that_fits() {
     let base = format!("{PYTHON}torch: {{version: '>=2.8,<2.10', channel: cu128}}\n");
     let all = requirements(&format!(
-        "{base}tensorrt: auto\ntransformers: auto\nonnxruntime: {{version: auto, flavour: gpu}}\n"
+        "{base}tensorrt: auto\ntransformers: auto\nonnxruntime: {{version: auto, flavour: gpu}}\nopenvino: '<2026'\n"
     ));
     let expected = [
         "onnxruntime-gpu==1.26.0",
+        "openvino==2025.4.1",
         "tensorrt-cu12-bindings==11.4.0.106",
         "tensorrt-cu12-libs==11.4.0.106",
         "torch==2.9.1",
@@ -323,6 +328,49 @@ fn open_versions_take_the_newest_that_fits() {
         all.contains(&"transformers==4.57.6".to_owned()) && all.contains(&"onnxruntime==1.20.0".to_owned()),
         "{all:?}"
     );
+}
+
+#[test]
+fn openvino_goes_with_the_python() {
+    let wheels = |version: &str| requirements(&format!("{VENV}openvino: '{version}'\n"));
+    assert_eq!(wheels("auto"), ["openvino==2026.4.1"]);
+    assert_eq!(wheels("2025.3"), ["openvino==2025.3.0"]);
+    let text = format!("{PYTHON}openvino: 2024.6.0\n");
+    let found = refusal(&text);
+    assert!(found.contains("4:11: openvino 2024.6.0 has no wheels for Python 3.13 on amd64"), "{found}");
+    assert!(ways_out(&text).contains(&"`openvino: 2026.4.1`".to_owned()), "{found}");
+    let found = refusal(&format!("{PYTHON}openvino: 2024.6\n"));
+    assert!(found.contains("openvino 2024.6.0 has no wheels"), "{found}");
+    let found = refusal(&format!("{PYTHON}openvino: '<2020'\n"));
+    assert!(found.contains("does not know openvino <2020; it knows 2024.1.0, 2024.2.0"), "{found}");
+    let text = "name: n\nbase: debian:13\npython: {version: 3.14, venv: /opt/venv}\nopenvino: 2025.4.1\n";
+    let found = lines(&try_resolve(&yaml(text, 0), "arm64", "").err().unwrap_or_default());
+    assert!(found.contains("openvino 2025.4.1 has no wheels for Python 3.14 on arm64"), "{found}");
+}
+
+/// The toolkit that an open version of CUDA stands for.
+#[test]
+fn an_open_release_of_cuda_is_that_of_torch_or_of_the_nodes() {
+    let toolkit = |fields: &str| {
+        let labels = plan(&works(&format!("{PYTHON}{fields}"))).config.labels;
+        let mut labels = labels.into_iter().filter(|(key, _)| key.ends_with(".cuda-links"));
+        labels.next().map(|(_, value)| value).unwrap_or_default()
+    };
+    let torch = "torch: {version: 2.9.1, channel: cu128}\n";
+    assert_eq!(toolkit(&format!("{torch}cuda: auto\n")), "12.8");
+    assert_eq!(toolkit(&format!("{torch}cuda: 12\n")), "12.8");
+    let alone = |target: &str, version: &str| {
+        toolkit(&format!("target: {{{target}}}\ncuda: {{version: '{version}', packages: [libcublas]}}\n"))
+    };
+    assert_eq!(alone("", "12"), "12.9");
+    assert_eq!(alone("driver: '>=560'", ">=12,<13"), "12.6");
+    let found = refusal(&format!("{PYTHON}{torch}cuda: 13\n"));
+    assert!(
+        found.contains("but torch brings the libraries of CUDA 12.8; write `version: 12.8` here"),
+        "{found}"
+    );
+    let found = refusal(&format!("{PYTHON}cuda: 12.8.1\n"));
+    assert!(found.contains("`12.8.1` is not a release of the CUDA toolkit as packages are named"), "{found}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ mod torch;
 use std::sync::LazyLock;
 
 pub use numbers::{Capability, Gpus, between, compare, numbers};
-pub use packages::{NumpyBaseline, OnnxRuntimeReleases, TransformersReleases};
+pub use packages::{NumpyBaseline, OnnxRuntimeReleases, OpenVinoReleases, Ranged, TransformersReleases};
 pub use platforms::{CudaRelease, Distribution, Gpu, JetPackRelease, NvencHeaders, PythonSeries};
 pub use tensorrt::TensorRtRelease;
 pub use torch::{TorchGpus, TorchRelease, channel_cuda};
@@ -33,6 +33,8 @@ pub struct Catalog {
     pub tensorrt: Vec<TensorRtRelease>,
     /// Releases of ONNX Runtime's packages.
     pub onnxruntime: Vec<OnnxRuntimeReleases>,
+    /// Releases of OpenVINO.
+    pub openvino: Vec<OpenVinoReleases>,
     /// Releases of transformers.
     pub transformers: Vec<TransformersReleases>,
     /// What numpy's wheels ask of processors.
@@ -64,6 +66,7 @@ impl Catalog {
             cuda: rows_of(problems),
             tensorrt: rows_of(problems),
             onnxruntime: rows_of(problems),
+            openvino: rows_of(problems),
             transformers: rows_of(problems),
             numpy: rows_of(problems),
             nvenc: rows_of(problems),
@@ -85,6 +88,7 @@ impl Catalog {
         extend(&mut all.cuda, &mut subjects, problems);
         extend(&mut all.tensorrt, &mut subjects, problems);
         extend(&mut all.onnxruntime, &mut subjects, problems);
+        extend(&mut all.openvino, &mut subjects, problems);
         extend(&mut all.transformers, &mut subjects, problems);
         extend(&mut all.numpy, &mut subjects, problems);
         extend(&mut all.nvenc, &mut subjects, problems);
@@ -127,7 +131,7 @@ const fn subject(name: &'static str, data: &'static str) -> Subject {
 }
 
 /// All subjects.
-pub const SUBJECTS: [Subject; 13] = [
+pub const SUBJECTS: [Subject; 14] = [
     subject("cuda", include_str!("cuda.yaml")),
     subject("distributions", include_str!("distributions.yaml")),
     subject("gpus", include_str!("gpus.yaml")),
@@ -135,6 +139,7 @@ pub const SUBJECTS: [Subject; 13] = [
     subject("numpy", include_str!("numpy.yaml")),
     subject("nvenc", include_str!("nvenc.yaml")),
     subject("onnxruntime", include_str!("onnxruntime.yaml")),
+    subject("openvino", include_str!("openvino.yaml")),
     subject("pythons", include_str!("pythons.yaml")),
     subject("sources", SOURCES),
     subject("tensorrt", include_str!("tensorrt.yaml")),
@@ -312,6 +317,7 @@ mod tests {
         sorted(&catalog.cuda);
         sorted(&catalog.tensorrt);
         sorted(&catalog.onnxruntime);
+        sorted(&catalog.openvino);
         sorted(&catalog.transformers);
         sorted(&catalog.numpy);
         sorted(&catalog.nvenc);
@@ -347,6 +353,12 @@ mod tests {
         }
     }
 
+    fn do_not_overlap<R: Ranged + std::fmt::Debug>(rows: &[R]) {
+        for pair in rows.windows(2) {
+            assert!(compare(&pair[0].versions().1, &pair[1].versions().0).is_lt(), "{pair:?} overlap");
+        }
+    }
+
     #[test]
     fn rows_do_not_contradict_each_other() {
         let catalog = Catalog::embedded();
@@ -368,9 +380,8 @@ mod tests {
         for pair in catalog.onnxruntime.windows(2).filter(|pair| pair[0].package == pair[1].package) {
             assert!(compare(&pair[0].versions.1, &pair[1].versions.0).is_lt(), "{pair:?} overlap");
         }
-        for pair in catalog.transformers.windows(2) {
-            assert!(compare(&pair[0].versions.1, &pair[1].versions.0).is_lt(), "{pair:?} overlap");
-        }
+        do_not_overlap(&catalog.openvino);
+        do_not_overlap(&catalog.transformers);
         for board in &catalog.jetpack {
             let cuda = board.cuda.as_deref().and_then(|cuda| catalog.cuda_release(cuda));
             let newest = cuda.and_then(|cuda| cuda.gpus.newest);

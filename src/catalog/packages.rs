@@ -1,6 +1,30 @@
-//! What releases of Python packages need: ONNX Runtime in its flavours, transformers, numpy.
+//! What releases of Python packages need: ONNX Runtime in its flavours, OpenVINO, transformers, numpy.
 
 use super::rows::{Cells, Part, Row, release, series, version, word};
+
+/// Releases of a Python package that are alike, from a first to a last one.
+pub trait Ranged {
+    /// The first and the last release.
+    fn versions(&self) -> &(String, String);
+}
+
+impl Ranged for OnnxRuntimeReleases {
+    fn versions(&self) -> &(String, String) {
+        &self.versions
+    }
+}
+
+impl Ranged for OpenVinoReleases {
+    fn versions(&self) -> &(String, String) {
+        &self.versions
+    }
+}
+
+impl Ranged for TransformersReleases {
+    fn versions(&self) -> &(String, String) {
+        &self.versions
+    }
+}
 
 /// Releases of one of ONNX Runtime's packages.
 #[derive(Clone, Debug)]
@@ -50,6 +74,40 @@ impl Row for OnnxRuntimeReleases {
 
     fn key(&self) -> Vec<Part> {
         vec![word(&self.package), version(&self.versions.0)]
+    }
+}
+
+/// Releases of OpenVINO.
+#[derive(Clone, Debug)]
+pub struct OpenVinoReleases {
+    /// The first and the last release.
+    pub versions: (String, String),
+    /// The oldest and the newest series of Python 3 with wheels on amd64, where they are known.
+    pub python: (Option<u32>, Option<u32>),
+    /// The same on arm64.
+    pub python_arm64: (Option<u32>, Option<u32>),
+    /// Where this is known from.
+    pub source: String,
+}
+
+impl Row for OpenVinoReleases {
+    const SUBJECT: &'static str = "openvino";
+
+    fn decode(cells: &mut Cells<'_, '_>) -> Option<Self> {
+        let versions = cells.range("versions", release);
+        let (python, python_arm64) = (cells.range("python", series), cells.range("python_arm64", series));
+        let source = cells.source();
+        let (first, last) = versions?;
+        Some(Self {
+            versions: (first?, last?),
+            python: python?,
+            python_arm64: python_arm64?,
+            source: source?,
+        })
+    }
+
+    fn key(&self) -> Vec<Part> {
+        vec![version(&self.versions.0)]
     }
 }
 

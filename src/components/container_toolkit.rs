@@ -1,15 +1,17 @@
 //! `nvidia_container_toolkit:` what lets the Docker Engine inside the image hand NVIDIA's devices to its containers, from
 //! NVIDIA's archive of Debian packages, with the engine's setting that makes it a runtime called `nvidia`.
 
-use super::debs::{Archive, Debs, Wanted};
+use super::debs::{Archive, Debs, Wanted, release_of};
 use super::{Component, Declared, Registration, docker};
 use crate::diagnostic::Problems;
 use crate::plan::{Planner, Provided, TextFile};
 use crate::resolve::{BaseFacts, Context};
-use crate::spec::{At, Fields, Node, Span, Url, Value, Version, checked};
+use crate::spec::{At, Fields, Node, Span, Url, Value, Wish, checked};
 
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "nvidia_container_toolkit", decode };
+
+const PACKAGE: &str = "nvidia-container-toolkit";
 
 /// The setting of the Docker Engine. Source: what `nvidia-ctk runtime configure` writes.
 const SETTING: &str = "{\n    \"runtimes\": {\n        \"nvidia\": {\n            \"args\": [],\n            \
@@ -17,18 +19,18 @@ const SETTING: &str = "{\n    \"runtimes\": {\n        \"nvidia\": {\n          
 
 #[derive(Debug)]
 struct ToolkitSpec {
-    version: At<Version>,
+    version: At<Wish>,
     repository: Option<At<Url>>,
 }
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     if let Value::Scalar(_) = &node.value {
-        let version = checked("a version", node, problems, Version::parse)?;
+        let version = checked("a version", node, problems, Wish::parse)?;
         return Some(Box::new(ToolkitSpec { version, repository: None }));
     }
     let mut fields = Fields::open("`nvidia_container_toolkit`", node, problems)?;
     let version = fields.require("version", "1.18.0", problems);
-    let version = version.and_then(|n| checked("a version", n, problems, Version::parse));
+    let version = version.and_then(|n| checked("a version", n, problems, Wish::parse));
     let repository = fields.take("repository").and_then(|n| checked("an address", n, problems, Url::parse));
     fields.finish(problems);
     Some(Box::new(ToolkitSpec { version: version?, repository }))
@@ -70,18 +72,20 @@ impl Declared for ToolkitSpec {
                 "add `docker: distribution`; for an engine outside, the toolkit belongs on the host",
             );
         }
+        let archive = self.archive(context.facts);
+        let version = archive.newest(PACKAGE, &self.version, context);
         let toolkit = Wanted {
-            name: At::new("nvidia-container-toolkit".to_owned(), self.version.span),
-            fits: Box::new(|have| have.starts_with(&format!("{}-", self.version))),
+            name: At::new(PACKAGE.to_owned(), self.version.span),
+            fits: Box::new(|have| release_of(have) == version),
         };
-        let debs = self.archive(context.facts).select(&[toolkit], |_| false, context, problems)?;
-        Some(Box::new(Toolkit { version: self.version.value.clone(), debs }))
+        let debs = archive.select(&[toolkit], |_| false, context, problems)?;
+        Some(Box::new(Toolkit { version, debs }))
     }
 }
 
 #[derive(Debug)]
 struct Toolkit {
-    version: Version,
+    version: String,
     debs: Debs,
 }
 
@@ -92,11 +96,11 @@ impl Component for Toolkit {
         planner.provide(Provided {
             records: Some(unpacked.records),
             packages: self.debs.selection.distribution.clone(),
-            ..Provided::new(key, self.version.as_str(), unpacked.tree, span)
+            ..Provided::new(key, self.version.clone(), unpacked.tree, span)
         });
         let setting =
             TextFile { path: "/etc/docker/daemon.json".to_owned(), mode: 0o644, text: SETTING.to_owned() };
         let tree = planner.files(format!("[{key}] setting"), vec![setting]);
-        planner.provide(Provided::new("nvidia-container-setting", self.version.as_str(), tree, span));
+        planner.provide(Provided::new("nvidia-container-setting", self.version.clone(), tree, span));
     }
 }

@@ -9,10 +9,11 @@
 use super::debs::{Debs, Wanted};
 use super::wheels::{Parting, WheelRequest, installer, patterns};
 use super::{Component, CudaRelease, Declared, PythonHome, Registration, is_vendor, nvidia, torch};
+use crate::catalog;
 use crate::diagnostic::Problems;
 use crate::plan::{Mount, Planner, Provided, RUN_DIR, Script, StepId, Vendor};
 use crate::resolve::{BaseFacts, Context, PackageIndex};
-use crate::spec::{At, DebianPackage, Fields, Node, Span, Url, Value, Version, checked, items, text};
+use crate::spec::{At, DebianPackage, Fields, Node, Span, Url, Value, Wish, checked, items, text};
 use crate::suggest::nearest;
 
 /// The component's entry in the registry.
@@ -41,7 +42,7 @@ const STATIC: (&str, &str) = ("*.a", "libcudart_static.a libcudadevrt.a");
 
 #[derive(Debug)]
 struct CudaSpec {
-    version: At<Version>,
+    version: At<Wish>,
     compiler: Option<At<&'static str>>,
     packages: Vec<At<DebianPackage>>,
     repository: Option<At<Url>>,
@@ -52,12 +53,12 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
         return Some(Box::new(VendorSpec));
     }
     if let Value::Scalar(_) = &node.value {
-        let version = checked("a release of CUDA", node, problems, Version::parse)?;
+        let version = checked("a release of CUDA", node, problems, Wish::parse)?;
         return Some(Box::new(CudaSpec { version, compiler: None, packages: Vec::new(), repository: None }));
     }
     let mut fields = Fields::open("`cuda`", node, problems)?;
     let version = fields.require("version", "12.8", problems);
-    let version = version.and_then(|n| checked("a release of CUDA", n, problems, Version::parse));
+    let version = version.and_then(|n| checked("a release of CUDA", n, problems, Wish::parse));
     let compiler = fields.take("compiler").and_then(|node| compiler(node, problems));
     let packages = match fields.take("packages") {
         Some(node) => items("`packages`", node, problems, |node, problems| {
@@ -97,8 +98,12 @@ impl Declared for CudaSpec {
         toolkit.into_iter().collect()
     }
 
-    fn cuda(&self, _: &Context<'_>) -> Option<CudaRelease> {
-        self.wants_archive().then(|| CudaRelease::parse(self.version.value.as_str())).flatten()
+    fn cuda(&self, context: &Context<'_>) -> Option<CudaRelease> {
+        self.wants_archive().then(|| self.release(context)).flatten()
+    }
+
+    fn choice(&self, context: &Context<'_>) -> Option<(At<Wish>, String)> {
+        Some((self.version.clone(), self.release(context)?.to_string()))
     }
 
     fn compiles_cuda(&self) -> bool {
@@ -116,7 +121,7 @@ impl Declared for CudaSpec {
         span: Span,
         problems: &mut Problems,
     ) -> Option<Box<dyn Component>> {
-        let release = self.release(problems)?;
+        let release = self.release(context).or_else(|| self.tell_unknown(context, problems))?;
         let libraries = self.libraries(release, context, problems);
         self.check_compiler(release, libraries, problems);
         let archive = match self.wants_archive() {
@@ -154,15 +159,35 @@ impl CudaSpec {
         !self.packages.is_empty() || self.compiler.as_ref().is_some_and(|compiler| compiler.value == "apt")
     }
 
-    /// The release, which has two numbers in the names of packages and directories.
-    fn release(&self, problems: &mut Problems) -> Option<CudaRelease> {
-        let version = self.version.value.as_str();
-        let release = CudaRelease::parse(version).filter(|_| version.split('.').count() == 2);
-        if release.is_none() {
-            let message = format!("`{version}` is not a release of the CUDA toolkit as packages are named");
-            problems.error_with_help(self.version.span, message, "write two numbers, such as `12.8`");
+    /// The release, which has two numbers in the names of packages and directories: the one that is written out, or of
+    /// what the spec admits torch's, else the newest that the nodes can run, else the newest that the catalog knows.
+    fn release(&self, context: &Context<'_>) -> Option<CudaRelease> {
+        if let Wish::Prefix(version) = &self.version.value
+            && version.as_str().split('.').count() == 2
+        {
+            return CudaRelease::parse(version.as_str());
         }
-        release
+        let torch = context.cuda_of(torch::REGISTRATION.key).filter(|torch| torch.minor.is_some());
+        let torch = torch.filter(|torch| self.version.value.admits(&torch.to_string()));
+        let rows: Vec<_> = context.catalog.cuda.iter().collect();
+        let newest = |rows: &[&catalog::CudaRelease]| {
+            let releases = rows.iter().map(|row| row.cuda.as_str());
+            CudaRelease::parse(self.version.value.newest(releases)?)
+        };
+        let runs: Vec<_> =
+            rows.iter().copied().filter(|row| context.fleet.refuse_cuda(row).is_empty()).collect();
+        torch.or_else(|| newest(&runs)).or_else(|| newest(&rows))
+    }
+
+    /// Reports that there is no release as the spec wants it.
+    fn tell_unknown(&self, context: &Context<'_>, problems: &mut Problems) -> Option<CudaRelease> {
+        let known: Vec<_> = context.catalog.cuda.iter().map(|row| row.cuda.as_str()).collect();
+        problems.error_with_help(
+            self.version.span,
+            format!("`{}` is not a release of the CUDA toolkit as packages are named", self.version),
+            format!("write two numbers, such as `12.8`; the catalog knows {}", known.join(", ")),
+        );
+        None
     }
 
     /// Who has the libraries; torch and the toolkit must be of one release.

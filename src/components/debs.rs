@@ -6,7 +6,7 @@ use crate::diagnostic::Problems;
 use crate::lock::{LockedArchive, LockedDeb, LockedFile};
 use crate::plan::{Mount, Planner, RUN_DIR, Script, StepId};
 use crate::resolve::{Context, DebPackage, PackageIndex, Selection};
-use crate::spec::{At, Span, Url};
+use crate::spec::{At, Span, Url, Wish};
 use crate::suggest::nearest;
 
 const UNPACK: Script = Script { name: "debs-unpack.sh", text: include_str!("scripts/debs-unpack.sh") };
@@ -31,6 +31,18 @@ impl Archive {
     pub(super) fn suite(address: &str, directory: &str, span: Span) -> Self {
         let files = format!("{}/", address.trim_end_matches('/'));
         Self { index: At::new(format!("{files}{directory}Packages"), span), files }
+    }
+
+    /// The newest release of a package that the archive has of what the spec admits. Where it has none it is what the spec
+    /// says, which [`select`](Self::select) then reports.
+    pub(super) fn newest(&self, package: &str, wish: &At<Wish>, context: &Context<'_>) -> String {
+        let text = wish.to_string();
+        let versions = context.index(&self.index.value).map(|index| index.versions(package));
+        let releases = versions.iter().flatten().map(|version| release_of(version));
+        // What is tried before a release is not taken unless the spec names it.
+        let is_final =
+            |release: &&str| *release == text || release.chars().all(|c| c.is_ascii_digit() || c == '.');
+        wish.value.newest(releases.filter(is_final)).map_or_else(|| text.clone(), str::to_owned)
     }
 
     /// The packages with these names, each in the newest version that `fits`, and what they depend on. What `stands_in`
@@ -84,6 +96,13 @@ impl Archive {
             }
         }
     }
+}
+
+/// The release that a package is made of: its version without epoch and revision, `28.5.2` of `5:28.5.2-1~noble`. Source:
+/// deb-version(7).
+pub(super) fn release_of(version: &str) -> &str {
+    let version = version.split_once(':').map_or(version, |(_, rest)| rest);
+    version.rsplit_once('-').map_or(version, |(release, _)| release)
 }
 
 /// A package that is asked for.

@@ -3,13 +3,13 @@
 //! The engine is the distribution's (`docker: distribution`), Docker's own packages (`provider: apt`, `version`), or
 //! Docker's static release (`version`, `sha256`).
 
-use super::debs::{Archive, Debs, Wanted};
+use super::debs::{Archive, Debs, Wanted, release_of};
 use super::{Component, Declared, Registration};
 use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::plan::{Action, Part, Planner, Provided, StepId, TextFile};
 use crate::resolve::{BaseFacts, Context, OsRelease, SourceArchive, SourceFields};
-use crate::spec::{At, Fields, Node, Scalar, Span, Url, Value, Version, checked, text};
+use crate::spec::{At, Fields, Node, Scalar, Span, Url, Value, Wish, checked, text};
 
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "docker", decode };
@@ -43,7 +43,7 @@ enum DockerSpec {
     /// The distribution.
     Distribution,
     /// Docker's archive of packages, or another one that is laid out like it.
-    Apt { version: At<Version>, repository: Option<At<Url>> },
+    Apt { version: At<Wish>, repository: Option<At<Url>> },
     /// Docker's static release.
     Static(SourceFields),
 }
@@ -85,7 +85,7 @@ fn decode_provider(provider: &str, fields: &mut Fields<'_>, problems: &mut Probl
             .map(DockerSpec::Static);
     }
     let version = fields.require("version", "28.5.2", problems);
-    let version = version.and_then(|n| checked("a version", n, problems, Version::parse));
+    let version = version.and_then(|n| checked("a version", n, problems, Wish::parse));
     let repository = fields.take("repository").and_then(|n| checked("an address", n, problems, Url::parse));
     Some(DockerSpec::Apt { version: version?, repository })
 }
@@ -130,14 +130,14 @@ impl Declared for DockerSpec {
             }
             Self::Apt { version, repository } => {
                 let archive = archive(repository.as_ref(), facts, version.span);
+                let release = archive.newest(PACKAGES_OF_DOCKER[0], version, context);
+                let is_of_release = |have: &str| release_of(have) == release;
                 let wanted = PACKAGES_OF_DOCKER.map(|name| Wanted {
                     name: At::new(name.to_owned(), version.span),
-                    // `5:28.5.2-1~ubuntu.24.04~noble`; containerd has releases of its own.
-                    fits: Box::new(move |have| {
-                        name == "containerd.io" || have.starts_with(&format!("5:{version}-"))
-                    }),
+                    // containerd has releases of its own.
+                    fits: Box::new(move |have| name == "containerd.io" || is_of_release(have)),
                 });
-                Docker::Apt(version.value.clone(), archive.select(&wanted, |_| false, context, problems)?)
+                Docker::Apt(release.clone(), archive.select(&wanted, |_| false, context, problems)?)
             }
         }))
     }
@@ -156,7 +156,7 @@ fn distribution_packages(release: &OsRelease) -> &'static [&'static str] {
 #[derive(Debug)]
 enum Docker {
     Distribution(&'static [&'static str]),
-    Apt(Version, Debs),
+    Apt(String, Debs),
     Static(SourceArchive),
 }
 
@@ -176,9 +176,9 @@ impl Component for Docker {
                 planner.provide(Provided {
                     records: Some(unpacked.records),
                     packages: debs.selection.distribution.clone(),
-                    ..Provided::new("docker-engine", version.as_str(), unpacked.tree, span)
+                    ..Provided::new("docker-engine", version.clone(), unpacked.tree, span)
                 });
-                version.to_string()
+                version.clone()
             }
             Self::Distribution(engine) => {
                 packages.extend(engine.iter().map(|&name| name.to_owned()));

@@ -16,6 +16,7 @@ mod onnxruntime;
 mod openvino;
 mod prebuilt;
 mod python;
+mod releases;
 mod sdists;
 mod system;
 mod tensorrt;

@@ -1,12 +1,13 @@
 //! `onnxruntime:` ONNX Runtime in one of its flavours. They share the name that programs import, so an image has one.
 
+use super::releases::{alternatives, choose, row_of};
 use super::wheels::{WheelRequest, Wheels, installer, patterns};
 use super::{Alternative, Component, Declared, Registration};
-use crate::catalog::{OnnxRuntimeReleases, between};
+use crate::catalog::OnnxRuntimeReleases;
 use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::resolve::Context;
-use crate::spec::{At, Fields, Node, Span, Value, Version, Wish, checked, text};
+use crate::spec::{At, Fields, Node, Span, Value, Wish, checked, text};
 use crate::suggest::nearest;
 
 /// The component's entry in the registry.
@@ -68,19 +69,12 @@ impl Declared for OnnxRuntimeSpec {
     }
 
     fn alternatives(&self, context: &Context<'_>) -> Vec<Alternative> {
-        let with = |row: &OnnxRuntimeReleases| {
-            let version = Version::parse(&row.versions.1).ok()?;
-            let change = match self.flavour.value {
-                "cpu" => format!("`onnxruntime: {version}`"),
-                _ => format!("`onnxruntime.version: {version}`"),
-            };
-            let name = Some(version.to_string());
-            let version = At::new(Wish::Prefix(version), self.version.span);
-            Some(Alternative { change, version: name, declared: Box::new(Self { version, ..self.clone() }) })
+        let field = match self.flavour.value {
+            "cpu" => REGISTRATION.key.to_owned(),
+            _ => format!("{}.version", REGISTRATION.key),
         };
-        let mut rows: Vec<_> = rows(self.package(), context).collect();
-        rows.reverse();
-        rows.into_iter().filter_map(with).collect()
+        let with = |version| -> Box<dyn Declared> { Box::new(Self { version, ..self.clone() }) };
+        alternatives(&field, &self.version, &rows(self.package(), context), with)
     }
 
     fn resolve(
@@ -92,9 +86,7 @@ impl Declared for OnnxRuntimeSpec {
         let installer = installer(REGISTRATION.key, context, span, problems);
         let package = self.package();
         let version = self.version(context, problems)?;
-        if let Some(row) =
-            rows(package, context).find(|row| between(&version, &row.versions.0, &row.versions.1))
-        {
+        if let Some(row) = row_of(&version, &rows(package, context)) {
             self.refusals(&version, row, context)
                 .into_iter()
                 .for_each(|reason| problems.error(self.version.span, reason));
@@ -125,8 +117,8 @@ impl Declared for OnnxRuntimeSpec {
 }
 
 /// What is known of a package's releases, the oldest first.
-fn rows<'c>(package: &str, context: &Context<'c>) -> impl Iterator<Item = &'c OnnxRuntimeReleases> {
-    context.catalog.onnxruntime.iter().filter(move |row| row.package == package)
+fn rows<'c>(package: &str, context: &Context<'c>) -> Vec<&'c OnnxRuntimeReleases> {
+    context.catalog.onnxruntime.iter().filter(|row| row.package == package).collect()
 }
 
 impl OnnxRuntimeSpec {
@@ -137,33 +129,9 @@ impl OnnxRuntimeSpec {
             .map_or("onnxruntime", |(_, package)| package)
     }
 
-    /// The version that is written out, or the newest that the catalog knows to fit. A written one that the catalog does
-    /// not know is left to the package index.
     fn version(&self, context: &Context<'_>, problems: &mut Problems) -> Option<String> {
-        if let Wish::Prefix(version) = &self.version.value
-            && version.as_str().split('.').count() > 2
-        {
-            return Some(version.to_string());
-        }
-        let mut rows: Vec<_> = rows(self.package(), context).collect();
-        rows.reverse();
-        // The ends of a range of releases are the ones that are known to exist.
-        let ends = |row: &&OnnxRuntimeReleases| [row.versions.1.clone(), row.versions.0.clone()];
-        let fits = |row: &&&OnnxRuntimeReleases| self.refusals(&row.versions.1, row, context).is_empty();
-        let admitted = |version: &String| self.version.value.admits(version);
-        let found = rows.iter().filter(fits).flat_map(ends).find(admitted);
-        let found = found.or_else(|| rows.iter().flat_map(ends).find(admitted));
-        if found.is_none() {
-            let known: Vec<_> = rows
-                .iter()
-                .rev()
-                .flat_map(|row| [&row.versions.0, &row.versions.1])
-                .map(String::as_str)
-                .collect();
-            let message = format!("the catalog does not know {} {}", self.package(), self.version);
-            problems.error_with_help(self.version.span, message, format!("it knows {}", known.join(", ")));
-        }
-        found
+        let fits = |row: &OnnxRuntimeReleases| self.refusals(&row.versions.1, row, context).is_empty();
+        choose(self.package(), &self.version, &rows(self.package(), context), fits, problems)
     }
 
     /// Why a release does not fit the rest of the spec: nothing where it does, or where nobody knows.

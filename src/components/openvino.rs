@@ -1,11 +1,14 @@
 //! `openvino:` OpenVINO's runtime, with its telemetry turned off.
 
+use super::releases::{alternatives, choose, row_of};
 use super::wheels::{WheelRequest, Wheels, installer, patterns};
-use super::{Component, Declared, Registration};
+use super::{Alternative, Component, Declared, Registration};
+use crate::catalog::OpenVinoReleases;
 use crate::diagnostic::Problems;
+use crate::lock::PlatformLock;
 use crate::plan::{Planner, Provided, TextFile};
 use crate::resolve::Context;
-use crate::spec::{At, Node, Span, Version, checked};
+use crate::spec::{At, Node, Span, Wish, checked};
 
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "openvino", decode };
@@ -15,17 +18,30 @@ const CONSENT: [&str; 2] = ["/root/intel/openvino_telemetry", "/intel/openvino_t
 
 #[derive(Debug)]
 struct OpenVinoSpec {
-    version: At<Version>,
+    version: At<Wish>,
 }
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
-    let version = checked("a version", node, problems, Version::parse)?;
+    let version = checked("a version", node, problems, Wish::parse)?;
     Some(Box::new(OpenVinoSpec { version }))
 }
 
 impl Declared for OpenVinoSpec {
     fn key(&self) -> &'static str {
         REGISTRATION.key
+    }
+
+    fn keep(&mut self, lock: &PlatformLock) {
+        lock.keep(REGISTRATION.key, &mut self.version, &["openvino"]);
+    }
+
+    fn choice(&self, context: &Context<'_>) -> Option<(At<Wish>, String)> {
+        let version = self.version(context, &mut Problems::default())?;
+        Some((self.version.clone(), version))
+    }
+
+    fn alternatives(&self, context: &Context<'_>) -> Vec<Alternative> {
+        alternatives(REGISTRATION.key, &self.version, &rows(context), |version| Box::new(Self { version }))
     }
 
     fn resolve(
@@ -35,12 +51,35 @@ impl Declared for OpenVinoSpec {
         problems: &mut Problems,
     ) -> Option<Box<dyn Component>> {
         let installer = installer(REGISTRATION.key, context, span, problems)?;
+        let version = self.version(context, problems)?;
+        let refusal = row_of(&version, &rows(context)).and_then(|row| refusal(&version, row, context));
+        refusal.into_iter().for_each(|reason| problems.error(self.version.span, reason));
         Some(Box::new(OpenVino(Wheels(WheelRequest {
-            requirements: vec![format!("openvino=={}", self.version)],
+            requirements: vec![format!("openvino=={version}")],
             packages: patterns(&["openvino*"]),
-            ..WheelRequest::new(REGISTRATION.key, self.version.value.as_str(), installer, span)
+            ..WheelRequest::new(REGISTRATION.key, &version, installer, span)
         }))))
     }
+}
+
+impl OpenVinoSpec {
+    fn version(&self, context: &Context<'_>, problems: &mut Problems) -> Option<String> {
+        let fits = |row: &OpenVinoReleases| refusal(&row.versions.1, row, context).is_none();
+        choose(REGISTRATION.key, &self.version, &rows(context), fits, problems)
+    }
+}
+
+fn rows<'c>(context: &Context<'c>) -> Vec<&'c OpenVinoReleases> {
+    context.catalog.openvino.iter().collect()
+}
+
+/// Why a release does not fit the Python of the spec: nothing where it does, or where nobody knows.
+fn refusal(version: &str, row: &OpenVinoReleases, context: &Context<'_>) -> Option<String> {
+    let series = context.python_home()?.series;
+    let architecture = &context.facts.architecture;
+    let (oldest, newest) = if architecture == "arm64" { row.python_arm64 } else { row.python };
+    let lacks = oldest.is_some_and(|oldest| series < oldest) || newest.is_some_and(|newest| series > newest);
+    lacks.then(|| format!("openvino {version} has no wheels for Python 3.{series} on {architecture}"))
 }
 
 #[derive(Debug)]

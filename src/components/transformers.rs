@@ -1,12 +1,13 @@
 //! `transformers:` Hugging Face's library of models, with what only it needs.
 
+use super::releases::{alternatives, choose, row_of};
 use super::wheels::{WheelRequest, Wheels, installer, patterns};
 use super::{Alternative, Component, Declared, Registration};
-use crate::catalog::{TransformersReleases, between, compare};
+use crate::catalog::{TransformersReleases, compare};
 use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::resolve::Context;
-use crate::spec::{At, Node, Span, Version, Wish, checked};
+use crate::spec::{At, Node, Span, Wish, checked};
 
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "transformers", decode };
@@ -36,14 +37,7 @@ impl Declared for TransformersSpec {
     }
 
     fn alternatives(&self, context: &Context<'_>) -> Vec<Alternative> {
-        let with = |row: &TransformersReleases| {
-            let version = Version::parse(&row.versions.1).ok()?;
-            let change = format!("`transformers: {version}`");
-            let name = Some(version.to_string());
-            let version = At::new(Wish::Prefix(version), self.version.span);
-            Some(Alternative { change, version: name, declared: Box::new(Self { version }) })
-        };
-        context.catalog.transformers.iter().rev().filter_map(with).collect()
+        alternatives(REGISTRATION.key, &self.version, &rows(context), |version| Box::new(Self { version }))
     }
 
     fn resolve(
@@ -54,12 +48,9 @@ impl Declared for TransformersSpec {
     ) -> Option<Box<dyn Component>> {
         let installer = installer(REGISTRATION.key, context, span, problems)?;
         let version = self.version(context, problems)?;
-        let rows = context.catalog.transformers.iter();
-        for row in rows.filter(|row| between(&version, &row.versions.0, &row.versions.1)) {
-            refusals(&version, row, context)
-                .into_iter()
-                .for_each(|reason| problems.error(self.version.span, reason));
-        }
+        let row = row_of(&version, &rows(context));
+        let reasons = row.map(|row| refusals(&version, row, context)).unwrap_or_default();
+        reasons.into_iter().for_each(|reason| problems.error(self.version.span, reason));
         Some(Box::new(Wheels(WheelRequest {
             requirements: vec![format!("transformers=={version}")],
             packages: patterns(&["hf-xet", "huggingface-hub", "safetensors", "tokenizers", "transformers"]),
@@ -69,28 +60,14 @@ impl Declared for TransformersSpec {
 }
 
 impl TransformersSpec {
-    /// The version that is written out, or the newest that the catalog knows to fit. A written one that the catalog does
-    /// not know is left to the package index.
     fn version(&self, context: &Context<'_>, problems: &mut Problems) -> Option<String> {
-        if let Wish::Prefix(version) = &self.version.value
-            && version.as_str().split('.').count() > 2
-        {
-            return Some(version.to_string());
-        }
-        let rows = || context.catalog.transformers.iter().rev();
-        // The ends of a range of releases are the ones that are known to exist.
-        let ends = |row: &TransformersReleases| [row.versions.1.clone(), row.versions.0.clone()];
-        let admitted = |version: &String| self.version.value.admits(version);
-        let fits = |row: &&TransformersReleases| refusals(&row.versions.1, row, context).is_empty();
-        let found = rows().filter(fits).flat_map(ends).find(admitted);
-        let found = found.or_else(|| rows().flat_map(ends).find(admitted));
-        if found.is_none() {
-            let known: Vec<_> = context.catalog.transformers.iter().flat_map(ends).collect();
-            let message = format!("the catalog does not know transformers {}", self.version);
-            problems.error_with_help(self.version.span, message, format!("it knows {}", known.join(", ")));
-        }
-        found
+        let fits = |row: &TransformersReleases| refusals(&row.versions.1, row, context).is_empty();
+        choose(REGISTRATION.key, &self.version, &rows(context), fits, problems)
     }
+}
+
+fn rows<'c>(context: &Context<'c>) -> Vec<&'c TransformersReleases> {
+    context.catalog.transformers.iter().collect()
 }
 
 /// Why a release does not fit the rest of the spec: nothing where it does, or where nobody knows.

@@ -89,7 +89,8 @@ impl SourceFields {
     pub fn resolve(&self, component: &str, problems: &mut Problems) -> Option<SourceArchive> {
         let version = &self.version;
         let has_source = self.url.is_some() || self.sha256.is_some();
-        if has_source && !matches!(self.wish.value, Wish::Prefix(_)) {
+        let is_whole = matches!(&self.wish.value, Wish::Prefix(version) if version.as_str().contains('.'));
+        if has_source && !is_whole {
             problems.error_with_help(
                 version.span,
                 "one archive has one version",

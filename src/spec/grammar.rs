@@ -126,6 +126,12 @@ impl Version {
             Err(help.to_owned())
         }
     }
+
+    /// Reads a version like [`Version::parse`], or the first number of one.
+    pub fn parse_beginning(text: &str) -> Result<Self, String> {
+        let is_number = (1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number { Ok(Self(text.to_owned())) } else { Self::parse(text) }
+    }
 }
 
 impl DebianPackage {

@@ -277,7 +277,7 @@ grammar!(
     "^(auto|[0-9].*|[<>!].*)$",
     None,
     |t| Wish::parse(t).is_ok(),
-    ["2.9.1", "2.9", ">=2.8,<2.12", "auto"]
+    ["2.9.1", "2.9", "2", ">=2.8,<2.12", "auto"]
 );
 grammar!(DRIVERS, false, "^\\s*>=.*$", None, |t| DriverRange::parse(t).is_ok(), [">=570", ">=570,<600"]);
 
@@ -380,9 +380,9 @@ const TORCH: Shape = Shape::Any(&[
 
 const CUDA: Shape = Shape::Any(&[
     Shape::Words(&["vendor"]),
-    Shape::Text(VERSION),
+    Shape::Text(WISH),
     Shape::Fields(&[
-        VERSION_FIELD,
+        WISH_FIELD,
         optional("compiler", "Where nvcc comes from.", Shape::Words(&["apt", "wheels"])),
         optional("packages", "More of NVIDIA's archive.", Shape::List(&Shape::Text(PACKAGE), false)),
         REPOSITORY,
@@ -422,7 +422,7 @@ const DOCKER: Shape = Shape::Any(&[
         optional("provider", "Docker's static release.", Shape::Words(&["static"])),
     ]),
     Shape::Fields(&[
-        VERSION_FIELD,
+        WISH_FIELD,
         required("provider", "Docker's own packages.", Shape::Words(&["apt"])),
         REPOSITORY,
     ]),
@@ -772,14 +772,14 @@ pub const SPEC: &[Field] = &[
     optional("cuda", "NVIDIA's toolkit, or `vendor` for the base image's.", CUDA),
     optional("tensorrt", "TensorRT's libraries and bindings, or `vendor` for the base image's.", TENSORRT),
     optional("onnxruntime", "ONNX Runtime in one of its flavours.", ONNXRUNTIME),
-    optional("openvino", "OpenVINO, its telemetry off.", Shape::Text(VERSION)),
+    optional("openvino", "OpenVINO, its telemetry off.", Shape::Text(WISH)),
     optional("transformers", "Hugging Face's library of models.", Shape::Text(WISH)),
     optional("wheels", "Python packages.", WHEELS),
     optional("docker", "A Docker Engine inside, and the entrypoint that starts it.", DOCKER),
     optional(
         "nvidia_container_toolkit",
         "NVIDIA's devices for containers of the engine inside.",
-        Shape::Any(&[Shape::Text(VERSION), Shape::Fields(&[VERSION_FIELD, REPOSITORY])]),
+        Shape::Any(&[Shape::Text(WISH), Shape::Fields(&[WISH_FIELD, REPOSITORY])]),
     ),
     optional("files", "Files of the build context, at their place in the image.", FILES),
     optional("system", "The distribution's packages and settings.", SYSTEM),

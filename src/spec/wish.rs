@@ -41,12 +41,12 @@ impl Wish {
             return Ok(Self::Auto);
         }
         if !text.starts_with(['<', '>', '!']) {
-            return Version::parse(text).map(Self::Prefix);
+            return Version::parse_beginning(text).map(Self::Prefix);
         }
         let bound = |text: &str| {
             let text = text.trim();
             let (sign, bound) = BOUNDS.iter().find(|(sign, _)| text.starts_with(sign))?;
-            Some((*bound, Version::parse(text[sign.len()..].trim()).ok()?))
+            Some((*bound, Version::parse_beginning(text[sign.len()..].trim()).ok()?))
         };
         let bounds: Option<Vec<_>> = text.split(',').map(bound).collect();
         bounds.map(Self::Range).ok_or_else(|| "write a range such as `>=2.8,<2.12`".to_owned())
@@ -129,6 +129,10 @@ mod tests {
             (">2.9,<2.12", Some("2.10.0")),
             ("<2.12,!=2.10", Some("2.9.1")),
             (">=3.0", None),
+            ("2", Some("2.12.0")),
+            ("3", None),
+            (">2,<3", None),
+            (">=2,<3", Some("2.12.0")),
         ];
         for (wish, expected) in cases {
             assert_eq!(newest(wish), expected, "{wish}");
@@ -138,7 +142,7 @@ mod tests {
 
     #[test]
     fn other_texts_are_no_wishes() {
-        for text in ["", "newest", ">=", ">=2.8;<3", "~=2.8", "2.x", ">=2.8,"] {
+        for text in ["", "newest", ">=", ">=2.8;<3", ">=-1", "1234567890", "~=2.8", "2.x", ">=2.8,"] {
             assert!(Wish::parse(text).is_err(), "{text:?} is taken");
         }
     }

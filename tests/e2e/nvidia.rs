@@ -431,8 +431,8 @@ fn docker_and_the_container_toolkit_come_from_their_archives() {
     let docker = toolkit.replace("/toolkit", "/docker");
     let spec = format!(
         "name: node\nbase: debian:13\n\
-         docker: {{provider: apt, version: 28.5.2, repository: '{docker}'}}\n\
-         nvidia_container_toolkit: {{version: 1.18.0, repository: '{toolkit}'}}\n\
+         docker: {{provider: apt, version: '28', repository: '{docker}'}}\n\
+         nvidia_container_toolkit: {{version: auto, repository: '{toolkit}'}}\n\
          tests:\n\
          \x20 - {{name: engine, run: [dockerd, --version], stdout_contains: [28.5.2]}}\n\
          \x20 - {{name: setting, run: [cat, /etc/docker/daemon.json], stdout_contains: [nvidia-container-runtime]}}\n\

@@ -1,0 +1,59 @@
+//! Choosing among the releases of a Python package that the catalog knows as ranges: from a first to a last one.
+
+use super::{Alternative, Declared};
+use crate::catalog::{Ranged, between};
+use crate::diagnostic::Problems;
+use crate::spec::{At, Version, Wish};
+
+/// The version that is written out, or the newest known one that is admitted; those whose row `fits` come first. A written
+/// one that the catalog does not know is left to the package index. `rows` are the oldest first.
+pub(super) fn choose<R: Ranged>(
+    package: &str,
+    wish: &At<Wish>,
+    rows: &[&R],
+    fits: impl Fn(&R) -> bool,
+    problems: &mut Problems,
+) -> Option<String> {
+    if let Wish::Prefix(version) = &wish.value
+        && version.as_str().split('.').count() > 2
+    {
+        return Some(version.to_string());
+    }
+    // The ends of a range of releases are the ones that are known to exist.
+    let ends = |row: &&R| [row.versions().1.clone(), row.versions().0.clone()];
+    let newest = || rows.iter().rev();
+    let admitted = |version: &String| wish.value.admits(version);
+    let found = newest().filter(|row| fits(row)).flat_map(ends).find(admitted);
+    let found = found.or_else(|| newest().flat_map(ends).find(admitted));
+    if found.is_none() {
+        let mut known: Vec<_> = newest().flat_map(ends).collect();
+        known.reverse();
+        known.dedup();
+        let message = format!("the catalog does not know {package} {wish}");
+        problems.error_with_help(wish.span, message, format!("it knows {}", known.join(", ")));
+    }
+    found
+}
+
+/// The row about a release.
+pub(super) fn row_of<'r, R: Ranged>(version: &str, rows: &[&'r R]) -> Option<&'r R> {
+    rows.iter().copied().find(|row| between(version, &row.versions().0, &row.versions().1))
+}
+
+/// The newest of each range, for the field `field` of a spec, the newest first; `with` makes the component of it.
+pub(super) fn alternatives<R: Ranged>(
+    field: &str,
+    wish: &At<Wish>,
+    rows: &[&R],
+    with: impl Fn(At<Wish>) -> Box<dyn Declared>,
+) -> Vec<Alternative> {
+    let alternative = |row: &&R| {
+        let version = Version::parse(&row.versions().1).ok()?;
+        Some(Alternative {
+            change: format!("`{field}: {version}`"),
+            version: Some(version.to_string()),
+            declared: with(At::new(Wish::Prefix(version), wish.span)),
+        })
+    };
+    rows.iter().rev().filter_map(alternative).collect()
+}
