@@ -380,8 +380,10 @@ impl PlatformLock {
         let Some(version) = packages.iter().find_map(version) else { return };
         // The catalog knows releases; what stands behind a plus sign is the channel.
         let release = version.split('+').next().unwrap_or_default();
-        if let (true, Ok(version)) = (wish.value.admits(release), Version::parse(release)) {
-            wish.value = Wish::Prefix(version);
+        if let (true, Ok(version)) = (wish.value.admits(release), Version::parse(release))
+            && wish.value.named() != Some(&version)
+        {
+            wish.value = Wish::Locked(version);
         }
     }
 

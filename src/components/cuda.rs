@@ -162,7 +162,7 @@ impl CudaSpec {
     /// The release, which has two numbers in the names of packages and directories: the one that is written out, or of
     /// what the spec admits torch's, else the newest that the nodes can run, else the newest that the catalog knows.
     fn release(&self, context: &Context<'_>) -> Option<CudaRelease> {
-        if let Wish::Prefix(version) = &self.version.value
+        if let Some(version) = self.version.value.named()
             && version.as_str().split('.').count() == 2
         {
             return CudaRelease::parse(version.as_str());

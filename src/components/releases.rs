@@ -14,7 +14,7 @@ pub(super) fn choose<R: Ranged>(
     fits: impl Fn(&R) -> bool,
     problems: &mut Problems,
 ) -> Option<String> {
-    if let Wish::Prefix(version) = &wish.value
+    if let Some(version) = wish.value.named()
         && version.as_str().split('.').count() > 2
     {
         return Some(version.to_string());

@@ -96,10 +96,7 @@ impl Declared for TensorRtSpec {
     }
 
     fn version(&self) -> Option<&Version> {
-        match &self.version.value {
-            Wish::Prefix(version) => Some(version),
-            _ => None,
-        }
+        self.version.value.named()
     }
 
     fn indexes(&self, facts: &BaseFacts) -> Vec<At<String>> {

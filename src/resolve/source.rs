@@ -76,11 +76,12 @@ impl SourceFields {
     /// Takes the release that a lock has of what the spec leaves open. `field` is the one of the spec that it belongs to,
     /// `label` what the lock calls it.
     pub fn keep(&mut self, field: &str, label: &str, lock: &PlatformLock) {
-        if matches!(&self.wish.value, Wish::Prefix(wanted) if *wanted == self.version.value) {
+        if self.wish.value.named() == Some(&self.version.value) {
             return;
         }
         let locked = lock.releases(field, label).into_iter().find(|version| self.wish.value.admits(version));
         if let Some(version) = locked.and_then(|version| Version::parse(version).ok()) {
+            self.wish.value = Wish::Locked(version.clone());
             self.version.value = version;
         }
     }

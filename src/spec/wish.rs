@@ -12,6 +12,8 @@ pub enum Wish {
     Auto,
     /// This one, or the newest that begins with it: `2.9` admits `2.9.1`.
     Prefix(Version),
+    /// The one that a lock has, of what the spec admits.
+    Locked(Version),
     /// The newest that passes all of these, such as `>=2.8` and `<2.12`.
     Range(Vec<(Bound, Version)>),
 }
@@ -56,7 +58,7 @@ impl Wish {
     pub fn admits(&self, version: &str) -> bool {
         match self {
             Self::Auto => true,
-            Self::Prefix(wanted) => begins_with(version, wanted.as_str()),
+            Self::Prefix(wanted) | Self::Locked(wanted) => begins_with(version, wanted.as_str()),
             Self::Range(bounds) => bounds.iter().all(|(bound, end)| {
                 let order = compare(version, end.as_str());
                 match bound {
@@ -70,11 +72,19 @@ impl Wish {
         }
     }
 
+    /// The version that it names, or the beginning of one.
+    pub fn named(&self) -> Option<&Version> {
+        match self {
+            Self::Prefix(version) | Self::Locked(version) => Some(version),
+            Self::Auto | Self::Range(_) => None,
+        }
+    }
+
     /// The version that it begins with, or one end of its range.
     pub fn bound(&self) -> Option<&Version> {
         match self {
             Self::Auto => None,
-            Self::Prefix(version) => Some(version),
+            Self::Prefix(version) | Self::Locked(version) => Some(version),
             Self::Range(bounds) => bounds.first().map(|(_, version)| version),
         }
     }
@@ -95,7 +105,7 @@ impl fmt::Display for Wish {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Auto => f.write_str("auto"),
-            Self::Prefix(version) => version.fmt(f),
+            Self::Prefix(version) | Self::Locked(version) => version.fmt(f),
             Self::Range(bounds) => {
                 let sign =
                     |bound: &Bound| BOUNDS.iter().find(|(_, b)| b == bound).map_or("", |(sign, _)| *sign);
