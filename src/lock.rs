@@ -546,7 +546,9 @@ impl Earlier {
     /// Whether something has moved that decides what a component takes, or newer versions of it are asked for.
     pub fn has_news_for(&self, component: &str) -> bool {
         let fields = ["base", "cuda", "python", "target", "torch", component];
-        fields.iter().any(|field| self.has_moved(field)) || self.is_updated(component)
+        // The toolkit is of torch's release.
+        let follows = component == "cuda" && self.is_updated("torch");
+        fields.iter().any(|field| self.has_moved(field)) || self.is_updated(component) || follows
     }
 
     /// Whether a field of the spec, or one below it, has changed.

@@ -342,7 +342,7 @@ fn openvino_goes_with_the_python() {
     let found = refusal(&format!("{PYTHON}openvino: 2024.6\n"));
     assert!(found.contains("openvino 2024.6.0 has no wheels"), "{found}");
     let found = refusal(&format!("{PYTHON}openvino: '<2020'\n"));
-    assert!(found.contains("does not know openvino <2020; it knows 2024.1.0, 2024.2.0"), "{found}");
+    assert!(found.contains("does not know openvino <2020; it knows 2023.1.0, 2023.2.0"), "{found}");
     let text = "name: n\nbase: debian:13\npython: {version: 3.14, venv: /opt/venv}\nopenvino: 2025.4.1\n";
     let found = lines(&try_resolve(&yaml(text, 0), "arm64", "").err().unwrap_or_default());
     assert!(found.contains("openvino 2025.4.1 has no wheels for Python 3.14 on arm64"), "{found}");
@@ -363,8 +363,21 @@ fn an_open_release_of_cuda_is_that_of_torch_or_of_the_nodes() {
         toolkit(&format!("target: {{{target}}}\ncuda: {{version: '{version}', packages: [libcublas]}}\n"))
     };
     assert_eq!(alone("", "12"), "12.9");
-    assert_eq!(alone("driver: '>=560'", ">=12,<13"), "12.6");
-    let found = refusal(&format!("{PYTHON}{torch}cuda: 13\n"));
+    assert_eq!(alone("driver: '>=560'", ">=12"), "12.6");
+    // Nobody knows which drivers came with the newest ones, but no older than their floor run them.
+    assert_eq!(alone("driver: '>=580'", "auto"), "13.5");
+    let none = refusal(&format!(
+        "{PYTHON}target: {{driver: '>=560'}}\ncuda: {{version: 13, packages: [libcublas]}}\n"
+    ));
+    assert!(
+        none.contains("CUDA 13.5 needs the driver 580, and `target.driver` (line 4) begins at 560"),
+        "{none}"
+    );
+    let open = format!("{PYTHON}{torch}cuda: 13\n");
+    let found = refusal(&open);
+    assert!(found.contains("torch brings the libraries of CUDA 12.8, which `13` does not admit"), "{found}");
+    assert_eq!(ways_out(&open)[0], "`torch.channel: cu130`");
+    let found = refusal(&format!("{PYTHON}{torch}cuda: 13.0\n"));
     assert!(
         found.contains("but torch brings the libraries of CUDA 12.8; write `version: 12.8` here"),
         "{found}"

@@ -200,10 +200,7 @@ fn what_a_spec_leaves_open_its_lock_says() {
     let (code, text) = edgenode(locked.path(), &["tags", "node.yaml"]);
     assert!(code == Some(0) && text.contains("site/n:py3.13-tr4.55.2"), "{text}");
     let (code, text) = edgenode(locked.path(), &["explain", "node.yaml"]);
-    assert!(
-        code == Some(0) && text.contains("transformers 4.55.2 (line 7)\n    the lock has it"),
-        "{text}"
-    );
+    assert!(code == Some(0) && text.contains("transformers 4.55.2 (line 7)\n    the lock has it"), "{text}");
     let whole = directory(&[("node.yaml", &spec.replace("'>=4.50,<4.99'", "4.55.2")), ("node.lock", &lock)]);
     let (_, text) = edgenode(whole.path(), &["explain", "node.yaml"]);
     assert!(text.contains("    the spec names it"), "{text}");

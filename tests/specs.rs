@@ -347,6 +347,15 @@ fn what_vendors_packages_bring_is_read_from_the_base_image() {
     let refusal =
         |fields: &str| refusal_on("dustynv/l4t-pytorch:r36.2.0", &format!("{python}{fields}"), "arm64");
     assert_eq!(refusal("torch: vendor\ncuda: vendor\ntensorrt: vendor\n"), "");
+    let flash = "flash_attn: {version: 2.8.3, url: 'https://example.org/f.tar.gz', sha256: SUM}\n";
+    let flash = format!("torch: vendor\ncuda: vendor\n{}", flash.replace("SUM", &"0".repeat(64)));
+    assert!(
+        refusal(&flash).contains("compiled by nvcc, which the spec does not have"),
+        "the base image has none"
+    );
+    let conda = "python: {version: 3.11, vendor: /opt/conda}\ntensorrt: vendor\n";
+    let found = refusal_on("dustynv/l4t-pytorch:r36.2.0", conda, "arm64");
+    assert!(found.contains("TensorRT 8.6.2.3 has no module for the Python at /opt/conda"), "{found}");
     let found = refusal("torch: {version: 2.9.1, channel: cu130}\ncuda: vendor\n");
     let expected = "5:7: the base image has the libraries of CUDA 12.2, and torch's wheels bring them again; write `torch: vendor`";
     assert!(found.contains(expected), "{found}");

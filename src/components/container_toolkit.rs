@@ -59,6 +59,11 @@ impl Declared for ToolkitSpec {
         vec![self.archive(facts).index]
     }
 
+    fn choice(&self, context: &Context<'_>) -> Option<(At<Wish>, String)> {
+        let version = self.archive(context.facts).newest(PACKAGE, &self.version, context);
+        (!version.is_empty()).then(|| (self.version.clone(), version))
+    }
+
     fn resolve(
         &self,
         context: &Context<'_>,

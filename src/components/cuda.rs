@@ -7,11 +7,12 @@
 //! With `cuda: vendor` it is the toolkit that the base image has.
 
 use super::debs::{Debs, Wanted};
+use super::vendor::VendorCuda;
 use super::wheels::{Parting, WheelRequest, installer, patterns};
 use super::{Component, CudaRelease, Declared, PythonHome, Registration, is_vendor, nvidia, torch};
 use crate::catalog;
 use crate::diagnostic::Problems;
-use crate::plan::{Mount, Planner, Provided, RUN_DIR, Script, StepId, Vendor};
+use crate::plan::{Mount, Planner, Provided, RUN_DIR, Script, StepId};
 use crate::resolve::{BaseFacts, Context, PackageIndex};
 use crate::spec::{At, DebianPackage, Fields, Node, Span, Url, Value, Wish, checked, items, text};
 use crate::suggest::nearest;
@@ -50,7 +51,7 @@ struct CudaSpec {
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     if is_vendor(node) {
-        return Some(Box::new(VendorSpec));
+        return Some(Box::new(VendorCuda));
     }
     if let Value::Scalar(_) = &node.value {
         let version = checked("a release of CUDA", node, problems, Wish::parse)?;
@@ -106,7 +107,7 @@ impl Declared for CudaSpec {
         Some((self.version.clone(), self.release(context)?.to_string()))
     }
 
-    fn compiles_cuda(&self) -> bool {
+    fn compiles_cuda(&self, _: &Context<'_>) -> bool {
         self.compiler.is_some()
     }
 
@@ -159,24 +160,50 @@ impl CudaSpec {
         !self.packages.is_empty() || self.compiler.as_ref().is_some_and(|compiler| compiler.value == "apt")
     }
 
+    /// Whether the spec names the release: its two numbers.
+    fn is_named(&self) -> bool {
+        self.version.value.named().is_some_and(|version| version.as_str().split('.').count() == 2)
+    }
+
+    /// The packages that are wanted of NVIDIA's archive, without the release at the end of their names.
+    fn names(&self) -> Vec<At<String>> {
+        let packages = self.packages.iter().map(|package| At::new(package.to_string(), package.span));
+        let compiler = self.compiler.as_ref().filter(|compiler| compiler.value == "apt");
+        let compiler = compiler
+            .into_iter()
+            .flat_map(|compiler| APT_COMPILER.map(|name| At::new(name.to_owned(), compiler.span)));
+        packages.chain(compiler).collect()
+    }
+
     /// The release, which has two numbers in the names of packages and directories: the one that is written out, or of
-    /// what the spec admits torch's, else the newest that the nodes can run, else the newest that the catalog knows.
+    /// what the spec admits torch's, else the newest that the archive has and the nodes can run, else the newest known.
     fn release(&self, context: &Context<'_>) -> Option<CudaRelease> {
-        if let Some(version) = self.version.value.named()
-            && version.as_str().split('.').count() == 2
-        {
-            return CudaRelease::parse(version.as_str());
+        if self.is_named() {
+            return CudaRelease::parse(self.version.value.named()?.as_str());
         }
         let torch = context.cuda_of(torch::REGISTRATION.key).filter(|torch| torch.minor.is_some());
         let torch = torch.filter(|torch| self.version.value.admits(&torch.to_string()));
-        let rows: Vec<_> = context.catalog.cuda.iter().collect();
-        let newest = |rows: &[&catalog::CudaRelease]| {
-            let releases = rows.iter().map(|row| row.cuda.as_str());
-            CudaRelease::parse(self.version.value.newest(releases)?)
+        let newest = |is_wanted: &dyn Fn(&catalog::CudaRelease) -> bool| {
+            let rows = context.catalog.cuda.iter().filter(|row| is_wanted(row));
+            CudaRelease::parse(self.version.value.newest(rows.map(|row| row.cuda.as_str()))?)
         };
-        let runs: Vec<_> =
-            rows.iter().copied().filter(|row| context.fleet.refuse_cuda(row).is_empty()).collect();
-        torch.or_else(|| newest(&runs)).or_else(|| newest(&rows))
+        let is_there = |row: &catalog::CudaRelease| self.is_in_archive(row, context);
+        let runs = |row: &catalog::CudaRelease| context.fleet.refuse_cuda(row).is_empty();
+        torch
+            .or_else(|| newest(&|row| is_there(row) && runs(row)))
+            .or_else(|| newest(&is_there))
+            .or_else(|| newest(&|_| true))
+    }
+
+    /// Whether the archive has the wanted packages of a release, or was not read. With a lock it is what the lock has.
+    fn is_in_archive(&self, row: &catalog::CudaRelease, context: &Context<'_>) -> bool {
+        let archive = nvidia::archive(self.repository.as_ref(), context.facts, self.version.span);
+        let index = archive.and_then(|archive| context.index(&archive.index.value));
+        let (Some(index), Some(release)) = (index, CudaRelease::parse(&row.cuda)) else { return true };
+        self.names().iter().all(|name| {
+            let name = wanted(index, name, release).name;
+            !index.versions(&name.value).is_empty()
+        })
     }
 
     /// Reports that there is no release as the spec wants it.
@@ -200,18 +227,32 @@ impl CudaSpec {
                     "add `torch:` with a CUDA channel such as `cu128`, or name `packages` of NVIDIA's archive",
                 );
             }
+            self.check_fleet(release, context, problems);
             return Libraries::Archive;
         };
         let same =
             torch.major == release.major && torch.minor.is_none_or(|minor| Some(minor) == release.minor);
-        if !same {
+        if !same && self.is_named() {
             problems.error_with_help(
                 self.version.span,
                 format!("the toolkit is CUDA {release}, but torch brings the libraries of CUDA {torch}"),
                 format!("write `version: {torch}` here, or take torch's channel `{}`", release.channel()),
             );
+        } else if !same {
+            let message = format!(
+                "torch brings the libraries of CUDA {torch}, which `{}` does not admit",
+                self.version
+            );
+            problems.error(self.version.span, message);
         }
         if context.has_vendor(torch::REGISTRATION.key) { Libraries::Base } else { Libraries::Wheels }
+    }
+
+    /// Reports nodes that cannot run the release. Where torch brings the libraries, they are its own.
+    fn check_fleet(&self, release: CudaRelease, context: &Context<'_>, problems: &mut Problems) {
+        let row = context.catalog.cuda_release(&release.to_string());
+        let reasons = row.map(|row| context.fleet.refuse_cuda(row)).unwrap_or_default();
+        reasons.into_iter().for_each(|reason| problems.error(self.version.span, reason));
     }
 
     fn check_compiler(&self, release: CudaRelease, libraries: Libraries, problems: &mut Problems) {
@@ -252,11 +293,7 @@ impl CudaSpec {
         let archive = nvidia::require_archive(repository, context.facts, span, otherwise, problems)?;
         let unread = PackageIndex::default();
         let index = context.index(&archive.index.value).unwrap_or(&unread);
-        let mut names: Vec<At<String>> =
-            self.packages.iter().map(|package| At::new(package.to_string(), package.span)).collect();
-        if let Some(compiler) = self.compiler.as_ref().filter(|compiler| compiler.value == "apt") {
-            names.extend(APT_COMPILER.iter().map(|name| At::new((*name).to_owned(), compiler.span)));
-        }
+        let names = self.names();
         let wanted: Vec<_> = names.iter().map(|name| wanted(index, name, release)).collect();
         let stands_in =
             |name: &str| libraries != Libraries::Archive && nvidia::is_in_wheels(name, release.major);
@@ -307,75 +344,14 @@ fn compiler_wheels(
     })
 }
 
-/// `cuda: vendor`: the base image has it, from NVIDIA's packages.
-#[derive(Debug)]
-struct VendorSpec;
-
-impl VendorSpec {
-    /// The newest of the base image, by the packages of its runtime library, such as `cuda-cudart-12-2`.
-    fn release(context: &Context<'_>) -> Option<CudaRelease> {
-        let suffixes = nvidia::in_base(context).filter_map(|(name, _)| name.strip_prefix("cuda-cudart-"));
-        let releases = suffixes.filter_map(|suffix| CudaRelease::parse(&suffix.replace('-', ".")));
-        releases.max_by_key(|release| (release.major, release.minor))
-    }
+/// Where a release lies in an image.
+fn home(release: CudaRelease) -> String {
+    format!("/usr/local/cuda-{release}")
 }
 
-impl Declared for VendorSpec {
-    fn key(&self) -> &'static str {
-        REGISTRATION.key
-    }
-
-    fn targets(&self) -> Vec<&'static str> {
-        Vec::new()
-    }
-
-    fn cuda(&self, context: &Context<'_>) -> Option<CudaRelease> {
-        Self::release(context)
-    }
-
-    fn is_vendor(&self) -> bool {
-        true
-    }
-
-    fn inspects(&self, _: Option<&PythonHome>) -> Vec<String> {
-        vec![nvidia::INSTALLED.to_owned()]
-    }
-
-    fn resolve(
-        &self,
-        context: &Context<'_>,
-        span: Span,
-        problems: &mut Problems,
-    ) -> Option<Box<dyn Component>> {
-        let Some(release) = Self::release(context) else {
-            let otherwise = "leave `cuda` out: torch's wheels bring its libraries; or name a release";
-            nvidia::tell_missing("CUDA toolkit", "cuda-cudart-…", otherwise, span, problems);
-            return None;
-        };
-        let torch = context.cuda_of(torch::REGISTRATION.key);
-        if torch.is_some() && !context.has_vendor(torch::REGISTRATION.key) {
-            problems.error_with_help(
-                span,
-                format!(
-                    "the base image has the libraries of CUDA {release}, and torch's wheels bring them again"
-                ),
-                "write `torch: vendor`, or take a base image without CUDA",
-            );
-        }
-        Some(Box::new(VendorCuda { release }))
-    }
-}
-
-#[derive(Debug)]
-struct VendorCuda {
-    release: CudaRelease,
-}
-
-impl Component for VendorCuda {
-    fn plan(&self, _: Span, planner: &mut Planner) {
-        let version = self.release.to_string();
-        planner.keep(Vendor { name: REGISTRATION.key, version, packages: Vec::new() });
-    }
+/// How programs and builds are told of it.
+pub(super) fn env(release: CudaRelease) -> Vec<(String, String)> {
+    ["CUDA_HOME", "CUDA_ROOT"].map(|name| (name.to_owned(), home(release))).into()
 }
 
 #[derive(Debug)]
@@ -416,7 +392,7 @@ impl Component for Cuda {
         }
         planner.provide(Provided {
             path: vec![format!("{home}/bin")],
-            env: vec![("CUDA_HOME".to_owned(), home.clone()), ("CUDA_ROOT".to_owned(), home)],
+            env: env(self.release),
             libraries,
             libraries_of: vec![torch::CUDA_GROUP],
             ..Provided::new(LINKS, self.release.to_string(), tree, span)
@@ -426,7 +402,7 @@ impl Component for Cuda {
 
 impl Cuda {
     fn home(&self) -> String {
-        format!("/usr/local/cuda-{}", self.release)
+        home(self.release)
     }
 
     /// The wheels of CUDA 13 share a directory that is laid out like the toolkit's.

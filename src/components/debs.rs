@@ -34,15 +34,18 @@ impl Archive {
     }
 
     /// The newest release of a package that the archive has of what the spec admits. Where it has none it is what the spec
-    /// says, which [`select`](Self::select) then reports.
+    /// says, which [`select`](Self::select) then reports; where nobody has read its index it is nothing, unless the spec
+    /// names a whole release.
     pub(super) fn newest(&self, package: &str, wish: &At<Wish>, context: &Context<'_>) -> String {
-        let text = wish.to_string();
-        let versions = context.index(&self.index.value).map(|index| index.versions(package));
-        let releases = versions.iter().flatten().map(|version| release_of(version));
-        // What is tried before a release is not taken unless the spec names it.
-        let is_final =
-            |release: &&str| *release == text || release.chars().all(|c| c.is_ascii_digit() || c == '.');
-        wish.value.newest(releases.filter(is_final)).map_or_else(|| text.clone(), str::to_owned)
+        let Some(index) = context.index(&self.index.value) else {
+            let whole = wish.value.named().filter(|version| version.as_str().split('.').count() > 2);
+            return whole.map(ToString::to_string).unwrap_or_default();
+        };
+        let versions = index.versions(package);
+        // What comes before a release has another character in its version.
+        let is_final = |release: &&str| release.chars().all(|c| c.is_ascii_digit() || c == '.');
+        let releases = versions.iter().map(|version| release_of(version)).filter(is_final);
+        wish.value.newest(releases).map_or_else(|| wish.to_string(), str::to_owned)
     }
 
     /// The packages with these names, each in the newest version that `fits`, and what they depend on. What `stands_in`

@@ -121,6 +121,18 @@ impl Declared for DockerSpec {
         }
     }
 
+    fn choice(&self, context: &Context<'_>) -> Option<(At<Wish>, String)> {
+        match self {
+            Self::Distribution => None,
+            Self::Apt { version, repository } => {
+                let archive = archive(repository.as_ref(), context.facts, version.span);
+                let release = archive.newest(PACKAGES_OF_DOCKER[0], version, context);
+                (!release.is_empty()).then(|| (version.clone(), release))
+            }
+            Self::Static(source) => Some((source.wish.clone(), source.version.to_string())),
+        }
+    }
+
     fn resolve(&self, context: &Context<'_>, _: Span, problems: &mut Problems) -> Option<Box<dyn Component>> {
         let facts = context.facts;
         Some(Box::new(match self {

@@ -23,6 +23,7 @@ mod tensorrt;
 mod torch;
 mod transformers;
 mod uv;
+mod vendor;
 mod wheelhouse;
 mod wheels;
 
@@ -195,7 +196,7 @@ pub trait Declared: Debug + Send + Sync {
     }
 
     /// Whether it brings `nvcc`.
-    fn compiles_cuda(&self) -> bool {
+    fn compiles_cuda(&self, _context: &Context<'_>) -> bool {
         false
     }
 

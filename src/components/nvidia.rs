@@ -1,8 +1,8 @@
-//! NVIDIA's Debian packages, which CUDA's tools and TensorRT come from: in NVIDIA's archive, or in the base image already.
+//! NVIDIA's archive of Debian packages, which CUDA's tools and TensorRT come from.
 
 use super::debs::Archive;
 use crate::diagnostic::Problems;
-use crate::resolve::{BaseFacts, Context, installed};
+use crate::resolve::BaseFacts;
 use crate::spec::{At, Span, Url};
 
 /// The packages, without the release at the end of their names, whose libraries torch's wheels bring. Source: the
@@ -20,21 +20,6 @@ const IN_WHEELS: [&str; 11] = [
     "libcusparse",
     "libnvjitlink",
 ];
-
-/// The file of the base image that tells which packages it has.
-pub(super) const INSTALLED: &str = "/var/lib/dpkg/status";
-
-/// Reports that the base image does not have what its vendor was to bring.
-pub(super) fn tell_missing(what: &str, package: &str, otherwise: &str, span: Span, problems: &mut Problems) {
-    let message =
-        format!("the base image has no {what}: {package} is not among the packages that it has installed");
-    problems.error_with_help(span, message, otherwise);
-}
-
-/// The packages that the base image has, where [`INSTALLED`] was read: names and versions.
-pub(super) fn in_base<'c>(context: &'c Context<'_>) -> impl Iterator<Item = (&'c str, &'c str)> {
-    installed(context.base_file(INSTALLED).unwrap_or_default())
-}
 
 /// The archive: the one that the spec names, or NVIDIA's for the distribution and the architecture of the base image, if
 /// there is one. Source: the layout of the archive, 2026-11-24.

@@ -1,6 +1,6 @@
 //! `onnxruntime:` ONNX Runtime in one of its flavours. They share the name that programs import, so an image has one.
 
-use super::releases::{alternatives, choose, row_of};
+use super::releases::{alternatives, choose, is_outside, row_of};
 use super::wheels::{WheelRequest, Wheels, installer, patterns};
 use super::{Alternative, Component, Declared, Registration};
 use crate::catalog::OnnxRuntimeReleases;
@@ -138,11 +138,10 @@ impl OnnxRuntimeSpec {
     fn refusals(&self, version: &str, row: &OnnxRuntimeReleases, context: &Context<'_>) -> Vec<String> {
         let package = &row.package;
         let mut reasons = Vec::new();
-        if let Some(series) = context.python_home().map(|python| python.series) {
-            let (oldest, newest) = row.python;
-            if oldest.is_some_and(|oldest| series < oldest) || newest.is_some_and(|newest| series > newest) {
-                reasons.push(format!("{package} {version} has no wheels for Python 3.{series}"));
-            }
+        if let Some(series) = context.python_home().map(|python| python.series)
+            && is_outside(series, row.python)
+        {
+            reasons.push(format!("{package} {version} has no wheels for Python 3.{series}"));
         }
         if let (Some(needs), Some(has)) = (row.cuda, context.cuda())
             && needs != has

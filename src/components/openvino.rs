@@ -1,6 +1,6 @@
 //! `openvino:` OpenVINO's runtime, with its telemetry turned off.
 
-use super::releases::{alternatives, choose, row_of};
+use super::releases::{alternatives, choose, is_outside, row_of};
 use super::wheels::{WheelRequest, Wheels, installer, patterns};
 use super::{Alternative, Component, Declared, Registration};
 use crate::catalog::OpenVinoReleases;
@@ -77,9 +77,9 @@ fn rows<'c>(context: &Context<'c>) -> Vec<&'c OpenVinoReleases> {
 fn refusal(version: &str, row: &OpenVinoReleases, context: &Context<'_>) -> Option<String> {
     let series = context.python_home()?.series;
     let architecture = &context.facts.architecture;
-    let (oldest, newest) = if architecture == "arm64" { row.python_arm64 } else { row.python };
-    let lacks = oldest.is_some_and(|oldest| series < oldest) || newest.is_some_and(|newest| series > newest);
-    lacks.then(|| format!("openvino {version} has no wheels for Python 3.{series} on {architecture}"))
+    let range = if architecture == "arm64" { row.python_arm64 } else { row.python };
+    is_outside(series, range)
+        .then(|| format!("openvino {version} has no wheels for Python 3.{series} on {architecture}"))
 }
 
 #[derive(Debug)]

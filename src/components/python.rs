@@ -284,7 +284,12 @@ impl Component for VendorPython {
             built_in,
             slim: self.slim,
         });
-        planner.keep(Vendor { name: REGISTRATION.key, version: self.version.clone(), packages: Vec::new() });
+        planner.keep(Vendor {
+            name: REGISTRATION.key,
+            version: self.version.clone(),
+            packages: Vec::new(),
+            env: Vec::new(),
+        });
     }
 }
 

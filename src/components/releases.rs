@@ -30,7 +30,8 @@ pub(super) fn choose<R: Ranged>(
         known.reverse();
         known.dedup();
         let message = format!("the catalog does not know {package} {wish}");
-        problems.error_with_help(wish.span, message, format!("it knows {}", known.join(", ")));
+        let help = format!("it knows {}; name another one with three numbers", known.join(", "));
+        problems.error_with_help(wish.span, message, help);
     }
     found
 }
@@ -38,6 +39,11 @@ pub(super) fn choose<R: Ranged>(
 /// The row about a release.
 pub(super) fn row_of<'r, R: Ranged>(version: &str, rows: &[&'r R]) -> Option<&'r R> {
     rows.iter().copied().find(|row| between(version, &row.versions().0, &row.versions().1))
+}
+
+/// Whether a series of Python is known to be older or newer than the ends of a range.
+pub(super) fn is_outside(series: u32, (oldest, newest): (Option<u32>, Option<u32>)) -> bool {
+    oldest.is_some_and(|oldest| series < oldest) || newest.is_some_and(|newest| series > newest)
 }
 
 /// The newest of each range, for the field `field` of a spec, the newest first; `with` makes the component of it.

@@ -249,7 +249,9 @@ impl Sdist {
             ("PYTHON".to_owned(), interpreter.home.program()),
             ("MAX_JOBS".to_owned(), spec.jobs.to_string()),
         ]);
-        let home = planner.all_provided().iter().flat_map(|p| &p.env).find(|(name, _)| name == "CUDA_HOME");
+        let provided = planner.all_provided().iter().flat_map(|provided| &provided.env);
+        let kept = planner.kept().iter().flat_map(|vendor| &vendor.env);
+        let home = provided.chain(kept).find(|(name, _)| name == "CUDA_HOME");
         let mut path = vec![format!("{}/bin", interpreter.home.prefix)];
         if let Some((_, home)) = home.filter(|_| spec.uses.contains(&cuda::REGISTRATION.key)) {
             path.push(format!("{home}/bin"));

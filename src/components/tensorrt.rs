@@ -4,12 +4,13 @@
 //! `trtexec`; with `tensorrt: vendor` they are those that the base image has.
 
 use super::debs::{Debs, Wanted};
+use super::vendor::{self, VendorTensorRt};
 use super::wheels::{WheelRequest, Wheels, installer, patterns};
 use super::{Alternative, Component, Declared, PythonHome, Registration, is_vendor, nvidia, torch};
 use crate::catalog::TensorRtRelease;
 use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
-use crate::plan::{Planner, Provided, TextFile, Vendor};
+use crate::plan::{Planner, Provided, TextFile};
 use crate::resolve::{BaseFacts, Context};
 use crate::spec::{At, Fields, Node, Span, Url, Value, Version, Wish, checked, text};
 
@@ -46,7 +47,7 @@ enum Provider {
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     if is_vendor(node) {
-        return Some(Box::new(VendorSpec));
+        return Some(Box::new(VendorTensorRt));
     }
     if let Value::Scalar(_) = &node.value {
         let version = checked("a version", node, problems, Wish::parse)?;
@@ -201,7 +202,8 @@ impl TensorRtSpec {
             fits: Box::new(move |version| version.starts_with(&build)),
         };
         let in_wheels = context.cuda_of(torch::REGISTRATION.key).is_some();
-        let stands_in = |name: &str| in_wheels && nvidia::is_in_wheels(name, cuda);
+        let stands_in =
+            |name: &str| in_wheels && nvidia::is_in_wheels(name, cuda) || vendor::has(name, context);
         let debs = archive.select(&[programs], stands_in, context, problems)?;
         let stand_in = Some(("edgenode-tensorrt-libraries", release.tensorrt.clone()));
         Some(Debs { drop: Some(("*.a", "")), stand_in, ..debs })
@@ -271,80 +273,6 @@ fn refusals(release: &TensorRtRelease, context: &Context<'_>) -> Vec<String> {
         }
     }
     reasons
-}
-
-/// `tensorrt: vendor`: the base image has it, from NVIDIA's packages.
-#[derive(Debug)]
-struct VendorSpec;
-
-/// What is not installed beside it, whoever asks for it: the packages that have its module or its libraries.
-const VENDOR_PACKAGES: [&str; 10] = [
-    "tensorrt",
-    "tensorrt-bindings",
-    "tensorrt-cu12",
-    "tensorrt-cu12-bindings",
-    "tensorrt-cu12-libs",
-    "tensorrt-cu13",
-    "tensorrt-cu13-bindings",
-    "tensorrt-cu13-libs",
-    "tensorrt-libs",
-    "nvidia-tensorrt",
-];
-
-impl VendorSpec {
-    /// Its version, by the package of its library: `libnvinfer8`, `libnvinfer10`.
-    fn version(context: &Context<'_>) -> Option<String> {
-        let is_library = |name: &str| {
-            name.strip_prefix("libnvinfer")
-                .is_some_and(|major| !major.is_empty() && major.bytes().all(|byte| byte.is_ascii_digit()))
-        };
-        let (_, version) = nvidia::in_base(context).find(|(name, _)| is_library(name))?;
-        Some(version.split('-').next()?.to_owned())
-    }
-}
-
-impl Declared for VendorSpec {
-    fn key(&self) -> &'static str {
-        REGISTRATION.key
-    }
-
-    fn targets(&self) -> Vec<&'static str> {
-        Vec::new()
-    }
-
-    fn is_vendor(&self) -> bool {
-        true
-    }
-
-    fn inspects(&self, _: Option<&PythonHome>) -> Vec<String> {
-        vec![nvidia::INSTALLED.to_owned()]
-    }
-
-    fn resolve(
-        &self,
-        context: &Context<'_>,
-        span: Span,
-        problems: &mut Problems,
-    ) -> Option<Box<dyn Component>> {
-        let Some(version) = Self::version(context) else {
-            let otherwise = "name a release of TensorRT, whose wheels are installed then";
-            nvidia::tell_missing("TensorRT", "libnvinfer…", otherwise, span, problems);
-            return None;
-        };
-        Some(Box::new(VendorTensorRt { version }))
-    }
-}
-
-#[derive(Debug)]
-struct VendorTensorRt {
-    version: String,
-}
-
-impl Component for VendorTensorRt {
-    fn plan(&self, _: Span, planner: &mut Planner) {
-        let packages = VENDOR_PACKAGES.map(str::to_owned).into();
-        planner.keep(Vendor { name: REGISTRATION.key, version: self.version.clone(), packages });
-    }
 }
 
 #[derive(Debug)]

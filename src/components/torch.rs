@@ -416,8 +416,8 @@ impl Declared for VendorSpec {
             );
             return None;
         };
-        // The toolkit, if the spec names it, tells its release itself.
-        let text = Self::text(context).filter(|_| !context.has(cuda::REGISTRATION.key));
+        // The toolkit of the base image, if the spec names it, tells its release itself.
+        let text = Self::text(context).filter(|_| !context.has_vendor(cuda::REGISTRATION.key));
         let cuda = text.and_then(|text| assigned(text, "cuda")).map(str::to_owned);
         Some(Box::new(VendorTorch { version: version.to_owned(), cuda }))
     }
@@ -435,9 +435,15 @@ impl Component for VendorTorch {
         // None of what came with it is installed a second time.
         let names = ["torch", "torchaudio", "torchvision", "triton"].into_iter();
         let packages = names.chain(NVIDIA_PACKAGES).map(str::to_owned).collect();
-        planner.keep(Vendor { name: REGISTRATION.key, version: self.version.clone(), packages });
+        planner.keep(Vendor {
+            name: REGISTRATION.key,
+            version: self.version.clone(),
+            packages,
+            env: Vec::new(),
+        });
         if let Some(cuda) = &self.cuda {
-            planner.keep(Vendor { name: CUDA_GROUP, version: cuda.clone(), packages: Vec::new() });
+            let version = cuda.clone();
+            planner.keep(Vendor { name: CUDA_GROUP, version, packages: Vec::new(), env: Vec::new() });
         }
     }
 }

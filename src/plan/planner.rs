@@ -96,6 +96,8 @@ pub struct Vendor {
     pub version: String,
     /// Python packages that are not installed again, whoever asks for them.
     pub packages: Vec<String>,
+    /// What builds that use it are told of it, as names and values.
+    pub env: Vec<(String, String)>,
 }
 
 /// Which wheels were chosen: lists `/GROUP.txt` with lines such as `numpy==2.2.6`.

@@ -35,8 +35,8 @@ pub(super) fn decisions(context: &Context<'_>) -> Vec<Decision> {
     let decide = |(place, component): (usize, &At<&dyn Declared>)| {
         let (wish, version) = component.value.choice(context)?;
         let mut because = vec![match &wish.value {
-            Wish::Locked(_) => "the lock has it".to_owned(),
             Wish::Prefix(exact) if exact.as_str() == version.as_str() => "the spec names it".to_owned(),
+            _ if context.inputs.lock.locked().is_some() => "the lock has it".to_owned(),
             wish => format!("the newest of `{wish}` that fits the rest"),
         }];
         let newer = component.value.alternatives(context).into_iter().filter(|other| {

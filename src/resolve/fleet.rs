@@ -80,11 +80,16 @@ impl Fleet {
     /// Why the nodes cannot run programs for a release of CUDA: nothing where they can, or where nobody knows.
     pub fn refuse_cuda(&self, cuda: &CudaRelease) -> Vec<String> {
         let mut reasons = Vec::new();
-        if let (Some(driver), Some(needed)) = (&self.driver, &cuda.driver)
+        // Where nobody knows which driver came with it, no older one than the floor runs it.
+        let (needed, came) = match &cuda.driver {
+            Some(driver) => (driver, "came with the driver"),
+            None => (&cuda.floor, "needs the driver"),
+        };
+        if let Some(driver) = &self.driver
             && is_older(&driver.value.oldest, needed)
         {
             reasons.push(format!(
-                "CUDA {} came with the driver {needed}, and `target.driver` (line {}) begins at {}",
+                "CUDA {} {came} {needed}, and `target.driver` (line {}) begins at {}",
                 cuda.cuda, driver.span.start.0, driver.value.oldest
             ));
         }

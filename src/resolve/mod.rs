@@ -410,7 +410,7 @@ impl<'a> Context<'a> {
 
     /// Whether a component of the spec brings `nvcc`.
     pub fn compiles_cuda(&self) -> bool {
-        self.components.iter().any(|component| component.value.compiles_cuda())
+        self.components.iter().any(|component| component.value.compiles_cuda(self))
     }
 
     /// Whether the base image has the component already.

@@ -89,7 +89,7 @@ impl Wish {
         }
     }
 
-    /// The newest of `versions` that is admitted; where the text is one of them, that one.
+    /// The newest of `versions` that is admitted.
     pub fn newest<'v>(&self, versions: impl IntoIterator<Item = &'v str>) -> Option<&'v str> {
         versions.into_iter().filter(|version| self.admits(version)).max_by(|a, b| compare(a, b))
     }

@@ -223,32 +223,39 @@ fn what_vendors_packages_bring_to_the_base_image_is_kept() {
     let server = Server::start();
     deb_in("vendor", &server, "cuda-cudart-12-8", "12.8.90-1", "", Vec::new());
     deb_in("vendor", &server, "libnvinfer10", "10.13.3.9-1+cuda12.9", "", Vec::new());
+    let module = vec![("usr/lib/python3.13/dist-packages/tensorrt/__init__.py", Vec::new())];
+    deb_in("vendor", &server, "python3-libnvinfer", "10.13.3.9-1+cuda12.9", "", module);
     let python = "name: base\nbase: debian:13\nsystem: {packages: [python3, python3-pip]}\n";
     let python = Build::new(python).push("nvidia/distribution-python");
     let site = "/usr/local/lib/python3.13/dist-packages";
     let bare = Build::raw(format!("FROM {python}\nCOPY version.py {site}/torch/version.py\n").as_bytes());
     fs::write(bare.dir().join("version.py"), "__version__ = '2.9.1'\ncuda = '12.8'\n").expect("written");
     let bare = bare.push("nvidia/bare");
-    let debs = ["cuda-cudart-12-8_12.8.90-1", "libnvinfer10_10.13.3.9-1+cuda12.9"];
+    let debs = [
+        "cuda-cudart-12-8_12.8.90-1",
+        "libnvinfer10_10.13.3.9-1+cuda12.9",
+        "python3-libnvinfer_10.13.3.9-1+cuda12.9",
+    ];
     let debs = debs.map(|name| format!("{}/vendor/{name}_amd64.deb", server.address())).join(" ");
     let base = format!("FROM {bare}\nADD {debs} /debs/\nRUN dpkg -i /debs/*.deb && rm -r /debs\n");
     let base = Build::raw(base.as_bytes()).push("nvidia/vendor");
 
+    let backend = BACKEND.replace("'WORD'", "'CUDA_HOME'");
     let project = "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n\
                    [project]\nname = 'tiny'\nversion = '1.2.3'\n[tool.setuptools]\npy-modules = ['tiny']\n";
-    let files = [("tiny-1.2.3/pyproject.toml", project), ("tiny-1.2.3/backend.py", BACKEND)];
+    let files = [("tiny-1.2.3/pyproject.toml", project), ("tiny-1.2.3/backend.py", backend.as_str())];
     let (tiny, tiny_sum) = server.put("/tiny-1.2.3.tar.gz", crate::harness::archive(&files));
     let spec = |base: &str| {
         format!(
             "name: node\nbase: {base}\npython: {{version: 3.13, vendor: /usr}}\ntorch: vendor\ncuda: vendor\n\
              tensorrt: vendor\nwheels: {{requirements: [six==1.17.0, tabulate==0.9.0, tiny]}}\n\
              sdists:\n  - {{name: tiny, version: 1.2.3, url: '{tiny}', sha256: {tiny_sum}, \
-             requires: [setuptools==80.9.0], env: {{WORD: w}}}}\n\
+             requires: [setuptools==80.9.0], uses: [cuda]}}\n\
              tests:\n\
              \x20 - {{name: six, run: [python3, -c, 'import six; print(six.__file__)'], \
              stdout_contains: [{site}/six.py]}}\n\
-             \x20 - {{name: tiny, run: [python3, -c, 'import tiny; print(tiny.__file__)'], \
-             stdout_contains: [{site}/tiny.py]}}\n\
+             \x20 - {{name: tiny, run: [python3, -c, 'import tiny; print(tiny.__file__, tiny.word)'], \
+             stdout_contains: [{site}/tiny.py /usr/local/cuda-12.8]}}\n\
              \x20 - {{name: listed, run: [python3, -m, pip, list], stdout_contains: [six, tabulate, tiny]}}\n\
              \x20 - {{name: program, run: [tabulate, --help]}}\n"
         )

@@ -16,7 +16,7 @@ fn vendor_file(base: &str, path: &str) -> Option<&'static str> {
     match path {
         "/var/lib/dpkg/status" if base.contains("l4t") => Some(include_str!("../data/l4t-status")),
         "/usr/include/python3.10/patchlevel.h" => Some("#define PY_VERSION \"3.10.12\"\n"),
-        "/usr/lib/python3.10/os.py" => Some("r"),
+        "/usr/lib/python3.10/os.py" | "/usr/lib/python3.10/dist-packages/tensorrt/__init__.py" => Some("r"),
         "/usr/local/lib/python3.10/dist-packages/torch/version.py" => {
             Some("__version__ = '2.2.0'\ncuda: Optional[str] = '12.2'\n")
         }

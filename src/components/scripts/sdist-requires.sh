@@ -8,6 +8,6 @@ set -eu
 compile --generate-hashes --output-file "$work/chosen.txt" "$INPUTS/requirements.txt"
 "$UV" pip install --python "$PYTHON" --prefix "$OUT$PREFIX" --only-binary :all: --link-mode copy \
     --no-compile-bytecode --no-deps --require-hashes --requirements "$work/chosen.txt"
-# Where the distribution's own Python looks for packages.
+# The distribution's own Python looks for packages in $SITE, which is set for no other.
 [ -z "${SITE:-}" ] || [ ! -s "$work/chosen.txt" ] || mv "$OUT$PREFIX"/lib/python3.*/site-packages "$OUT$SITE"
 rm -rf "$work" "$OUT$PREFIX/.lock"

@@ -12,7 +12,7 @@ export UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
 [ -s "$REQUIREMENTS" ] || exit 0
 "$UV" pip install --python "$PYTHON" --prefix "$OUT$PREFIX" --only-binary :all: --link-mode copy \
     --no-compile-bytecode --no-deps --require-hashes --requirements "$REQUIREMENTS"
-# Where the distribution's own Python looks for packages.
+# The distribution's own Python looks for packages in $SITE, which is set for no other.
 [ -z "${SITE:-}" ] || mv "$OUT$PREFIX"/lib/python3.*/site-packages "$OUT$SITE"
 # The installer's lock is in every tree.
 rm -f "$OUT$PREFIX/.lock"

@@ -27,7 +27,7 @@ while IFS= read -r record; do
     install -q --reinstall-package "$package" "$@" </dev/null
 done </tmp/sharing
 rm /tmp/sharing
-# Where the distribution's own Python looks for packages.
+# The distribution's own Python looks for packages in $SITE, which is set for no other.
 [ -z "${SITE:-}" ] || mv "$OUT$PREFIX"/lib/python3.*/site-packages "$OUT$SITE"
 # The installer's lock is in every tree.
 rm -f "$OUT$PREFIX/.lock"
