@@ -365,8 +365,8 @@ impl Build<'_> {
     /// brings are whole.
     async fn wheel_branches(&self, resolution: &Output, at: Span) -> Result<Vec<WheelBranch>, Error> {
         let root = self.gateway.solve(&marshal(resolution, self.sources)?).await?;
-        self.warn_of_resolution(&root, at).await?;
-        let list = read_text(&self.gateway, &root, WheelBranch::LIST, MAX_BYTES).await?;
+        let list = read_text(&self.gateway, &root, WheelBranch::LIST, MAX_BYTES);
+        let (list, ()) = try_join(list, self.warn_of_resolution(&root, at)).await?;
         let mut branches = WheelBranch::parse_list(&list.unwrap_or_default());
         branches.retain(|branch| self.gateway.options().named_contexts().all(|name| name != branch.group));
         Ok(branches)
@@ -503,24 +503,26 @@ impl Build<'_> {
         facts: &BaseFacts,
         mut indexes: BTreeMap<String, PackageIndex>,
     ) -> Result<BTreeMap<String, PackageIndex>, Error> {
-        for At { value: address, span } in spec.indexes(facts) {
-            if indexes.contains_key(&address) {
-                continue;
-            }
-            let at = |error: Error| self.sources.locate(error, span);
-            let meta = Meta::named(&format!("[internal] load {address}")).at(lower::location(span));
-            let from = mirror::address(self.mirror.as_deref(), &address);
-            let file = Source::http(&from).filename(INDEX_FILE).meta(meta).output();
-            let root = self.gateway.solve(&marshal(&file, self.sources)?).await.map_err(at)?;
-            let text = read_text(&self.gateway, &root, INDEX_FILE, MAX_INDEX_BYTES).await.map_err(at)?;
-            let text = text.unwrap_or_default();
-            if text.len() == MAX_INDEX_BYTES {
-                let message = format!("{address} has more than {MAX_INDEX_BYTES} bytes, which no index has");
-                return Err(at(Error::user(message)));
-            }
-            indexes.insert(address, PackageIndex::parse(&text));
-        }
+        let mut wanted = spec.indexes(facts);
+        wanted.retain(|address| !indexes.contains_key(&address.value));
+        let read = try_join_all(wanted.iter().map(|address| self.read_index(address))).await?;
+        indexes.extend(wanted.into_iter().map(|address| address.value).zip(read));
         Ok(indexes)
+    }
+
+    async fn read_index(&self, At { value: address, span }: &At<String>) -> Result<PackageIndex, Error> {
+        let at = |error: Error| self.sources.locate(error, *span);
+        let meta = Meta::named(&format!("[internal] load {address}")).at(lower::location(*span));
+        let from = mirror::address(self.mirror.as_deref(), address);
+        let file = Source::http(&from).filename(INDEX_FILE).meta(meta).output();
+        let root = self.gateway.solve(&marshal(&file, self.sources)?).await.map_err(at)?;
+        let text = read_text(&self.gateway, &root, INDEX_FILE, MAX_INDEX_BYTES).await.map_err(at)?;
+        let text = text.unwrap_or_default();
+        if text.len() == MAX_INDEX_BYTES {
+            let message = format!("{address} has more than {MAX_INDEX_BYTES} bytes, which no index has");
+            return Err(at(Error::user(message)));
+        }
+        Ok(PackageIndex::parse(&text))
     }
 
     /// Reads the base image: the one that the lock has, or that of the spec.
@@ -542,14 +544,14 @@ impl Build<'_> {
             }
         };
         let root = gateway.solve(&marshal(&output, self.sources)?).await.map_err(at)?;
-        let os_release =
-            gateway.read_file_opt(&root, "/etc/os-release", MAX_OS_RELEASE_BYTES).await.map_err(at)?;
-        let os_release = String::from_utf8_lossy(&os_release.unwrap_or_default()).into_owned();
-        let mut files = BTreeMap::new();
-        for path in spec.inspects() {
-            let data = gateway.read_file_opt(&root, &path, MAX_INSPECTED_BYTES).await.map_err(at)?;
-            files.extend(data.map(|data| (path, String::from_utf8_lossy(&data).into_owned())));
-        }
+        let os_release = gateway.read_file_opt(&root, "/etc/os-release", MAX_OS_RELEASE_BYTES);
+        let paths = spec.inspects();
+        let files = paths.iter().map(|path| gateway.read_file_opt(&root, path, MAX_INSPECTED_BYTES));
+        let (os_release, files) = try_join(os_release, try_join_all(files)).await.map_err(at)?;
+        let text = |data: Vec<u8>| String::from_utf8_lossy(&data).into_owned();
+        let os_release = text(os_release.unwrap_or_default());
+        let files =
+            paths.into_iter().zip(files).filter_map(|(path, data)| Some((path, text(data?)))).collect();
         let facts = BaseFacts {
             reference,
             architecture: platform.architecture.clone(),

@@ -137,7 +137,7 @@ impl Spec {
     pub fn indexes(&self, facts: &BaseFacts) -> Vec<At<String>> {
         let mut indexes: Vec<At<String>> = Vec::new();
         for index in self.components.iter().flat_map(|component| component.value.indexes(facts)) {
-            if !indexes.contains(&index) {
+            if indexes.iter().all(|have| have.value != index.value) {
                 indexes.push(index);
             }
         }
