@@ -196,12 +196,15 @@ pub fn source(component: &str, version: &str) -> Option<KnownSource> {
     sources().iter().find(|row| row.component == component && row.version == version).cloned()
 }
 
-/// The releases of a component, in the order of the catalog.
+/// The releases of a component, the oldest first.
 pub fn versions(component: &str) -> Vec<String> {
-    sources().iter().filter(|row| row.component == component).map(|row| row.version.clone()).collect()
+    let rows = sources().iter().filter(|row| row.component == component);
+    let mut versions: Vec<_> = rows.map(|row| row.version.clone()).collect();
+    versions.sort_by(|a, b| compare(a, b));
+    versions
 }
 
-/// The releases of a component that there are for all architectures, in the order of the catalog.
+/// The releases of a component that there are for all architectures, the oldest first.
 pub fn releases(component: &str) -> Vec<String> {
     let [amd64, arm64] =
         ["amd64", "arm64"].map(|architecture| versions(&format!("{component}-{architecture}")));
