@@ -46,8 +46,11 @@ impl Repository {
 
     /// To everybody.
     pub(crate) fn serve(&self) -> Served {
-        let (mut server, port) = (Command::new("git"), free_port());
-        server.args(["daemon", "--export-all", "--reuseaddr", "--listen=127.0.0.1"]);
+        // The program itself: `git daemon` would leave it behind when it is ended.
+        let programs = Command::new("git").arg("--exec-path").output().expect("git starts").stdout;
+        let programs = String::from_utf8(programs).expect("a path");
+        let (mut server, port) = (Command::new(Path::new(programs.trim()).join("git-daemon")), free_port());
+        server.args(["--export-all", "--reuseaddr", "--listen=127.0.0.1"]);
         server.arg(format!("--port={port}")).arg(format!("--base-path={}", self.dir().display()));
         Served::start(server, port, format!("git://127.0.0.1:{port}/repo.git#main"))
     }
