@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use buildkit_frontend::{BuildContext, BuildResult, Error, Frontend, Gateway, Reference};
-use buildkit_llb::{Definition, File, Meta, Mkfile, Output, Platform, Source};
+use buildkit_llb::{Definition, File, Meta, Mkfile, Output, Platform, Source, merge};
 use futures_util::future::{try_join, try_join_all};
 use serde_json::Value;
 
@@ -593,7 +593,7 @@ impl Build<'_> {
         };
         let target = Target {
             name_prefix: if self.several { format!("{platform} ") } else { String::new() },
-            can_merge: self.gateway.caps().llb("mergeop") && merge_wanted(&self.gateway)?,
+            can_merge: can_merge(&self.gateway)?,
             run_options: args::run_options(&self.gateway),
             cache_namespace: options.cache_mount_ns.as_deref().unwrap_or_default(),
             no_cache: &options.no_cache,
@@ -631,7 +631,10 @@ impl Build<'_> {
                 let files = [("/graph.txt", plan.graph_text()), ("/graph.dot", plan.graph_dot())];
                 text_files("[graph] write", files)
             }
-            _ => component(plan, lowered, self.gateway.options().target.as_deref().unwrap_or_default())?,
+            _ => {
+                let name = self.gateway.options().target.as_deref().unwrap_or_default();
+                component(plan, lowered, name, can_merge(&self.gateway)?)?
+            }
         };
         let reference = self.result_of(plan, &marshal(&output, self.sources)?).await?;
         Ok(Built { platform: platform.clone(), reference, config: None, names: None, sbom: None })
@@ -715,22 +718,26 @@ fn environment(config: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
-/// `--build-arg EDGENODE_MERGE=false` lays trees by copying, for daemons whose merging is at fault.
-fn merge_wanted(gateway: &Gateway) -> Result<bool, Error> {
+/// Whether trees are merged: `--build-arg EDGENODE_MERGE=false` lays them by copying, for daemons whose merging is at fault.
+fn can_merge(gateway: &Gateway) -> Result<bool, Error> {
     match gateway.options().build_args.get(MERGE_ARG).map(String::as_str) {
-        None | Some("true" | "1") => Ok(true),
+        None | Some("true" | "1") => Ok(gateway.caps().llb("mergeop")),
         Some("false" | "0") => Ok(false),
         Some(other) => Err(Error::user(format!("{MERGE_ARG} is `true` or `false`, not `{other}`"))),
     }
 }
 
-fn component(plan: &Plan, lowered: &Lowered, name: &str) -> Result<Output, Error> {
+/// A component alone, with the layers that it has in the image where the builder can merge.
+fn component(plan: &Plan, lowered: &Lowered, name: &str, can_merge: bool) -> Result<Output, Error> {
     let parts = plan.components.iter().filter(|component| component.belongs_to(name));
     let parts: Vec<_> = parts.map(|part| lowered.output(part.tree)).collect();
     match parts.as_slice() {
         [] => Err(Error::user(format!("`{name}` adds no files to the image"))),
         [whole] => Ok(whole.clone()),
-        parts => Ok(lower::collect(parts, Meta::named(&format!("[{name}] collect")))),
+        parts => {
+            let lay = if can_merge { merge } else { lower::collect };
+            Ok(lay(parts, Meta::named(&format!("[{name}] collect"))))
+        }
     }
 }
 

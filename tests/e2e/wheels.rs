@@ -124,6 +124,14 @@ fn a_target_has_its_large_wheels() {
     let has =
         |name: &str| tree.keys().any(|path| path.ends_with(&format!("site-packages/{name}/__init__.py")));
     assert!(has("numpy") && has("yaml") && !has("coloredlogs"));
+    // Its layers are those of the image.
+    let layers = |build: Build, name: &str| {
+        build.push(name);
+        crate::change_contract::layers(name)
+    };
+    let image = layers(Build::new(&grouped()), "wheels/image");
+    let own = layers(Build::new(&grouped()).with("--target", "wheels"), "wheels/own");
+    assert!(own.len() > 1 && own.iter().all(|layer| image.contains(layer)), "{own:?} {image:?}");
 }
 
 #[test]
