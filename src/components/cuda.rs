@@ -160,9 +160,10 @@ impl CudaSpec {
         !self.packages.is_empty() || self.compiler.as_ref().is_some_and(|compiler| compiler.value == "apt")
     }
 
-    /// Whether the spec names the release: its two numbers.
-    fn is_named(&self) -> bool {
-        self.version.value.named().is_some_and(|version| version.as_str().split('.').count() == 2)
+    /// The release that the spec names: its two numbers.
+    fn named(&self) -> Option<CudaRelease> {
+        let version = self.version.value.named()?.as_str();
+        CudaRelease::parse(version).filter(|_| version.split('.').count() == 2)
     }
 
     /// The packages that are wanted of NVIDIA's archive, without the release at the end of their names.
@@ -178,8 +179,8 @@ impl CudaSpec {
     /// The release, which has two numbers in the names of packages and directories: the one that is written out, or of
     /// what the spec admits torch's, else the newest that the archive has and the nodes can run, else the newest known.
     fn release(&self, context: &Context<'_>) -> Option<CudaRelease> {
-        if self.is_named() {
-            return CudaRelease::parse(self.version.value.named()?.as_str());
+        if let Some(named) = self.named() {
+            return Some(named);
         }
         let torch = context.cuda_of(torch::REGISTRATION.key).filter(|torch| torch.minor.is_some());
         let torch = torch.filter(|torch| self.version.value.admits(&torch.to_string()));
@@ -232,7 +233,7 @@ impl CudaSpec {
         };
         let same =
             torch.major == release.major && torch.minor.is_none_or(|minor| Some(minor) == release.minor);
-        if !same && self.is_named() {
+        if !same && self.named().is_some() {
             problems.error_with_help(
                 self.version.span,
                 format!("the toolkit is CUDA {release}, but torch brings the libraries of CUDA {torch}"),

@@ -38,8 +38,7 @@ impl Archive {
     /// names a whole release.
     pub(super) fn newest(&self, package: &str, wish: &At<Wish>, context: &Context<'_>) -> String {
         let Some(index) = context.index(&self.index.value) else {
-            let whole = wish.value.named().filter(|version| version.as_str().split('.').count() > 2);
-            return whole.map(ToString::to_string).unwrap_or_default();
+            return wish.value.release().map(ToString::to_string).unwrap_or_default();
         };
         let versions = index.versions(package);
         // What comes before a release has another character in its version.

@@ -180,9 +180,9 @@ pub trait Declared: Debug + Send + Sync {
         Vec::new()
     }
 
-    /// What of it can be built alone.
+    /// What of it can be built alone: nothing of what the base image has.
     fn targets(&self) -> Vec<&'static str> {
-        vec![self.key()]
+        if self.is_vendor() { Vec::new() } else { vec![self.key()] }
     }
 
     /// The release of the CUDA libraries that it brings.

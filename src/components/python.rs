@@ -1,6 +1,6 @@
 //! `python:` CPython built from its release archive into `/opt/python`, with a shared library and pip; or the one that the
-//! base image has, where the spec says `vendor` and its place (`/usr` for the distribution's own); or the distribution's, with a virtual environment, where it
-//! says `venv` and its place.
+//! base image has, where the spec says `vendor` and its place (`/usr` for the distribution's own); or the distribution's,
+//! with a virtual environment, where it says `venv` and its place.
 //!
 //! `slim: true` leaves out what only developers of Python use, and the symbols that nothing loads; from the packages that
 //! are installed into it, too.
@@ -145,8 +145,8 @@ impl Declared for PythonSpec {
         }
     }
 
-    fn targets(&self) -> Vec<&'static str> {
-        if matches!(self.origin, Origin::Vendor { .. }) { Vec::new() } else { vec![REGISTRATION.key] }
+    fn is_vendor(&self) -> bool {
+        matches!(self.origin, Origin::Vendor { .. })
     }
 
     fn python_home(&self) -> Option<PythonHome> {
@@ -284,12 +284,7 @@ impl Component for VendorPython {
             built_in,
             slim: self.slim,
         });
-        planner.keep(Vendor {
-            name: REGISTRATION.key,
-            version: self.version.clone(),
-            packages: Vec::new(),
-            env: Vec::new(),
-        });
+        planner.keep(Vendor::new(REGISTRATION.key, self.version.clone()));
     }
 }
 

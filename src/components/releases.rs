@@ -14,9 +14,7 @@ pub(super) fn choose<R: Ranged>(
     fits: impl Fn(&R) -> bool,
     problems: &mut Problems,
 ) -> Option<String> {
-    if let Some(version) = wish.value.named()
-        && version.as_str().split('.').count() > 2
-    {
+    if let Some(version) = wish.value.release() {
         return Some(version.to_string());
     }
     // The ends of a range of releases are the ones that are known to exist.

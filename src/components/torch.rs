@@ -1,5 +1,6 @@
 //! `torch:` PyTorch with torchvision and torchaudio, from the wheel channel of an accelerator.
 
+use super::vendor::Kept;
 use super::wheels::{Parting, WheelRequest, installer, patterns};
 use super::{
     Alternative, Component, CudaRelease, Declared, PythonHome, Registration, cuda, is_vendor, python,
@@ -381,10 +382,6 @@ impl Declared for VendorSpec {
         REGISTRATION.key
     }
 
-    fn targets(&self) -> Vec<&'static str> {
-        Vec::new()
-    }
-
     fn cuda(&self, context: &Context<'_>) -> Option<CudaRelease> {
         CudaRelease::parse(assigned(Self::text(context)?, "cuda")?)
     }
@@ -418,33 +415,13 @@ impl Declared for VendorSpec {
         };
         // The toolkit of the base image, if the spec names it, tells its release itself.
         let text = Self::text(context).filter(|_| !context.has_vendor(cuda::REGISTRATION.key));
-        let cuda = text.and_then(|text| assigned(text, "cuda")).map(str::to_owned);
-        Some(Box::new(VendorTorch { version: version.to_owned(), cuda }))
-    }
-}
-
-#[derive(Debug)]
-struct VendorTorch {
-    version: String,
-    /// The release of CUDA that it is built for.
-    cuda: Option<String>,
-}
-
-impl Component for VendorTorch {
-    fn plan(&self, _: Span, planner: &mut Planner) {
+        let cuda = text.and_then(|text| assigned(text, "cuda"));
+        let cuda = cuda.map(|cuda| Vendor::new(CUDA_GROUP, cuda.to_owned()));
         // None of what came with it is installed a second time.
         let names = ["torch", "torchaudio", "torchvision", "triton"].into_iter();
         let packages = names.chain(NVIDIA_PACKAGES).map(str::to_owned).collect();
-        planner.keep(Vendor {
-            name: REGISTRATION.key,
-            version: self.version.clone(),
-            packages,
-            env: Vec::new(),
-        });
-        if let Some(cuda) = &self.cuda {
-            let version = cuda.clone();
-            planner.keep(Vendor { name: CUDA_GROUP, version, packages: Vec::new(), env: Vec::new() });
-        }
+        let torch = Vendor { packages, ..Vendor::new(REGISTRATION.key, version.to_owned()) };
+        Some(Box::new(Kept([torch].into_iter().chain(cuda).collect())))
     }
 }
 

@@ -28,13 +28,13 @@ fn tell_missing(what: &str, package: &str, otherwise: &str, span: Span, problems
     problems.error_with_help(span, message, otherwise);
 }
 
-/// A component that the base image has, with nothing left to choose.
+/// What the base image has, with nothing left to choose.
 #[derive(Debug)]
-struct Kept(Vendor);
+pub(super) struct Kept(pub Vec<Vendor>);
 
 impl Component for Kept {
     fn plan(&self, _: Span, planner: &mut Planner) {
-        planner.keep(self.0.clone());
+        self.0.iter().for_each(|vendor| planner.keep(vendor.clone()));
     }
 }
 
@@ -54,10 +54,6 @@ impl VendorCuda {
 impl Declared for VendorCuda {
     fn key(&self) -> &'static str {
         cuda::REGISTRATION.key
-    }
-
-    fn targets(&self) -> Vec<&'static str> {
-        Vec::new()
     }
 
     fn cuda(&self, context: &Context<'_>) -> Option<CudaRelease> {
@@ -97,12 +93,8 @@ impl Declared for VendorCuda {
                 "write `torch: vendor`, or take a base image without CUDA",
             );
         }
-        Some(Box::new(Kept(Vendor {
-            name: cuda::REGISTRATION.key,
-            version: release.to_string(),
-            packages: Vec::new(),
-            env: cuda::env(release),
-        })))
+        let vendor = Vendor::new(cuda::REGISTRATION.key, release.to_string());
+        Some(Box::new(Kept(vec![Vendor { env: cuda::env(release), ..vendor }])))
     }
 }
 
@@ -151,10 +143,6 @@ impl Declared for VendorTensorRt {
         tensorrt::REGISTRATION.key
     }
 
-    fn targets(&self) -> Vec<&'static str> {
-        Vec::new()
-    }
-
     fn is_vendor(&self) -> bool {
         true
     }
@@ -187,11 +175,7 @@ impl Declared for VendorTensorRt {
                 "take the Python that it has one for, such as `python: {version: …, vendor: /usr}`",
             );
         }
-        Some(Box::new(Kept(Vendor {
-            name: tensorrt::REGISTRATION.key,
-            version,
-            packages: TENSORRT_PACKAGES.map(str::to_owned).into(),
-            env: Vec::new(),
-        })))
+        let packages = TENSORRT_PACKAGES.map(str::to_owned).into();
+        Some(Box::new(Kept(vec![Vendor { packages, ..Vendor::new(tensorrt::REGISTRATION.key, version) }])))
     }
 }

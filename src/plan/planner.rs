@@ -100,6 +100,13 @@ pub struct Vendor {
     pub env: Vec<(String, String)>,
 }
 
+impl Vendor {
+    /// One that keeps no Python packages out, and that builds are told nothing of.
+    pub fn new(name: &'static str, version: String) -> Self {
+        Self { name, version, packages: Vec::new(), env: Vec::new() }
+    }
+}
+
 /// Which wheels were chosen: lists `/GROUP.txt` with lines such as `numpy==2.2.6`.
 #[derive(Clone, Debug)]
 pub struct ChosenWheels {

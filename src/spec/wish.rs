@@ -80,12 +80,16 @@ impl Wish {
         }
     }
 
+    /// The release that it names, with three numbers or more.
+    pub fn release(&self) -> Option<&Version> {
+        self.named().filter(|version| version.as_str().split('.').count() > 2)
+    }
+
     /// The version that it begins with, or one end of its range.
     pub fn bound(&self) -> Option<&Version> {
         match self {
-            Self::Auto => None,
-            Self::Prefix(version) | Self::Locked(version) => Some(version),
             Self::Range(bounds) => bounds.first().map(|(_, version)| version),
+            _ => self.named(),
         }
     }
 
