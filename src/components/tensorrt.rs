@@ -4,7 +4,7 @@
 //! `trtexec`; with `tensorrt: vendor` they are those that the base image has.
 
 use super::debs::{Debs, Wanted};
-use super::vendor::{self, VendorTensorRt};
+use super::vendor::VendorTensorRt;
 use super::wheels::{WheelRequest, Wheels, installer, patterns};
 use super::{Alternative, Component, Declared, PythonHome, Registration, is_vendor, nvidia, torch};
 use crate::catalog::TensorRtRelease;
@@ -202,8 +202,9 @@ impl TensorRtSpec {
             fits: Box::new(move |version| version.starts_with(&build)),
         };
         let in_wheels = context.cuda_of(torch::REGISTRATION.key).is_some();
-        let stands_in =
-            |name: &str| in_wheels && nvidia::is_in_wheels(name, cuda) || vendor::has(name, context);
+        let stands_in = |name: &str| {
+            in_wheels && nvidia::is_in_wheels(name, cuda) || context.base_packages.contains_key(name)
+        };
         let debs = archive.select(&[programs], stands_in, context, problems)?;
         let stand_in = Some(("edgenode-tensorrt-libraries", release.tensorrt.clone()));
         Some(Debs { drop: Some(("*.a", "")), stand_in, ..debs })

@@ -5,21 +5,8 @@ use super::debs::release_of;
 use super::{Component, CudaRelease, Declared, PythonHome, cuda, tensorrt, torch};
 use crate::diagnostic::Problems;
 use crate::plan::{Planner, Vendor};
-use crate::resolve::{Context, installed};
+use crate::resolve::{Context, INSTALLED};
 use crate::spec::Span;
-
-/// The file of the base image that tells which packages it has.
-const INSTALLED: &str = "/var/lib/dpkg/status";
-
-/// The packages of the base image, where a component of the spec looks at them: names and versions.
-fn packages<'c>(context: &'c Context<'_>) -> impl Iterator<Item = (&'c str, &'c str)> {
-    installed(context.base_file(INSTALLED).unwrap_or_default())
-}
-
-/// Whether the base image is known to have a package.
-pub(super) fn has(package: &str, context: &Context<'_>) -> bool {
-    packages(context).any(|(name, _)| name == package)
-}
 
 /// Reports that the base image does not have what it was to have.
 fn tell_missing(what: &str, package: &str, otherwise: &str, span: Span, problems: &mut Problems) {
@@ -45,7 +32,7 @@ pub(super) struct VendorCuda;
 impl VendorCuda {
     /// The newest, by the packages of its runtime library, such as `cuda-cudart-12-2`.
     fn release(context: &Context<'_>) -> Option<CudaRelease> {
-        let suffixes = packages(context).filter_map(|(name, _)| name.strip_prefix("cuda-cudart-"));
+        let suffixes = context.base_packages.keys().filter_map(|name| name.strip_prefix("cuda-cudart-"));
         let releases = suffixes.filter_map(|suffix| CudaRelease::parse(&suffix.replace('-', ".")));
         releases.max_by_key(|release| (release.major, release.minor))
     }
@@ -61,7 +48,9 @@ impl Declared for VendorCuda {
     }
 
     fn compiles_cuda(&self, context: &Context<'_>) -> bool {
-        Self::release(context).is_some_and(|release| has(&format!("cuda-nvcc-{}", release.suffix()), context))
+        Self::release(context).is_some_and(|release| {
+            context.base_packages.contains_key(format!("cuda-nvcc-{}", release.suffix()).as_str())
+        })
     }
 
     fn is_vendor(&self) -> bool {
@@ -123,7 +112,7 @@ impl VendorTensorRt {
             name.strip_prefix("libnvinfer")
                 .is_some_and(|major| !major.is_empty() && major.bytes().all(|byte| byte.is_ascii_digit()))
         };
-        let (_, version) = packages(context).find(|(name, _)| is_library(name))?;
+        let (_, version) = context.base_packages.iter().find(|(name, _)| is_library(name))?;
         Some(release_of(version).to_owned())
     }
 

@@ -47,7 +47,10 @@ pub struct Selection {
     pub distribution: Vec<String>,
 }
 
-/// The packages that a Debian system has, by the text of dpkg's database `/var/lib/dpkg/status`: names and versions.
+/// The file that tells which packages a Debian system has: dpkg's database.
+pub const INSTALLED: &str = "/var/lib/dpkg/status";
+
+/// The packages that a Debian system has, by the text of [`INSTALLED`]: names and versions.
 pub fn installed(status: &str) -> impl Iterator<Item = (&str, &str)> {
     status.split("\n\n").filter_map(|entry| {
         let field = |name: &str| {

@@ -7,7 +7,7 @@ mod facts;
 mod fleet;
 mod source;
 
-pub use debian::{DebPackage, PackageIndex, Selection, compare_versions, installed};
+pub use debian::{DebPackage, INSTALLED, PackageIndex, Selection, compare_versions, installed};
 pub use explain::Decision;
 pub use facts::{BaseFacts, OsRelease};
 pub use fleet::{Fleet, is_older};
@@ -110,7 +110,17 @@ pub fn resolve(mut spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node
     let catalog = site.as_ref().unwrap_or(ours);
     let fleet = Fleet::resolve(&spec.target, catalog, &mut problems);
     check_cpu(&fleet, &spec.platforms, &facts, &mut problems);
-    let context = Context { facts: &facts, components: &declared, inputs, catalog, fleet: &fleet };
+    // Components ask for them again and again, and large images have thousands.
+    let database = facts.files.get(INSTALLED).map(String::as_str).unwrap_or_default();
+    let packages: BTreeMap<_, _> = installed(database).collect();
+    let context = Context {
+        facts: &facts,
+        components: &declared,
+        inputs,
+        catalog,
+        fleet: &fleet,
+        base_packages: &packages,
+    };
     check_suites(&spec.suites, &context, &mut problems);
     let mut found = Problems::default();
     let components = resolve_components(&context, &mut found);
@@ -351,6 +361,8 @@ pub struct Context<'a> {
     pub catalog: &'a Catalog,
     /// What the image must run on.
     pub fleet: &'a Fleet,
+    /// The packages of the base image and their versions, where a component of the spec [inspects](INSTALLED) them.
+    pub base_packages: &'a BTreeMap<&'a str, &'a str>,
     components: &'a [At<&'a dyn Declared>],
     inputs: &'a Inputs,
 }
