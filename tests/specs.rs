@@ -132,6 +132,14 @@ fn what_cannot_work_is_refused_before_the_first_download() {
         ),
         ("ngrok: {version: 3.2.1, sha256: SUM}\n", "nobody knows where ngrok-amd64 is published; add `url:`"),
         (
+            "ffmpeg: {version: 7.1.5, flags: [--enable-libx264]}\n",
+            "4:34: `--enable-libx264` is not a flag of FFmpeg's `configure`; write `x264` below `libraries`",
+        ),
+        (
+            "ffmpeg: {version: 7.1.5, flags: ['--enable-$(id)']}\n",
+            "write `--enable-…` or `--disable-…`, such as `--disable-encoder=gif`, or `--optflags=-O2`",
+        ),
+        (
             "ffmpeg: {version: 6.1.1, libraries: {nvenc: 13.0.19.0}}\n",
             "take `nvenc: 12.1.14.0`, or FFmpeg 7.0 or newer",
         ),

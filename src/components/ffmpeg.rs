@@ -9,7 +9,7 @@ use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::plan::{Codec, Coder, Mount, Planner, Provided, Script, StepId};
 use crate::resolve::{Context, SourceArchive, SourceFields, is_older};
-use crate::spec::{At, Fields, Node, Scalar, Span, Value, Wish, entries, list};
+use crate::spec::{At, Fields, Node, Scalar, Span, Value, Wish, checked, entries, items, list};
 use crate::suggest::nearest;
 
 /// The component's entry in the registry.
@@ -158,6 +158,7 @@ struct Chosen<S> {
 struct FfmpegSpec {
     source: SourceFields,
     libraries: Vec<Chosen<SourceFields>>,
+    flags: Vec<String>,
 }
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
@@ -167,9 +168,45 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
         Some(node) => entries("`libraries`", node, problems, decode_library),
         None => Vec::new(),
     };
+    let flags = match fields.take("flags") {
+        Some(node) => items("`flags`", node, problems, |node, problems| {
+            checked("a flag of FFmpeg's `configure`", node, problems, flag).map(|flag| flag.value)
+        }),
+        None => Vec::new(),
+    };
     fields.finish(problems);
     libraries.sort_by_key(|chosen| chosen.library.name);
-    Some(Box::new(FfmpegSpec { source: source?, libraries }))
+    Some(Box::new(FfmpegSpec { source: source?, libraries, flags }))
+}
+
+/// Reads a flag of `configure` that chooses what is compiled, or how hard the compiler tries. `configure` is a shell script
+/// that evaluates some of its arguments, so nothing passes here that a shell could take for more than a word.
+pub(crate) fn flag(text: &str) -> Result<String, String> {
+    if let Some(library) = LIBRARIES.iter().find(|library| library.flags.contains(&text)) {
+        return Err(format!(
+            "write `{}` below `libraries`, which also brings what it is built with",
+            library.name
+        ));
+    }
+    // The image's programs and libraries use the shared ones.
+    let is_ours =
+        ["--enable-static", "--disable-static", "--enable-shared", "--disable-shared"].contains(&text);
+    let switch = text.strip_prefix("--enable-").or_else(|| text.strip_prefix("--disable-"));
+    let is_word = |text: &str, more: &str| {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || more.contains(c);
+        !text.is_empty() && text.chars().all(fits)
+    };
+    let is_switch = switch.is_some_and(|switch| match switch.split_once('=') {
+        Some((name, values)) => is_word(name, "-_") && is_word(values, "-_,"),
+        None => is_word(switch, "-_"),
+    });
+    let optimization = text.strip_prefix("--optflags=-O");
+    let is_optimization = optimization.is_some_and(|level| ["0", "1", "2", "3", "s"].contains(&level));
+    if !is_ours && (is_switch || is_optimization) {
+        return Ok(text.to_owned());
+    }
+    Err("write `--enable-…` or `--disable-…`, such as `--disable-encoder=gif`, or `--optflags=-O2`"
+        .to_owned())
 }
 
 fn decode_library(key: &At<String>, node: &Node, problems: &mut Problems) -> Option<Chosen<SourceFields>> {
@@ -232,7 +269,7 @@ impl Declared for FfmpegSpec {
         let libraries: Vec<_> = libraries.collect();
         let libraries = libraries.into_iter().collect::<Option<Vec<_>>>()?;
         check_nvenc(source.as_ref()?, context, &libraries, problems);
-        Some(Box::new(Ffmpeg { source: source?, libraries }))
+        Some(Box::new(Ffmpeg { source: source?, libraries, flags: self.flags.clone() }))
     }
 }
 
@@ -292,6 +329,8 @@ fn check_nvenc(
 struct Ffmpeg {
     source: SourceArchive,
     libraries: Vec<Chosen<SourceArchive>>,
+    /// Of the spec; they come last, and so have the last word.
+    flags: Vec<String>,
 }
 
 impl Component for Ffmpeg {
@@ -319,6 +358,7 @@ impl Component for Ffmpeg {
         let mut run = planner.compile(&BUILD, root, source, PREFIX);
         run.env.push(("EXTRA_LIBS".to_owned(), links.join(" ")));
         run.argv.extend(flags.iter().map(|&flag| flag.to_owned()));
+        run.argv.extend(self.flags.iter().cloned());
         let mut search = Vec::new();
         for (prefix, tree) in built {
             search.push(format!("{prefix}/lib/pkgconfig"));
@@ -353,6 +393,30 @@ fn build_library(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn flags_are_words() {
+        for taken in
+            ["--disable-everything", "--enable-decoder=h264,hevc", "--optflags=-O1", "--enable-small"]
+        {
+            assert_eq!(flag(taken), Ok(taken.to_owned()));
+        }
+        for refused in [
+            "",
+            "--enable-",
+            "--enable-$(id)",
+            "--enable-a;id",
+            "--disable-a=",
+            "--disable-a=b c",
+            "--prefix=/",
+            "--enable-static",
+            "--optflags=-O9",
+            "--extra-cflags=-O2",
+        ] {
+            assert!(flag(refused).is_err(), "{refused:?} is taken");
+        }
+        assert!(flag("--enable-libx264").is_err_and(|help| help.contains("write `x264` below `libraries`")));
+    }
 
     #[test]
     fn libraries_are_sorted_and_have_a_source() {

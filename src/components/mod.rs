@@ -27,6 +27,7 @@ mod vendor;
 mod wheelhouse;
 mod wheels;
 
+pub(crate) use ffmpeg::flag as ffmpeg_flag;
 pub(crate) use flash_attn::capability;
 pub use local_wheels::{WHEEL_END_BYTES, is_wheel_path, wheel_mark};
 pub use system::System;

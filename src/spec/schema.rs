@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::components::capability;
+use crate::components::{capability, ffmpeg_flag};
 
 use super::{
     ContextPath, DebianPackage, DeviceName, DriverRange, Duration, EDITIONS, EnvName, FileMode, ImagePath,
@@ -261,6 +261,14 @@ grammar!(
     ["setup-args=-Dx=y"]
 );
 grammar!(
+    FFMPEG_FLAG,
+    false,
+    "^--((enable|disable)-[a-z0-9_-]+(=[a-z0-9_,-]+)?|optflags=-O[0-3s])$",
+    None,
+    |t| ffmpeg_flag(t).is_ok(),
+    ["--disable-everything", "--enable-decoder=h264,hevc", "--optflags=-O2"]
+);
+grammar!(
     PINNED,
     false,
     "^\\s*[A-Za-z0-9].*==.*$",
@@ -344,6 +352,7 @@ const FFMPEG: Shape = Shape::Fields(&[
         "What it is built with; each from the distribution, or a release of its own.",
         LIBRARIES,
     ),
+    optional("flags", "More flags of its `configure`.", Shape::List(&Shape::Text(FFMPEG_FLAG), false)),
 ]);
 
 const FROM_DISTRIBUTION: Shape = Shape::Words(&["distribution"]);
@@ -849,7 +858,7 @@ fn fields(table: &[Field], whole: bool) -> Value {
     object
 }
 
-const GRAMMARS: [&Grammar; 37] = [
+const GRAMMARS: [&Grammar; 38] = [
     CAPABILITY,
     CONTEXT_PATH,
     DEVICE_NAME,
@@ -857,6 +866,7 @@ const GRAMMARS: [&Grammar; 37] = [
     DURATION,
     ENV_NAME,
     EXIT_CODE,
+    FFMPEG_FLAG,
     FILE_MODE,
     IMAGE,
     IMAGE_PATH,
