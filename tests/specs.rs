@@ -121,6 +121,11 @@ fn what_cannot_work_is_refused_before_the_first_download() {
             "wheels: {groups: {a: [Foo.Bar], b: [foo-bar]}}\n",
             "`foo-bar` is in two groups; it is also at 4:23",
         ),
+        (
+            "wheels: {groups: {tiny: [six]}}\nsdists: [{name: tiny, version: 1.0.0, url: 'https://a.org/t.tar.gz', \
+             sha256: SUM}]\n",
+            "4:19: a group cannot be called `tiny`, which `sdists` builds a package of; give the group another name",
+        ),
         ("wheels: {cpu_baseline: x86}\n", "write `x86-64` or `x86-64-v2`"),
         (
             "nodejs: 19.0.0\n",

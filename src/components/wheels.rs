@@ -219,8 +219,12 @@ fn groups(node: &Node, problems: &mut Problems) -> Vec<Group> {
     })
 }
 
-/// Reports packages that are in two groups.
-fn check_groups(groups: &[Group], problems: &mut Problems) {
+/// Reports packages that are in two groups, and groups that are called like another part of the image.
+fn check_groups(groups: &[Group], context: &Context<'_>, problems: &mut Problems) {
+    for Group { name, .. } in groups.iter().filter(|group| context.builds(group.name.value.as_str())) {
+        let message = format!("a group cannot be called `{name}`, which `sdists` builds a package of");
+        problems.error_with_help(name.span, message, "give the group another name");
+    }
     let all: Vec<_> = groups.iter().flat_map(|group| &group.packages).collect();
     for (place, package) in all.iter().enumerate() {
         if let Some(first) = all[..place].iter().find(|first| first.value == package.value) {
@@ -360,7 +364,7 @@ impl Declared for WheelsSpec {
         problems: &mut Problems,
     ) -> Option<Box<dyn Component>> {
         let installer = installer(REGISTRATION.key, context, span, problems);
-        check_groups(&self.groups, problems);
+        check_groups(&self.groups, context, problems);
         let mut requirements: Vec<_> = self.requirements.iter().map(|r| r.value.to_string()).collect();
         for path in &self.files {
             requirements.extend(read_file(path, context, problems));
