@@ -76,10 +76,11 @@ async fn answer(gateway: Gateway) -> Result<BuildResult, Error> {
         Some(Request::Schema) => return Ok(requests::schema()),
         _ => {}
     }
-    let context = BuildContext::load(&gateway, LANGUAGE, MAX_BYTES).await?;
     let wish = LockWish::read(&gateway)?;
-    let (loaded, lock) = try_join(Sources::load(&gateway, &context), wish.read_lock(&context)).await?;
-    let (mut sources, root, problems) = loaded;
+    let loaded = BuildContext::load_with(&gateway, LANGUAGE, MAX_BYTES, |spec| wish.file(spec));
+    let (context, lock) = loaded.await?;
+    let lock = lock.map(|data| locking::text(data, &context.spec().filename)).transpose()?;
+    let (mut sources, root, problems) = Sources::load(&gateway, &context).await?;
     let lock = match (lock.map(|text| sources.add_lock(&text)), &wish) {
         // One that cannot be read is made anew, where not only a part of it is.
         (Some(Err(_)), LockWish::Make(Update::None | Update::All)) => None,
@@ -114,8 +115,8 @@ async fn answer(gateway: Gateway) -> Result<BuildResult, Error> {
     let explain = request == Some(Request::Explain);
     // Questions about a spec without a lock need none of its wheels.
     let with_wheels = request.is_none() || lock.is_some();
-    let reads = Reads::load(&gateway, &context, &sources, &specs, with_wheels).await?;
-    let epoch = Epoch::read(&gateway, &context).await?;
+    let reads = Reads::load(&gateway, &context, &sources, &specs, with_wheels);
+    let (reads, epoch) = try_join(reads, Epoch::read(&gateway, &context)).await?;
     let (gateway, sources) = (gateway.clone(), &sources);
     let build = Build { gateway, context, sources, reads, several, explain, mirror, epoch, warned };
     if let (LockWish::Make(update), None) = (&wish, request) {

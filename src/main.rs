@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     if std::env::var_os("BUILDKIT_SESSION_ID").is_some() {
+        edgenode::catalog::Catalog::read_ahead();
         return buildkit_frontend::run(edgenode::frontend::EdgeNode);
     }
     command_line()

@@ -59,6 +59,17 @@ impl Catalog {
         &READ
     }
 
+    /// Begins to read the facts that are part of the program, for whom it costs less than to wait for them later: they
+    /// take milliseconds, in which another one is asked.
+    pub fn read_ahead() {
+        let read = || {
+            sources();
+            Self::embedded();
+        };
+        // Without another thread they are read when they are wanted.
+        let _ = std::thread::Builder::new().spawn(read);
+    }
+
     fn read(problems: &mut Problems) -> Self {
         Self {
             torch: rows_of(problems),

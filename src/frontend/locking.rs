@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use buildkit_frontend::{BuildContext, BuildResult, Error, Gateway, Reference};
+use buildkit_frontend::{BuildResult, Error, Gateway, Reference};
 use buildkit_llb::{File, Meta, Mkfile, Output, Platform};
 use futures_util::future::{join_all, try_join_all};
 
@@ -143,19 +143,19 @@ impl LockWish {
         }
     }
 
-    /// The text of the lock beside the spec; `None` where there is none, or nobody wants it.
-    pub(super) async fn read_lock(&self, context: &BuildContext) -> Result<Option<String>, Error> {
-        if *self == Self::Ignore {
-            return Ok(None);
-        }
-        let name = lock::file_name(&context.spec().filename);
-        let Some(data) = context.beside(&name, MAX_BYTES).await? else { return Ok(None) };
-        if data.len() > MAX_BYTES {
-            return Err(Error::user(format!("{name} has more than {MAX_BYTES} bytes, which no lock has")));
-        }
-        let text = String::from_utf8(data);
-        text.map(Some).map_err(|_| Error::user(format!("{name} is not a text file (it is not UTF-8)")))
+    /// The name of the lock of a spec, unless nobody wants it.
+    pub(super) fn file(&self, spec: &str) -> Option<String> {
+        (*self != Self::Ignore).then(|| lock::file_name(spec))
     }
+}
+
+/// The text of the lock of a spec.
+pub(super) fn text(data: Vec<u8>, spec: &str) -> Result<String, Error> {
+    let name = lock::file_name(spec);
+    if data.len() > MAX_BYTES {
+        return Err(Error::user(format!("{name} has more than {MAX_BYTES} bytes, which no lock has")));
+    }
+    String::from_utf8(data).map_err(|_| Error::user(format!("{name} is not a text file (it is not UTF-8)")))
 }
 
 impl Build<'_> {

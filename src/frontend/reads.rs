@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use buildkit_frontend::{BuildContext, Error, Gateway, Reference};
 use buildkit_llb::Platform;
+use futures_util::future::{try_join, try_join_all};
 
 use super::sources::Sources;
 use super::{marshal, read_text};
@@ -48,14 +49,21 @@ impl Reads {
             return Ok(reads);
         }
         let root = gateway.solve(&marshal(&context.files(&names).await?, sources)?).await?;
-        for At { value: path, span } in &files {
+        let text = async |At { value: path, span }: &At<ContextPath>| {
             let text = read_text(gateway, &root, path.as_str(), MAX_BYTES).await;
             let text = text.map_err(|error| sources.locate(error, *span))?;
-            reads.files.extend(text.map(|text| (path.to_string(), text)));
-        }
-        let mut problems = Problems::default();
-        for (path, span) in wheels {
+            Ok::<_, Error>(text.map(|text| (path.to_string(), text)))
+        };
+        let mark = async |(path, span): (String, Span)| {
             let mark = mark(gateway, &root, &path).await.map_err(|error| sources.locate(error, span))?;
+            Ok::<_, Error>((path, span, mark))
+        };
+        let (texts, marks) =
+            try_join(try_join_all(files.iter().map(text)), try_join_all(wheels.into_iter().map(mark)))
+                .await?;
+        reads.files.extend(texts.into_iter().flatten());
+        let mut problems = Problems::default();
+        for (path, span, mark) in marks {
             match mark {
                 Some(mark) => drop(reads.wheels.insert(path, mark)),
                 None => tell_missing(&path, span, &mut problems),

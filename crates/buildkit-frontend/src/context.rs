@@ -66,8 +66,6 @@ pub struct BuildContext {
     remote: Option<Output>,
     excludes: Vec<String>,
     inputs: BTreeMap<String, pb::Definition>,
-    /// Where the spec was found, unless that is a directory of the client.
-    spec_root: Option<Output>,
 }
 
 /// The spec's place.
@@ -85,6 +83,22 @@ impl BuildContext {
     ///
     /// A spec that is missing or too long, a context that cannot be read.
     pub async fn load(gateway: &Gateway, language: &str, limit: usize) -> Result<Self, Error> {
+        let (context, _) = Self::load_with(gateway, language, limit, |_| None).await?;
+        Ok(context)
+    }
+
+    /// The same, and reads at the same time the file that `beside` names for the spec's own name, at most `limit` bytes
+    /// and one of it; `None` where there is no such file. Its name counts from where that of the spec counts.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::load`].
+    pub async fn load_with(
+        gateway: &Gateway,
+        language: &str,
+        limit: usize,
+        beside: impl FnOnce(&str) -> Option<String>,
+    ) -> Result<(Self, Option<Vec<u8>>), Error> {
         let options = gateway.options();
         let filename = match options.get("filename") {
             None | Some("") => DEFAULT_FILENAME,
@@ -102,31 +116,17 @@ impl BuildContext {
             (None, Some(input)) => Some(Output::import(input)?),
             (None, None) => None,
         };
-        let (spec, ignored) = read_spec(gateway, &place, filename, language, limit).await?;
+        let beside = beside(filename);
+        let (read, beside) = tokio::join!(
+            read_spec(gateway, &place, filename, language, limit),
+            read_beside(gateway, &place, beside.as_deref(), limit)
+        );
+        let ((spec, ignored), beside) = (read?, beside?);
         let excludes = match ignored {
             Some(text) => ignore::patterns(&text),
             None => Vec::new(),
         };
-        let spec_root = (!place.local).then_some(place.root);
-        Ok(Self { gateway: gateway.clone(), spec, remote: context, excludes, inputs, spec_root })
-    }
-
-    /// Reads a file of the place that the spec is in, at most `limit` bytes and one; `None` where there is no such file.
-    /// `name` counts from where the spec's own name counts.
-    ///
-    /// # Errors
-    ///
-    /// A place that cannot be read.
-    pub async fn beside(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>, Error> {
-        let root = match &self.spec_root {
-            Some(root) => root.clone(),
-            None => {
-                let directory = self.gateway.options().get("dockerfilekey").unwrap_or(DOCKERFILE);
-                one_file(&self.gateway, directory, directory, name)
-            }
-        };
-        let reference = self.gateway.solve(&Definition::marshal(&root, &[])?).await?;
-        read_limited(&self.gateway, &reference, name, limit).await
+        Ok((Self { gateway: gateway.clone(), spec, remote: context, excludes, inputs }, beside))
     }
 
     /// The spec.
@@ -405,6 +405,25 @@ async fn read_spec(
         return Err(Error::user(message).with_source(&spec.source_file(), ranges));
     }
     Ok((spec, ignored?))
+}
+
+/// A file of the place that the spec is in.
+async fn read_beside(
+    gateway: &Gateway,
+    place: &Place,
+    name: Option<&str>,
+    limit: usize,
+) -> Result<Option<Vec<u8>>, Error> {
+    let Some(name) = name else { return Ok(None) };
+    let root = match place.local {
+        true => {
+            let directory = gateway.options().get("dockerfilekey").unwrap_or(DOCKERFILE);
+            one_file(gateway, directory, directory, name)
+        }
+        false => place.root.clone(),
+    };
+    let reference = gateway.solve(&Definition::marshal(&root, &[])?).await?;
+    read_limited(gateway, &reference, name, limit).await
 }
 
 async fn read_limited(
