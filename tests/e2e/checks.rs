@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::harness::{Build, Daemon, Fresh, Outcome, sha256};
+use crate::media_node::example_text;
 
 /// Two files to look at, and a script with its data.
 const FILES: [(&str, &str); 3] = [
@@ -199,7 +200,7 @@ fn a_program_with_all_of_roots_powers_must_be_allowed() {
 /// The suites that the example can run: two runtimes, all codecs, two programs.
 #[test]
 fn the_suites_test_what_the_spec_has() {
-    let example = include_str!("../../examples/media-node/edgenode.yaml");
+    let example = example_text();
     let build =
         || Build::raw(format!("{example}suites: [cpu, media, node]\n").as_bytes()).with("--target", "test");
     let reports = build().files();

@@ -19,6 +19,8 @@ MOBY_VERSION=2.0.0-beta.24
 CARGO_DENY_VERSION=0.20.2
 # The distributions that the tests build on: suite and tag.
 BASES=(trixie:13 bookworm:12)
+# The examples of buildkit-frontend that the tests build with.
+EXAMPLES=(minimal empty)
 
 say() { echo "[env] $*" >&2; }
 
