@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 
 use crate::harness::{Build, Server, archive, setting, source, wheel};
+use crate::nvidia::compiler_archive;
 
 const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
 
@@ -183,10 +184,12 @@ impl Parts {
         let server = &self.server;
         let pythons = ["3.13.5", "3.13.6"].map(|v| fetched(server, "python", v, python(v), 2));
         let ffmpegs = ["1.0.0", "1.0.1"].map(|v| fetched(server, "ffmpeg", v, ffmpeg(v), 2));
+        let cudas = ["12.8.93-1", "12.8.94-1"].map(|version| compiler_archive(server, version));
         let dav1ds = ["1.0.0", "1.0.1"].map(|v| fetched(server, "dav1d", v, dav1d(v), 6));
         let spec = format!(
             "name: node\nbase: {}\npython:\n{}ffmpeg:\n{}  libraries:\n    dav1d:\n{}\
              torch: {{version: 2.9.1, channel: pypi, vision: false, audio: false}}\n\
+             cuda: {{version: 12.8, compiler: apt, repository: '{}'}}\n\
              tensorrt: {{version: 10.13.3.9, index: '{}'}}\ntransformers: 4.57.1\n\
              wheels:\n  requirements: [application==1.0, nvidia-cublas-cu12==12.8.4.1, nvidia-cudnn-cu12, together]\n  \
              groups: {{own: [together]}}\n\
@@ -196,6 +199,7 @@ impl Parts {
             pythons[0],
             ffmpegs[0],
             dav1ds[0],
+            cudas[0],
             index(server),
         );
         let reordered = |spec: &str, _: &Path| {
@@ -219,7 +223,9 @@ impl Parts {
             replace("Python's patch version", &pythons[0], &pythons[1]),
             replace("Python's configure flag", "3.13.5\n", "3.13.5\n  optimize: true\n"),
             replace("FFmpeg's version", &ffmpegs[0], &ffmpegs[1]),
+            replace("FFmpeg's configure flag", "  libraries:\n", "  flags: [--enable-small]\n  libraries:\n"),
             replace("codec of FFmpeg", &dav1ds[0], &dav1ds[1]),
+            replace("CUDA's compiler", &cudas[0], &cudas[1]),
             replace("CUDA library", "12.8.4.1", "12.8.5.0"),
             replace("TensorRT", "10.13.3.9", "10.14.1.48"),
             replace("torch", "2.9.1", "2.10.0"),
@@ -290,7 +296,7 @@ pub(crate) fn layers(repository: &str) -> Vec<String> {
 
 /// What a layer is, by a file that it has.
 pub(crate) fn layer_name(repository: &str, digest: &str) -> String {
-    const MARKS: [(&str, &str); 14] = [
+    const MARKS: [(&str, &str); 16] = [
         ("nonce", "base"),
         ("opt/python/pyvenv.cfg", "python"),
         ("usr/local/bin/ffmpeg", "ffmpeg"),
@@ -303,6 +309,8 @@ pub(crate) fn layer_name(repository: &str, digest: &str) -> String {
         ("site-packages/application/", "wheels"),
         ("site-packages/together/", "own"),
         ("app/main.py", "files"),
+        ("cuda-12.8/bin/nvcc", "cuda-toolkit"),
+        ("usr/local/cuda-12.8", "cuda-links"),
         ("etc/ld.so.cache", "seal"),
         ("var/lib/dpkg/", "system"),
     ];

@@ -120,6 +120,33 @@ pub(crate) fn archive(server: &Server) -> String {
     index.trim_end_matches("/Packages").to_owned()
 }
 
+/// An archive of the vendor that has CUDA's compiler, in this version, and what that needs; gives its address.
+pub(crate) fn compiler_archive(server: &Server, version: &str) -> String {
+    let directory = format!("cuda-{version}");
+    let nvcc = format!("#!/bin/sh\necho 'Cuda compilation tools, {version}'\n").into_bytes();
+    let header = "usr/local/cuda-12.8/targets/x86_64-linux/include/cuda_runtime.h";
+    let packages = [
+        deb_in(
+            &directory,
+            server,
+            "cuda-nvcc-12-8",
+            version,
+            "",
+            vec![("usr/local/cuda-12.8/bin/nvcc", nvcc)],
+        ),
+        deb_in(
+            &directory,
+            server,
+            "cuda-cudart-dev-12-8",
+            "12.8.90-1",
+            "",
+            vec![(header, b"// cuda\n".to_vec())],
+        ),
+    ];
+    let (index, _) = server.put(&format!("/{directory}/Packages"), packages.concat().into_bytes());
+    index.trim_end_matches("/Packages").to_owned()
+}
+
 /// Puts a wheel with these files into the package index.
 fn put_wheel(server: &Server, name: &str, version: &str, requires: &str, files: Files<'_>) {
     let file = format!("{}-{version}-py3-none-any.whl", name.replace('-', "_"));
