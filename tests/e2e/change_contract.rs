@@ -159,7 +159,8 @@ fn fetched(server: &Server, name: &str, version: &str, archive: Vec<u8>, indent:
 /// FFmpeg takes up what its library has, as linking does.
 fn ffmpeg(release: &str) -> Vec<u8> {
     let makefile = "all:\n\tgcc -o ffmpeg $(S)/main.c -lz\ninstall:\n\tinstall -D ffmpeg $(DESTDIR)$(P)/bin/ffmpeg\n\
-        \tinstall -D $$PKG_CONFIG_PATH/dav1d.pc $(DESTDIR)$(P)/share/ffmpeg/linked\n";
+        \tinstall -D $$PKG_CONFIG_PATH/dav1d.pc $(DESTDIR)$(P)/share/ffmpeg/linked\n\
+        \techo '$(F)' >$(DESTDIR)$(P)/share/ffmpeg/flags\n";
     let main = format!(
         "#include <stdio.h>\n#include <zlib.h>\nint main(void) {{ printf(\"%s {release}\\n\", zlibVersion()); return 0; }}\n"
     );

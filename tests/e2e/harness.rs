@@ -776,9 +776,10 @@ pub(crate) fn small_ffmpeg(text: &str) -> Vec<u8> {
     source(makefile, &[("source/main.c", &main)])
 }
 
-/// A source archive with this makefile, in which `P` is the prefix and `S` the directory of the sources.
+/// A source archive with this makefile, in which `P` is the prefix, `S` the directory of the sources and `F` what `configure`
+/// was called with.
 pub(crate) fn source(makefile: &str, files: &[(&str, &str)]) -> Vec<u8> {
     let configure = "#!/bin/sh\nfor a in \"$@\"; do case $a in --prefix=*) p=${a#*=} ;; esac; done\n\
-        s=$(dirname \"$0\")\n{ echo \"P = $p\"; echo \"S = $s\"; cat \"$s/makefile.in\"; } >Makefile\n";
+        s=$(dirname \"$0\")\n{ echo \"P = $p\"; echo \"S = $s\"; echo \"F = $*\"; cat \"$s/makefile.in\"; } >Makefile\n";
     archive(&[&[("source/configure", configure), ("source/makefile.in", makefile)], files].concat())
 }
