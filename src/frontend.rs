@@ -15,12 +15,15 @@ mod targets;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use buildkit_frontend::{BuildContext, BuildResult, Error, Frontend, Gateway, Reference};
 use buildkit_llb::{Definition, File, Meta, Mkfile, Output, Platform, Source, merge};
 use futures_util::future::{try_join, try_join_all};
 use serde_json::Value;
+use tokio::time::timeout;
 
 use self::args::MERGE_ARG;
 use self::epoch::{EPOCH_KEY, Epoch};
@@ -56,6 +59,8 @@ const MAX_INSPECTED_BYTES: usize = 1 << 23;
 const INDEX_FILE: &str = "Packages";
 /// NVIDIA's indexes have a few MiB; BuildKit's messages have 16.
 const MAX_INDEX_BYTES: usize = 15 << 20;
+/// In this time a resolution is read that the builder has in its cache; another one takes seconds.
+const AT_ONCE: Duration = Duration::from_millis(50);
 /// Findings of the linter that a build shows at most; `--check` shows all.
 const MAX_FINDINGS: usize = 10;
 
@@ -333,14 +338,19 @@ impl Build<'_> {
         platform: &Platform,
         target: Kind,
     ) -> Result<Built, Error> {
-        let whole = async {
-            let at = first.steps[resolution.0].span;
-            node.wheel_branches = self.wheel_branches(&lowered.output(resolution), at).await?;
+        let output = lowered.output(resolution);
+        let mut resolved = pin!(self.wheel_branches(&output, first.steps[resolution.0].span));
+        let mut whole = async |branches| {
+            node.wheel_branches = branches;
             let plan = plan(&node);
             let lowered = self.lower(&plan, base, platform, false).await?;
             self.build_target(&plan, &lowered, base, platform, target).await
         };
-        // The rest of the image does not wait for the resolution. Both end together: what nobody waits for is cancelled.
+        if let Ok(branches) = timeout(AT_ONCE, resolved.as_mut()).await {
+            return whole(branches?).await;
+        }
+        // The rest of the image does not wait for it. Both end together: what nobody waits for is cancelled.
+        let whole = async { whole(resolved.await?).await };
         let (built, ()) = try_join(whole, self.run_independent(first, resolution, lowered, target)).await?;
         Ok(built)
     }
