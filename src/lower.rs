@@ -81,7 +81,7 @@ pub fn lower(plan: &Plan, target: &Target<'_>) -> Lowered {
     for (number, step) in plan.steps.iter().enumerate() {
         let output = match target.replaced.get(&StepId(number)) {
             Some(output) => output.clone(),
-            None => lower_step(step, &lowered, target),
+            None => lower_step(plan, step, &lowered, target),
         };
         lowered.outputs.push(output);
     }
@@ -89,7 +89,7 @@ pub fn lower(plan: &Plan, target: &Target<'_>) -> Lowered {
 }
 
 /// Lowers one step whose inputs are done.
-pub fn lower_step(step: &Step, done: &Lowered, target: &Target<'_>) -> Output {
+fn lower_step(plan: &Plan, step: &Step, done: &Lowered, target: &Target<'_>) -> Output {
     let meta = meta(step, target);
     match &step.action {
         Action::Base => target.base.clone(),
@@ -107,6 +107,10 @@ pub fn lower_step(step: &Step, done: &Lowered, target: &Target<'_>) -> Output {
         Action::Place { from, parts } => place(&done.output(*from), parts, meta),
         Action::Run(run) => lower_run(run, done, target, meta),
         Action::Assemble { root, trees } => {
+            let mut trees = trees.clone();
+            if !target.can_merge {
+                trees.sort_by_key(|tree| copied_after(plan, *tree));
+            }
             let trees: Vec<_> = trees.iter().map(|tree| done.output(*tree)).collect();
             assemble(done.output(*root), &trees, target, meta)
         }
@@ -244,6 +248,15 @@ fn lower_run(run: &Run, done: &Lowered, target: &Target<'_>, meta: Meta) -> Outp
         return outputs.mount(directory).unwrap_or_else(Output::scratch);
     }
     exec.meta(meta).run().root()
+}
+
+/// In which order trees are copied over one another: what is small on all other components, and on them what is made of
+/// the whole.
+fn copied_after(plan: &Plan, tree: StepId) -> u8 {
+    match plan.components.iter().find(|component| component.tree == tree) {
+        Some(component) => u8::from(component.small),
+        None => 2,
+    }
 }
 
 fn assemble(root: Output, trees: &[Output], target: &Target<'_>, meta: Meta) -> Output {

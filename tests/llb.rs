@@ -114,6 +114,18 @@ fn without_merging_the_components_stay_the_same() {
     assert!(!marshal(&copied.output(plan.image)).to_text().contains("  merge "));
 }
 
+/// All that lies on a tree that changes is copied again.
+#[test]
+fn without_merging_what_is_small_is_copied_last() {
+    let text = marshal(&image(&plan_of(EXAMPLE), false)).to_text();
+    let blocks: Vec<_> = text.split("\n#").filter_map(|block| block.split_once(' ')).collect();
+    let number = |name: &str| blocks.iter().find(|(_, op)| op.starts_with(name)).expect("an op").0;
+    let trees = ["[python 3.13.5] build", "[wheels] install wheels", "[ffmpeg 7.1.5] build", "[image] seal"];
+    let laid = blocks.iter().filter(|(_, op)| op.starts_with("[image] assemble and seal\n"));
+    let laid: Vec<_> = laid.filter_map(|(_, op)| op.split("copy / of #").nth(1)?.split('.').next()).collect();
+    assert_eq!(laid, trees.map(number), "{text}");
+}
+
 #[test]
 fn suites_run_what_the_spec_has_by_whatever_field() {
     let plan = plan_of(&format!("{EXAMPLE}suites: [cpu]\n"));

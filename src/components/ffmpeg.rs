@@ -370,6 +370,7 @@ impl Component for Ffmpeg {
         let tree = planner.run(format!("[{label}] build"), span, run);
         planner.provide(Provided {
             built_in: Some(root),
+            small: true,
             ..Provided::new(REGISTRATION.key, self.source.version.as_str(), tree, span)
         });
     }

@@ -73,6 +73,9 @@ impl Component for Files {
         });
         let action = Action::Place { from, parts: parts.collect() };
         let tree = planner.step("[files] put in place".to_owned(), span, action);
-        planner.provide(Provided::new(REGISTRATION.key, format!("{} entries", self.0.len()), tree, span));
+        planner.provide(Provided {
+            small: true,
+            ..Provided::new(REGISTRATION.key, format!("{} entries", self.0.len()), tree, span)
+        });
     }
 }

@@ -41,6 +41,9 @@ pub struct Provided {
     pub optional_libraries: bool,
     /// Whether the loader may find libraries of it where it looks by itself, so that they belong into its index.
     pub indexed: bool,
+    /// Whether it is small: then it is laid last where trees are copied over one another, as whatever lies on one that
+    /// changes is copied again.
+    pub small: bool,
     /// Packages of the distribution that it needs.
     pub packages: Vec<String>,
     /// Directories for the front of `PATH`.
@@ -75,6 +78,7 @@ impl Provided {
             built_in: None,
             optional_libraries: false,
             indexed: true,
+            small: false,
             packages: Vec::new(),
             path: Vec::new(),
             env: Vec::new(),
