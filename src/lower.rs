@@ -109,7 +109,7 @@ fn lower_step(plan: &Plan, step: &Step, done: &Lowered, target: &Target<'_>) -> 
         Action::Assemble { root, trees } => {
             let mut trees = trees.clone();
             if !target.can_merge {
-                trees.sort_by_key(|tree| copied_after(plan, *tree));
+                trees.sort_by_cached_key(|tree| copied_after(plan, *tree));
             }
             let trees: Vec<_> = trees.iter().map(|tree| done.output(*tree)).collect();
             assemble(done.output(*root), &trees, target, meta)

@@ -72,8 +72,8 @@ pub struct BuildContext {
 struct Place {
     root: Output,
     path: String,
-    /// Whether the client sends the directory that holds it.
-    local: bool,
+    /// The directory of the client that holds it, if it is in one.
+    directory: Option<String>,
 }
 
 impl BuildContext {
@@ -350,11 +350,11 @@ fn place(
     let key = gateway.options().get("dockerfilekey");
     if let (None, Some(remote)) = (key, remote) {
         let path = remote.spec.unwrap_or(filename).to_owned();
-        return Ok(Place { root: remote.files.clone(), path, local: false });
+        return Ok(Place { root: remote.files.clone(), path, directory: None });
     }
     let path = filename.to_owned();
     if let (None, Some(input)) = (key, inputs.get(DOCKERFILE).or_else(|| inputs.get(CONTEXT))) {
-        return Ok(Place { root: Output::import(input)?, path, local: false });
+        return Ok(Place { root: Output::import(input)?, path, directory: None });
     }
     let name = key.unwrap_or(DOCKERFILE);
     // The same bytes as the builtin frontend's op, which has just run: the daemon need not ask the client again.
@@ -367,7 +367,7 @@ fn place(
         .shared_key_hint(name)
         .differ_none()
         .meta(Meta::named(&format!("[internal] load build definition from {filename}")));
-    Ok(Place { root: root.output(), path, local: true })
+    Ok(Place { root: root.output(), path, directory: Some(name.to_owned()) })
 }
 
 /// The spec, and the ignore file that belongs to it alone.
@@ -415,12 +415,9 @@ async fn read_beside(
     limit: usize,
 ) -> Result<Option<Vec<u8>>, Error> {
     let Some(name) = name else { return Ok(None) };
-    let root = match place.local {
-        true => {
-            let directory = gateway.options().get("dockerfilekey").unwrap_or(DOCKERFILE);
-            one_file(gateway, directory, directory, name)
-        }
-        false => place.root.clone(),
+    let root = match &place.directory {
+        Some(directory) => one_file(gateway, directory, directory, name),
+        None => place.root.clone(),
     };
     let reference = gateway.solve(&Definition::marshal(&root, &[])?).await?;
     read_limited(gateway, &reference, name, limit).await
@@ -441,7 +438,7 @@ async fn read_ignored(
     from: &Reference,
     path: &str,
 ) -> Result<Option<String>, Error> {
-    if !place.local {
+    if place.directory.is_none() {
         return Ok(None);
     }
     let data = gateway.read_file_opt(from, path, MAX_IGNORE_BYTES).await?;
