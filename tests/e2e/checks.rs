@@ -180,12 +180,12 @@ fn an_image_whose_tests_are_required_is_there_only_if_they_pass() {
     let failed = spec(&required("5"))
         .fail(&["the test `decides` fails: the program ended with code 5", ">>>   - {name"]);
     assert!(failed.log.contains("node.yaml:10:"), "{}", failed.log);
-    let image = spec(&required("0")).push("checks/required");
+    // Of a step that another test runs at this moment BuildKit does not tell whether it was cached.
+    let fresh = Fresh::start();
+    let builder = fresh.builder.as_str();
+    let image = spec(&required("0")).on(builder).push("checks/required");
     assert!(image.ends_with("checks/required"));
-    // Steps that another test runs at this moment would be among all that ran.
-    let again = spec(&required("0")).succeed();
-    let again: Vec<_> = again.executed().into_iter().filter(|step| step.starts_with("[test")).collect();
-    assert_eq!(again, [""; 0], "tests run once");
+    assert_eq!(spec(&required("0")).on(builder).succeed().executed(), [""; 0], "tests run once");
     // Not required: the image is there, and the tests were not run.
     let built = spec("tests:\n  - {name: decides, run: ['false']}\n").succeed();
     assert!(!built.log.contains("[test]"), "{}", built.log);

@@ -116,7 +116,12 @@ pub(crate) fn archive(server: &Server) -> String {
             vec![("usr/src/tensorrt/bin/trtexec", text("#!/bin/sh\necho 'TensorRT v101303'\n"))],
         ),
     ];
-    let (index, _) = server.put("/nvidia/Packages", packages.concat().into_bytes());
+    put_index("nvidia", server, &packages)
+}
+
+/// Puts the index of an archive into its directory; gives the archive's address.
+fn put_index(directory: &str, server: &Server, packages: &[String]) -> String {
+    let (index, _) = server.put(&format!("/{directory}/Packages"), packages.concat().into_bytes());
     index.trim_end_matches("/Packages").to_owned()
 }
 
@@ -143,8 +148,7 @@ pub(crate) fn compiler_archive(server: &Server, version: &str) -> String {
             vec![(header, b"// cuda\n".to_vec())],
         ),
     ];
-    let (index, _) = server.put(&format!("/{directory}/Packages"), packages.concat().into_bytes());
-    index.trim_end_matches("/Packages").to_owned()
+    put_index(&directory, server, &packages)
 }
 
 /// Puts a wheel with these files into the package index.
