@@ -401,14 +401,17 @@ impl Build<'_> {
         lowered: &Lowered,
         target: Kind,
     ) -> Result<(), Error> {
-        let needing = plan.needing(resolution);
-        let looks = plan.looks.iter().filter(|look| !needing[look.0]);
-        let looks: Vec<_> = looks.map(|look| lowered.output(*look)).collect();
-        if target == Kind::Component || looks.is_empty() {
+        if target == Kind::Component {
             return Ok(());
         }
-        let all = lower::collect(&looks, Meta::named("[internal] look at all other components"));
-        self.gateway.evaluate(&marshal(&all, self.sources)?).await?;
+        let needing = plan.needing(resolution);
+        let looks = plan.looks.iter().filter(|look| !needing[look.0]);
+        // One by one: for a step that joins them BuildKit would ask what is in trees that it needs for nothing else.
+        let evaluate = async |look: &StepId| -> Result<(), Error> {
+            self.gateway.evaluate(&marshal(&lowered.output(*look), self.sources)?).await?;
+            Ok(())
+        };
+        try_join_all(looks.map(evaluate)).await?;
         Ok(())
     }
 

@@ -4,12 +4,14 @@
 //! of files it provides. [`plan`] then puts the branches together (see `assemble`).
 
 mod assemble;
+mod look;
 mod planner;
 mod report;
 mod suites;
 mod tests;
 
 pub use assemble::plan;
+pub use look::mount_lists;
 pub use planner::{ChosenWheels, Codec, Coder, Interpreter, Planner, Provided, RUN_DIR, Script, Vendor};
 pub use report::Origin;
 pub use tests::{PlannedCheck, PlannedTest, VERDICT};

@@ -12,7 +12,7 @@ use super::wheels::{Parting, WheelRequest, installer, patterns};
 use super::{Component, CudaRelease, Declared, PythonHome, Registration, is_vendor, nvidia, torch};
 use crate::catalog;
 use crate::diagnostic::Problems;
-use crate::plan::{Mount, Planner, Provided, RUN_DIR, Script, StepId};
+use crate::plan::{Planner, Provided, RUN_DIR, Script, StepId, mount_lists};
 use crate::resolve::{BaseFacts, Context, PackageIndex};
 use crate::spec::{At, DebianPackage, Fields, Node, Span, Url, Value, Wish, checked, items, text};
 use crate::suggest::nearest;
@@ -379,13 +379,7 @@ impl Component for Cuda {
 
     /// Links to the libraries, which are there once the wheels are installed.
     fn finish(&self, span: Span, planner: &mut Planner) {
-        let toolkit = planner.whole(TOOLKIT, span);
-        let wheels = match self.libraries {
-            Libraries::Wheels => planner.whole(torch::CUDA_GROUP, span),
-            Libraries::Base => Some(planner.base()),
-            Libraries::Archive => None,
-        };
-        let tree = self.link(toolkit, wheels, span, planner);
+        let tree = self.link(span, planner);
         let home = self.home();
         let mut libraries = vec![format!("{home}/{}/lib", self.target)];
         if self.is_in_one_wheel_directory() {
@@ -411,13 +405,7 @@ impl Cuda {
         self.release.major >= 13 && self.archive.is_none() && self.libraries != Libraries::Archive
     }
 
-    fn link(
-        &self,
-        toolkit: Option<StepId>,
-        wheels: Option<StepId>,
-        span: Span,
-        planner: &mut Planner,
-    ) -> StepId {
+    fn link(&self, span: Span, planner: &mut Planner) -> StepId {
         let base = planner.base();
         let mut run = planner.script(&LINK, base, Vec::new());
         run.env.extend([
@@ -425,15 +413,20 @@ impl Cuda {
             ("TARGET".to_owned(), self.target.to_owned()),
             ("MAJOR".to_owned(), self.release.major.to_string()),
         ]);
-        let mut mount = |variable: &str, tree: Option<StepId>| {
-            let Some(from) = tree else { return };
+        let mut list = |variable: &str, component: &str| {
+            let looks = planner.look(|provided| provided.belongs_to(component));
+            if looks.is_empty() {
+                return;
+            }
             let at = format!("{RUN_DIR}/{}", variable.to_ascii_lowercase());
-            run.env.push((variable.to_owned(), at.clone()));
-            run.mounts.push(Mount { at, from, part: "/".to_owned() });
+            run.mounts.extend(mount_lists(&looks, &at));
+            run.env.push((variable.to_owned(), at));
         };
-        mount("TOOLKIT", toolkit);
-        mount("WHEELS", wheels);
-        if let Some(python) = &self.python {
+        list("TOOLKIT", TOOLKIT);
+        if self.libraries == Libraries::Wheels {
+            list("WHEELS", torch::CUDA_GROUP);
+        }
+        if let Some(python) = self.python.as_ref().filter(|_| self.libraries != Libraries::Archive) {
             run.env.push(("SITE".to_owned(), python.site()));
         }
         if self.is_in_one_wheel_directory() {

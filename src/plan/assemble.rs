@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::look::mount_lists;
 use super::planner::{Collected, Planner, Provided, RUN_DIR, Script};
 use super::suites;
 use super::tests::add_test;
@@ -15,7 +16,6 @@ use crate::lock::LockUse;
 use crate::resolve::Node;
 use crate::spec::{Command, Span, Status};
 
-const LOOK: Script = Script { name: "look.sh", text: include_str!("../components/scripts/look.sh") };
 const LINKS: Script = Script { name: "links.sh", text: include_str!("../components/scripts/links.sh") };
 const FIT: Script = Script { name: "fit.sh", text: include_str!("../components/scripts/fit.sh") };
 const SEAL: Script = Script { name: "seal.sh", text: include_str!("../components/scripts/seal.sh") };
@@ -41,7 +41,7 @@ pub fn plan(node: &Node) -> Plan {
     for component in &node.components {
         component.value.finish(component.span, &mut planner);
     }
-    let looks = look(&mut planner);
+    let looks = planner.look(|_| true);
     let system = node.system.plan(&looks, &mut planner);
     let config = Config {
         labels: labels(node.name.value.as_str(), node.status, &node.fleet_labels, &planner),
@@ -87,45 +87,6 @@ pub fn plan(node: &Node) -> Plan {
         sources,
         archives,
         problems,
-    }
-}
-
-/// What is seen in each component's tree: which packages own the libraries that its files need, and which files it has.
-/// What comes after only sees these lists, so that a component that changes but needs the same leaves the system step
-/// cached, and nothing but the component's own step has to have its tree.
-fn look(planner: &mut Planner) -> Vec<(String, StepId)> {
-    let provided: Vec<_> = planner.all_provided().iter().map(Look::new).collect();
-    provided.into_iter().map(|look| (look.name.clone(), look.plan(planner))).collect()
-}
-
-/// A look at a component's tree.
-struct Look {
-    name: String,
-    tree: StepId,
-    built_in: Option<StepId>,
-    optional_libraries: bool,
-    span: Span,
-}
-
-impl Look {
-    fn new(provided: &Provided) -> Self {
-        let Provided { tree, built_in, optional_libraries, span, .. } = *provided;
-        Self { name: provided.name.clone(), tree, built_in, optional_libraries, span }
-    }
-
-    fn plan(&self, planner: &mut Planner) -> StepId {
-        let at = format!("{RUN_DIR}/tree");
-        let root = self.built_in.unwrap_or(planner.base());
-        let mut run = planner.script(&LOOK, root, vec![at.clone()]);
-        run.mounts.push(Mount { at, from: self.tree, part: "/".to_owned() });
-        let libraries = match (self.built_in, self.optional_libraries) {
-            (None, _) => "none",
-            (Some(_), true) => "optional",
-            (Some(_), false) => "required",
-        };
-        run.env.push(("LIBRARIES".to_owned(), libraries.to_owned()));
-        let what = if self.built_in.is_some() { "find needed packages" } else { "list files" };
-        planner.run(format!("[{}] {what}", self.name), self.span, run)
     }
 }
 
@@ -245,11 +206,7 @@ fn check_fit(planner: &mut Planner, looks: &[(String, StepId)], system: StepId, 
     let base = planner.base();
     let mut run = planner.script(&FIT, base, Vec::new());
     let (lists, system) = (format!("{RUN_DIR}/lists"), format!("{RUN_DIR}/system"));
-    run.mounts.extend(looks.iter().map(|(name, from)| Mount {
-        at: format!("{lists}/{name}"),
-        from: *from,
-        part: "/has".to_owned(),
-    }));
+    run.mounts.extend(mount_lists(looks, &lists));
     run.mounts.push(Mount { at: system.clone(), from: links, part: "/".to_owned() });
     run.env.extend([("LISTS".to_owned(), lists), ("SYSTEM".to_owned(), system)]);
     planner.run("[image] check that the parts fit".to_owned(), at, run)

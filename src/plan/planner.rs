@@ -167,6 +167,8 @@ pub struct Planner {
     facts: BaseFacts,
     steps: Vec<Step>,
     provided: Vec<Provided>,
+    /// The looks at trees.
+    pub(super) looks: BTreeMap<StepId, StepId>,
     wheels: Vec<WheelRequest>,
     interpreter: Option<Interpreter>,
     vendor: Vec<Vendor>,
@@ -214,6 +216,7 @@ impl Planner {
             facts,
             steps: vec![step],
             provided: Vec::new(),
+            looks: BTreeMap::new(),
             wheels: Vec::new(),
             interpreter: None,
             vendor: Vec::new(),
@@ -652,20 +655,6 @@ impl Planner {
     /// Hands the wishes over.
     pub fn take_wheel_requests(&mut self) -> Vec<WheelRequest> {
         std::mem::take(&mut self.wheels)
-    }
-
-    /// All files of a component, which may be parted into several trees.
-    pub fn whole(&mut self, component: &str, span: Span) -> Option<StepId> {
-        let trees = self.provided.iter().filter(|provided| provided.belongs_to(component));
-        let trees: Vec<_> = trees.map(|provided| provided.tree).collect();
-        match trees.as_slice() {
-            [] => None,
-            [tree] => Some(*tree),
-            [root, trees @ ..] => {
-                let action = Action::Assemble { root: *root, trees: trees.to_vec() };
-                Some(self.step(format!("[{component}] assemble"), span, action))
-            }
-        }
     }
 
     /// Takes over what a component provides.

@@ -69,7 +69,7 @@ impl Node {
     }
 
     /// The same with CUDA's compiler, and what can be done to that.
-    fn with_compiler(&self) -> Self {
+    pub(crate) fn with_compiler(&self) -> Self {
         let archives =
             ["12.8.93-1", "12.8.94-1"].map(|version| compiler_archive(&self.parts.server, version));
         let cuda = format!("cuda: {{version: 12.8, compiler: apt, repository: '{}'}}\n", archives[0]);
@@ -77,6 +77,7 @@ impl Node {
             replace("CUDA's compiler", &archives[0], &archives[1]),
             // A library that the other node has not had, whose steps are not in the cache.
             replace("CUDA library beside its compiler", "12.8.4.1", "12.8.6.0"),
+            replace("package beside CUDA's compiler", "application==1.0", "beside, application==1.0"),
         ];
         Self { spec: format!("{}{cuda}", self.spec), edits, parts: Rc::clone(&self.parts) }
     }
@@ -148,6 +149,7 @@ fn index(server: &Server) -> String {
         ("transformers", "4.57.2", ""),
         ("application", "1.0", ""),
         ("another", "1.0", ""),
+        ("beside", "1.0", ""),
         ("together", "1.0", ""),
     ];
     let mut pages: BTreeMap<&str, String> = BTreeMap::new();

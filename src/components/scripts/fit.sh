@@ -31,10 +31,10 @@ awk '
         bad = 1
     }
     $1 == "d" { directory[path] = tree }
-    $1 == "f" && path in owner && ($2 == "-" || $2 != digest[path]) && group(tree) != group(owner[path]) {
+    $1 != "d" && path in owner && ($2 == "-" || $2 != digest[path]) && group(tree) != group(owner[path]) {
         shared[path] = owner[path] ", " tree
     }
-    $1 == "f" {
+    $1 != "d" {
         owner[path] = tree
         digest[path] = $2
     }

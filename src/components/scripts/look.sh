@@ -3,8 +3,8 @@
 #   needs/packages  the distribution's packages that own the libraries which the tree's ELF files need. Runs where the
 #                   files were built, so that every library has an owner. Libraries found in the tree are left out.
 #                   With $LIBRARIES=optional a library that nobody owns is told, not an error; with `none` nobody looks.
-#   has/files       lines `TYPE DIGEST PATH` for directories (`d`) and everything else (`f`); only small files have a
-#                   digest, the others `-`.
+#   has/files       lines `TYPE DIGEST PATH` for directories (`d`), links (`l`) and everything else (`f`); only small
+#                   files have a digest, all others `-`.
 set -eu
 
 # Lines `SONAME FILE` for what ELF files need. One file alone readelf would not name, hence another one.
@@ -62,7 +62,8 @@ list_files() (
     cd "$1"
     find . -mindepth 1 -type d -printf 'd - /%P\n'
     find . -type f -size -65537c -exec sha256sum {} + | sed 's|^\\\{0,1\}\([0-9a-f]*\)  \.|f \1 |'
-    find . ! -type d ! \( -type f -size -65537c \) -printf 'f - /%P\n'
+    find . -type l -printf 'l - /%P\n'
+    find . ! -type d ! -type l ! \( -type f -size -65537c \) -printf 'f - /%P\n'
 )
 
 work=$(mktemp -d)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the Python package $NAME at $VERSION from its unpacked source archive $SOURCE, offline, with the interpreter
-# $PYTHON and what is installed beside it, and installs it where that looks for packages, into $OUT. The arguments are settings for the
-# package's build system. A version other than the one that the archive turns out to have is refused.
+# $PYTHON and what is installed beside it, and installs it where that looks for packages, into $OUT. The arguments are
+# settings for the package's build system. A version other than the one that the archive turns out to have is refused.
 set -eu
 
 export PIP_NO_INDEX=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore

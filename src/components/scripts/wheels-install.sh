@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the packages of the list $REQUIREMENTS, which is whole and has a digest for each, with $UV for the
-# interpreter $PYTHON, below $PREFIX into $OUT. Only published wheels are taken, so that nothing is compiled here. $SLIM, if set, is a
+# Installs the packages of the list $REQUIREMENTS, which is whole and has a digest for each, with $UV for the interpreter
+# $PYTHON, below $PREFIX into $OUT. Only published wheels are taken, so that nothing is compiled here. $SLIM, if set, is a
 # program that frees them of what nothing loads.
 set -eu
 
