@@ -317,7 +317,7 @@ fn open_versions_take_the_newest_that_fits() {
         "torch==2.9.1",
         "torchaudio==2.9.1",
         "torchvision==0.24.1",
-        "transformers==5.23.0",
+        "transformers==5.24.0",
     ];
     assert_eq!(all, expected);
     let all = requirements(
@@ -325,7 +325,7 @@ fn open_versions_take_the_newest_that_fits() {
     );
     assert!(all.contains(&"tensorrt-cu12-libs==10.9.0.34".to_owned()), "{all:?}");
     assert!(
-        all.contains(&"transformers==4.57.6".to_owned()) && all.contains(&"onnxruntime==1.20.0".to_owned()),
+        all.contains(&"transformers==4.57.6".to_owned()) && all.contains(&"onnxruntime==1.20.1".to_owned()),
         "{all:?}"
     );
 }
@@ -530,7 +530,7 @@ fn case_7_a_release_that_needs_a_newer_python_is_refused() {
     let text = format!("{VENV}transformers: 5.23.0\n");
     let found = refusal(&text);
     assert!(found.contains("4:15: transformers 5.23.0 needs Python 3.11 or newer, not 3.10"), "{found}");
-    assert_eq!(ways_out(&text), ["`transformers: 5.20.2`", "`transformers: 5.0.0`"]);
+    assert_eq!(ways_out(&text), ["`transformers: 5.20.2`", "`transformers: 5.19.0`"]);
 }
 
 #[test]
@@ -596,4 +596,58 @@ fn decisions_are_explained_when_asked_for() {
     ] {
         assert!(told.contains(words), "{words} is not in:\n{told}");
     }
+}
+
+#[test]
+fn no_range_of_releases_goes_over_a_series_so_that_both_ends_were_made() {
+    let series = |version: &str| version.rsplit_once('.').map(|(series, _)| series.to_owned());
+    let catalog = Catalog::embedded();
+    let transformers = catalog.transformers.iter().map(|row| &row.versions);
+    let all = transformers.chain(catalog.onnxruntime.iter().map(|row| &row.versions));
+    for (first, last) in all.chain(catalog.openvino.iter().map(|row| &row.versions)) {
+        assert_eq!(series(first), series(last), "{first} to {last}");
+    }
+    assert!(
+        requirements(&format!("{PYTHON}transformers: '<5.23'\n"))
+            .contains(&"transformers==5.22.2".to_owned())
+    );
+    assert!(
+        requirements(&format!("{PYTHON}onnxruntime: '<1.31'\n")).contains(&"onnxruntime==1.30.0".to_owned())
+    );
+}
+
+#[test]
+fn clashes_of_their_own_have_ways_out_of_their_own() {
+    let found = refusal(&format!("{PYTHON}openvino: 2023.1.0\nonnxruntime: 1.19.2\n"));
+    assert!(found.contains("what would work for this alone: `openvino: 2026.4.1`, or "), "{found}");
+    assert!(found.contains("what would work for this alone: `onnxruntime: 1.32.0`, or "), "{found}");
+}
+
+#[test]
+fn a_cudnn_that_onnxruntime_does_not_load_is_refused() {
+    let text = format!(
+        "{VENV}torch: {{version: 2.3.1, channel: cu121}}\nonnxruntime: {{version: 1.20.0, flavour: gpu}}\n"
+    );
+    let found = refusal(&text);
+    assert!(
+        found.contains("onnxruntime-gpu 1.20.0 loads cuDNN 9, and torch 2.3.1 brings cuDNN 8"),
+        "{found}"
+    );
+    assert!(ways_out(&text).iter().any(|way| way.starts_with("`torch.version: ")), "{found}");
+    works(&text.replace("2.3.1", "2.4.1"));
+}
+
+#[test]
+fn a_fleet_with_gpus_is_offered_their_channels_first() {
+    let text = format!("{PYTHON}target: {{gpus: [RTX 5090]}}\ntorch: {{version: 2.9.1, channel: cu126}}\n");
+    let ways = ways_out(&text);
+    assert!(ways.iter().all(|way| !way.contains("cpu")), "{ways:?}");
+}
+
+#[test]
+fn a_virtual_environment_is_of_a_series_and_in_a_directory_of_its_own() {
+    let found = refusal("name: n\nbase: ubuntu:22.04\npython: {version: 3.10.12, venv: /usr}\n");
+    assert!(found.contains("3:19: which release of a series the distribution has is up to it"), "{found}");
+    assert!(found.contains("name the series: `version: 3.10`"), "{found}");
+    assert!(found.contains("3:34: a virtual environment cannot be at /usr"), "{found}");
 }

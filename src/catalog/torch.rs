@@ -16,6 +16,8 @@ pub struct TorchRelease {
     pub pypi: Option<String>,
     /// The same of the wheels for arm64.
     pub pypi_arm64: Option<String>,
+    /// The major release of cuDNN that its wheels with CUDA load, where it is known.
+    pub cudnn: Option<u32>,
     /// The release of torchvision built against it.
     pub vision: String,
     /// The release of torchaudio that goes with it.
@@ -34,6 +36,7 @@ impl Row for TorchRelease {
         let channel = |word: &str| Some(word.to_owned());
         let pypi = cells.known("pypi", channel);
         let pypi_arm64 = cells.optional("pypi_arm64", |word| or_unknown(word, channel));
+        let cudnn = cells.optional("cudnn", |word| or_unknown(word, |word| word.parse().ok()));
         let (vision, audio) = (cells.read("vision", release), cells.read("audio", release));
         let source = cells.source();
         let (oldest, newest) = python?;
@@ -43,6 +46,7 @@ impl Row for TorchRelease {
             channels: channels?,
             pypi: pypi?,
             pypi_arm64: pypi_arm64?,
+            cudnn: cudnn?,
             vision: vision?,
             audio: audio?,
             source: source?,

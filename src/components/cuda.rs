@@ -9,7 +9,9 @@
 use super::debs::{Debs, Wanted};
 use super::vendor::VendorCuda;
 use super::wheels::{Parting, WheelRequest, installer, patterns};
-use super::{Component, CudaRelease, Declared, PythonHome, Registration, is_vendor, nvidia, torch};
+use super::{
+    Component, CudaRelease, Declared, PythonHome, Registration, is_vendor, nvidia, torch, wish_or_vendor,
+};
 use crate::catalog;
 use crate::diagnostic::Problems;
 use crate::plan::{Planner, Provided, RUN_DIR, Script, StepId, mount_lists};
@@ -54,7 +56,7 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
         return Some(Box::new(VendorCuda));
     }
     if let Value::Scalar(_) = &node.value {
-        let version = checked("a release of CUDA", node, problems, Wish::parse)?;
+        let version = wish_or_vendor("a release of CUDA", node, problems)?;
         return Some(Box::new(CudaSpec { version, compiler: None, packages: Vec::new(), repository: None }));
     }
     let mut fields = Fields::open("`cuda`", node, problems)?;

@@ -40,7 +40,8 @@ use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::plan::Planner;
 use crate::resolve::{BaseFacts, Context};
-use crate::spec::{At, ContextPath, Node, Requirement, Scalar, Span, Value, Version, Wish};
+use crate::spec::{At, ContextPath, Node, Requirement, Scalar, Span, Value, Version, Wish, checked};
+use crate::suggest::nearest;
 
 /// A component's entry in the language.
 #[derive(Debug)]
@@ -75,6 +76,18 @@ pub const REGISTRY: &[Registration] = &[
 /// Whether a component's field says that the base image has it.
 fn is_vendor(node: &Node) -> bool {
     matches!(&node.value, Value::Scalar(Scalar { text, .. }) if text == "vendor")
+}
+
+/// The wish for a version, in a place where `vendor` would do as well.
+fn wish_or_vendor(what: &str, node: &Node, problems: &mut Problems) -> Option<At<Wish>> {
+    match &node.value {
+        Value::Scalar(Scalar { text, .. }) if nearest(text, ["vendor"]).is_some() => {
+            let message = format!("{what} cannot be `{}`", text.escape_debug());
+            problems.error_with_help(node.span, message, "did you mean `vendor`?");
+            None
+        }
+        _ => checked(what, node, problems, Wish::parse),
+    }
 }
 
 /// Where a Python lies in the image.

@@ -150,6 +150,16 @@ impl OnnxRuntimeSpec {
                 "{package} {version} loads the libraries of CUDA {needs}, and the spec has CUDA {has}"
             ));
         }
+        let torch = context.torch();
+        let torch = context.catalog.torch.iter().find(|row| Some(&row.torch) == torch.as_ref());
+        if let (Some(needs), Some(torch), Some(_)) = (row.cudnn, torch, context.cuda())
+            && let Some(has) = torch.cudnn.filter(|has| *has != needs)
+        {
+            let torch = &torch.torch;
+            reasons.push(format!(
+                "{package} {version} loads cuDNN {needs}, and torch {torch} brings cuDNN {has}"
+            ));
+        }
         reasons
     }
 }

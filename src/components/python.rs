@@ -63,6 +63,10 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     let (vendor, venv) = (fields.take("vendor"), fields.take("venv"));
     let slim =
         fields.take("slim").and_then(|n| boolean("`slim`", n, problems)).is_some_and(|slim| slim.value);
+    if let (Some(_), Some(venv)) = (vendor, venv) {
+        let message = "Python is the base image's (`vendor`) or the distribution's (`venv`), not both";
+        problems.error_with_help(venv.span, message, "leave one of them out");
+    }
     let origin = match vendor.or(venv) {
         Some(place) => {
             let prefix = checked("a directory", place, problems, ImagePath::parse);
@@ -204,12 +208,34 @@ impl Declared for PythonSpec {
                 let version = release.unwrap_or_else(|| wanted.to_owned());
                 Some(Box::new(VendorPython { version, home, slim }))
             }
-            Origin::Venv { version, .. } => {
+            Origin::Venv { version, prefix } => {
                 let home = home.or_else(|| refuse_other(version, problems))?;
+                check_venv(version, prefix, problems);
                 check_distribution(version, context, problems);
                 Some(Box::new(Venv { version: version.value.clone(), home, slim }))
             }
         }
+    }
+}
+
+/// The directories of the distribution's own Python, which no virtual environment can lie in.
+const TAKEN: [&str; 3] = ["/", "/usr", "/usr/local"];
+
+/// Reports what no virtual environment can be made of.
+fn check_venv(version: &At<Version>, prefix: &At<ImagePath>, problems: &mut Problems) {
+    if version.value.as_str().split('.').count() > 2 {
+        problems.error_with_help(
+            version.span,
+            format!("which release of a series the distribution has is up to it, and may not be {version}"),
+            format!("name the series: `version: 3.{}`", series(&version.value).unwrap_or_default()),
+        );
+    }
+    if TAKEN.contains(&prefix.value.as_str()) {
+        problems.error_with_help(
+            prefix.span,
+            format!("a virtual environment cannot be at {prefix}"),
+            "name a directory of its own, such as `/opt/venv`",
+        );
     }
 }
 

@@ -6,7 +6,9 @@
 use super::debs::{Debs, Wanted};
 use super::vendor::VendorTensorRt;
 use super::wheels::{WheelRequest, Wheels, installer, patterns};
-use super::{Alternative, Component, Declared, PythonHome, Registration, is_vendor, nvidia, torch};
+use super::{
+    Alternative, Component, Declared, PythonHome, Registration, is_vendor, nvidia, torch, wish_or_vendor,
+};
 use crate::catalog::TensorRtRelease;
 use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
@@ -50,7 +52,7 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
         return Some(Box::new(VendorTensorRt));
     }
     if let Value::Scalar(_) = &node.value {
-        let version = checked("a version", node, problems, Wish::parse)?;
+        let version = wish_or_vendor("a version", node, problems)?;
         return Some(Box::new(TensorRtSpec { version, provider: Provider::Wheels { index: None } }));
     }
     let mut fields = Fields::open("`tensorrt`", node, problems)?;

@@ -129,12 +129,15 @@ impl Declared for TorchSpec {
         // The nearest newer ones first, then the older ones.
         others.sort_by_key(|other| compare(&other.torch, &chosen.torch).is_lt());
         let same = chosen.channels.iter().rev().filter(|other| **other != channel);
-        let mut all: Vec<_> = same.map(|channel| with(None, Some(channel))).collect();
-        all.extend(others.iter().map(|other| with(Some(&other.torch), None)));
+        let mut all: Vec<_> = same.map(|channel| (None, Some(channel.as_str()))).collect();
+        all.extend(others.iter().map(|other| (Some(other.torch.as_str()), None)));
         for other in &others {
-            all.extend(other.channels.iter().rev().map(|channel| with(Some(&other.torch), Some(channel))));
+            let channels = other.channels.iter().rev();
+            all.extend(channels.map(|channel| (Some(other.torch.as_str()), Some(channel.as_str()))));
         }
-        all
+        // Nodes with GPUs are not there to compute without them.
+        all.sort_by_key(|(_, channel)| context.fleet.has_gpus() && *channel == Some("cpu"));
+        all.into_iter().map(|(version, channel)| with(version, channel)).collect()
     }
 
     fn resolve(

@@ -178,7 +178,8 @@ pub(super) const RULES: &[Rule] = &[
 
 fn ended_python(subject: &Subject<'_>) -> Vec<(Span, String)> {
     let Some((version, span)) = subject.text("python.version") else { return Vec::new() };
-    if subject.has("python.venv") || !older(version, &[3, 11]) {
+    // A first number alone leaves the series open.
+    if subject.has("python.venv") || !version.contains('.') || !older(version, &[3, 11]) {
         return Vec::new();
     }
     vec![(span, format!("Python {version} gets no more updates; take 3.13 or newer"))]

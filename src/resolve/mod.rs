@@ -125,10 +125,20 @@ pub fn resolve(mut spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node
     let mut found = Problems::default();
     let components = resolve_components(&context, &mut found);
     if found.has_errors() {
-        let ways = ways_out(&context);
-        found.help(|error| match explain::clash(error, &context) {
-            Some(clash) => format!("{clash}; {ways}"),
-            None => ways.clone(),
+        let before = found.clone();
+        let all = ways_out(&context, |after| after.found().is_empty());
+        found.help(|error| {
+            let ways = match all.as_slice() {
+                [] => {
+                    let ways = ways_out(&context, |after| is_mended(error, &before, after));
+                    tell("what would work for this alone", &ways)
+                }
+                ways => tell("what would work", ways),
+            };
+            match explain::clash(error, &context) {
+                Some(clash) => format!("{clash}; {ways}"),
+                None => ways,
+            }
         });
     }
     if site.is_some() {
@@ -220,16 +230,13 @@ fn site_catalog(spec: &Spec, ours: &Catalog, inputs: &Inputs, problems: &mut Pro
 /// Ways out that are named at most.
 const MAX_WAYS: usize = 4;
 
-/// The changes of one field that make all components fit. Each is tried before it is named.
-fn ways_out(context: &Context<'_>) -> String {
-    let warnings = |context: &Context<'_>| {
-        let mut problems = Problems::default();
-        resolve_components(context, &mut problems);
-        let count = problems.found().iter().filter(|found| found.severity == Severity::Warning).count();
-        (!problems.has_errors()).then_some(count)
+/// The changes of one field after which what is wrong `is_out`. Each is tried before it is named.
+fn ways_out(context: &Context<'_>, is_out: impl Fn(&Problems) -> bool) -> Vec<String> {
+    let fits = |context: &Context<'_>| {
+        let mut after = Problems::default();
+        resolve_components(context, &mut after);
+        is_out(&after)
     };
-    // What nobody has established is no way out.
-    let fits = |context: &Context<'_>| warnings(context) == Some(0);
     let mut ways = Vec::new();
     for (place, component) in context.components.iter().enumerate() {
         let mut found = component.value.alternatives(context).into_iter().filter_map(|alternative| {
@@ -245,9 +252,18 @@ fn ways_out(context: &Context<'_>) -> String {
         of_fleet.filter_map(|(change, fleet)| fits(&Context { fleet: &fleet, ..*context }).then_some(change)),
     );
     ways.truncate(MAX_WAYS);
-    match ways.as_slice() {
+    ways
+}
+
+/// Whether an error is gone and nothing new is wrong. What nobody has established is no way out.
+fn is_mended(error: &Diagnostic, before: &Problems, after: &Problems) -> bool {
+    after.found().iter().all(|found| found != error && before.found().contains(found))
+}
+
+fn tell(beginning: &str, ways: &[String]) -> String {
+    match ways {
         [] => "no change of a single field makes it fit".to_owned(),
-        ways => format!("what would work: {}", ways.join(", or ")),
+        ways => format!("{beginning}: {}", ways.join(", or ")),
     }
 }
 
