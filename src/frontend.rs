@@ -87,8 +87,9 @@ async fn answer(gateway: Gateway) -> Result<BuildResult, Error> {
     let lock = lock.map(|data| locking::text(data, &context.spec().filename)).transpose()?;
     let (mut sources, root, problems) = Sources::load(&gateway, &context).await?;
     let lock = match (lock.map(|text| sources.add_lock(&text)), &wish) {
-        // One that cannot be read is made anew, where not only a part of it is.
+        // One that cannot be read, or is not as it was written, is made anew, where not only a part of it is.
         (Some(Err(_)), LockWish::Make(Update::None | Update::All)) => None,
+        (Some(Ok(lock)), LockWish::Make(Update::None | Update::All)) if !lock.is_as_written() => None,
         (lock, _) => lock.transpose()?,
     };
     if request.is_none() && gateway.options().target.as_deref() == Some("spec") {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use crate::diagnostic::Problems;
+use crate::diagnostic::{Diagnostic, Problems, Severity};
 use crate::mirror;
 use crate::resolve::{DebPackage, PackageIndex};
 use crate::spec::{
@@ -18,7 +18,7 @@ use crate::spec::{
 const WHEEL: &str = "wheel";
 
 /// The form of the file.
-const FORM: &str = "2";
+const FORM: &str = "3";
 
 /// The target that is the lock of the spec.
 pub const LOCK_TARGET: &str = "lock";
@@ -59,6 +59,8 @@ pub struct PlatformLock {
     pub archives: BTreeMap<String, LockedArchive>,
     /// What an older lock had, while this one is being made.
     pub earlier: Earlier,
+    /// What says that it was changed by hand, where the build may have more to say of it: that an entry is missing.
+    pub doubts: Vec<Diagnostic>,
     /// Its place in the lock.
     pub span: Span,
 }
@@ -327,6 +329,11 @@ pub fn moved(locked: &PlatformLock, now: &BTreeMap<String, String>) -> BTreeSet<
 }
 
 impl Lock {
+    /// Whether nothing says that it was changed by hand.
+    pub fn is_as_written(&self) -> bool {
+        self.platforms.values().all(|platform| platform.doubts.is_empty())
+    }
+
     /// Reads a lock, which is the file with this number.
     pub fn parse(text: &str, file: u8, problems: &mut Problems) -> Option<Self> {
         let root = parse_yaml(text, file, problems)?;
@@ -435,6 +442,7 @@ impl PlatformLock {
             wheels,
             vendor: vendor.into_iter().collect(),
             earlier: Earlier::default(),
+            doubts: Vec::new(),
             span: node.span,
         })
     }
@@ -446,7 +454,8 @@ impl PlatformLock {
         }
         let _ = writeln!(text, "    base: {}", quoted(&self.base));
         if !self.sources.is_empty() {
-            let _ = writeln!(text, "    sources:\n      entries: {}\n      files:", self.sources.len());
+            let _ = writeln!(text, "    sources:");
+            write_count(self.sources.keys(), "      ", text);
             for (name, file) in &self.sources {
                 let _ = writeln!(text, "        - {{name: {}, {}}}", quoted(name), file.cells());
             }
@@ -463,12 +472,7 @@ impl PlatformLock {
             for (archive, snapshot) in &packages.snapshots {
                 let _ = writeln!(text, "          {}: {}", quoted(archive), quoted(snapshot.as_str()));
             }
-            let _ = writeln!(
-                text,
-                "        entries: {}\n        files:{}",
-                packages.files.len(),
-                empty(packages.files.is_empty())
-            );
+            write_count(packages.files.keys(), "        ", text);
             for (name, package) in &packages.files {
                 let (version, cells) = (quoted(&package.version), package.file.cells());
                 let _ = writeln!(text, "          - {{name: {}, version: {version}, {cells}}}", quoted(name));
@@ -587,7 +591,14 @@ fn platform(key: &At<String>, node: &Node, problems: &mut Problems) -> Option<(S
         problems.error_with_help(key.span, message, ANEW);
         return None;
     }
-    let mut locked = PlatformLock::parse(node, problems)?;
+    let mut found = Problems::default();
+    let locked = PlatformLock::parse(node, &mut found);
+    let (doubts, errors): (Vec<_>, Vec<_>) =
+        found.found().iter().cloned().partition(|found| found.severity == Severity::Warning);
+    errors.into_iter().for_each(|error| problems.add(error));
+    let mut locked = locked?;
+    locked.doubts =
+        doubts.into_iter().map(|doubt| Diagnostic { severity: Severity::Error, ..doubt }).collect();
     let others: &[&str] =
         if name == "linux/amd64" { &["_arm64.deb", "_aarch64.whl"] } else { &["_amd64.deb", "_x86_64.whl"] };
     for (entry, file) in locked.files_mut() {
@@ -611,8 +622,7 @@ fn base(node: &Node, problems: &mut Problems) -> Option<String> {
 }
 
 fn write_wheels(wheels: &BTreeMap<String, LockedWheel>, indent: &str, text: &mut String) {
-    let (count, empty) = (wheels.len(), empty(wheels.is_empty()));
-    let _ = writeln!(text, "{indent}entries: {count}\n{indent}files:{empty}");
+    write_count(wheels.keys(), indent, text);
     for (name, wheel) in wheels {
         let (version, cells) = (quoted(&wheel.version), wheel.file.cells());
         let _ = writeln!(text, "{indent}  - {{name: {}, version: {version}, {cells}}}", quoted(name));
@@ -645,8 +655,7 @@ impl LockedArchive {
             let pairs = self.replaced.iter().map(|(name, version)| quoted(&format!("{name}={version}")));
             let _ = writeln!(text, "        replaced: [{}]", pairs.collect::<Vec<_>>().join(", "));
         }
-        let (count, empty) = (self.files.len(), empty(self.files.is_empty()));
-        let _ = writeln!(text, "        entries: {count}\n        files:{empty}");
+        write_count(self.files.keys().map(|(name, _)| name), "        ", text);
         for ((name, version), deb) in &self.files {
             let depends = match deb.depends.as_str() {
                 "" => String::new(),
@@ -658,8 +667,17 @@ impl LockedArchive {
     }
 }
 
-fn empty(is_empty: bool) -> &'static str {
-    if is_empty { " []" } else { "" }
+/// What a list begins with: how many entries it has, and a digest of their names, so that none is taken out unnoticed.
+fn write_count<'n>(names: impl ExactSizeIterator<Item = &'n String>, indent: &str, text: &mut String) {
+    let empty = if names.len() == 0 { " []" } else { "" };
+    let _ = writeln!(text, "{indent}entries: {}", names.len());
+    let _ = writeln!(text, "{indent}names: {}\n{indent}files:{empty}", quoted(&digest_of_names(names)));
+}
+
+fn digest_of_names<'n>(names: impl Iterator<Item = &'n String>) -> String {
+    let mut names: Vec<_> = names.map(String::as_str).collect();
+    names.sort_unstable();
+    digest(&names.join("\n"))
 }
 
 impl LockedFile {
@@ -782,7 +800,7 @@ fn list<T>(
     rows
 }
 
-/// The entries of a list, whose number must be the one that was written.
+/// The entries of a list, whose number and names must be those that were written.
 fn counted<K: Ord, T>(
     fields: &mut Fields<'_>,
     span: Span,
@@ -790,14 +808,21 @@ fn counted<K: Ord, T>(
     row: impl Fn(&Node, &mut Problems) -> Option<(K, T)>,
 ) -> Option<BTreeMap<K, T>> {
     let count = fields.require_or("entries", ANEW, problems).and_then(|node| word(node, problems));
+    let digest = fields.require_or("names", ANEW, problems).and_then(|node| word(node, problems));
     let node = fields.require_or("files", ANEW, problems)?;
-    let written = match &node.value {
-        Value::List(rows) => rows.len(),
-        _ => 0,
+    let written: &[Node] = match &node.value {
+        Value::List(rows) => rows,
+        _ => &[],
     };
+    let names: Vec<_> =
+        written.iter().filter_map(|row| cell(row, "name", &mut Problems::default())).collect();
     let rows: BTreeMap<_, _> = items("`files`", node, problems, row).into_iter().collect();
-    let count = count?.value;
-    if count.parse() != Ok(written) || written != rows.len() {
+    let (count, digest) = (count?.value, digest?.value);
+    if count.parse() == Ok(written.len()) && digest != digest_of_names(names.iter()) {
+        let message = "the entries of this list of the lock are not those that were written";
+        problems.warning(span.first(), message, ANEW);
+    }
+    if count.parse() != Ok(written.len()) || written.len() != rows.len() {
         problems.error_with_help(
             span.first(),
             format!(
@@ -842,7 +867,9 @@ fn file(row: &Node, problems: &mut Problems) -> Option<LockedFile> {
 /// A text as YAML reads it back.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./+=~@%".contains(c);
-    let safe = text.chars().all(plain) && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/');
+    let is_null = text.eq_ignore_ascii_case("null");
+    let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/');
+    let safe = text.chars().all(plain) && begins && !is_null;
     if safe {
         return text.to_owned();
     }
@@ -904,6 +931,7 @@ mod tests {
             wheels: Some(wheels_from_resolution(&wheels, None).expect("valid")),
             vendor: ["six".to_owned()].into(),
             earlier: Earlier::default(),
+            doubts: Vec::new(),
             span: Span::default(),
         };
         Lock { platforms: [("linux/amd64".to_owned(), platform)].into() }
@@ -966,7 +994,7 @@ mod tests {
                 text.replace("https://ffmpeg.org/f.tar.xz", "ffmpeg.tar.xz"),
                 "the entry `ffmpeg 7.1.5` of the lock has no address",
             ),
-            (text.replace("lock: 2", "lock: 1"), "the lock is of a form that is not known here"),
+            (text.replace("lock: 3", "lock: 2"), "the lock is of a form that is not known here"),
             (without("asked"), "lacks the field `asked`; the lock was changed by hand"),
             (
                 text.split("platforms:").next().unwrap_or_default().to_owned(),
@@ -992,6 +1020,23 @@ mod tests {
             let found = problems(&text);
             assert!(found.contains(expected), "{expected}: {found}\n{text}");
         }
+    }
+
+    #[test]
+    fn an_entry_that_is_gone_with_its_count_is_doubted() {
+        let text = locked().to_text();
+        let lines = text.lines().filter(|line| !line.contains("name: \"libx264"));
+        let text = lines.map(|line| format!("{line}\n")).collect::<String>();
+        let lock = Lock::parse(&text.replacen("entries: 2", "entries: 1", 1), 1, &mut Problems::default());
+        let lock = lock.expect("read");
+        assert!(!lock.is_as_written() && locked().is_as_written());
+        let doubts = &lock.platforms["linux/amd64"].doubts;
+        assert_eq!(doubts[0].message, "the entries of this list of the lock are not those that were written");
+    }
+
+    #[test]
+    fn names_that_yaml_reads_as_something_else_are_quoted() {
+        assert_eq!(["null", "Null", "numpy"].map(quoted), ["\"null\"", "\"Null\"", "numpy"]);
     }
 
     #[test]

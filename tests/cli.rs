@@ -179,8 +179,9 @@ fn what_a_spec_leaves_open_its_lock_says() {
     let spec = "# syntax=ratio1/edgenode:1\nname: n\nbase: debian:13\nrepository: site/n\ntag: py{python.minor}-tr{transformers}\n\
                 python: {version: 3.13, venv: /opt/venv}\ntransformers: '>=4.50,<4.99'\n";
     let sum = "a".repeat(64);
-    let step =
-        |name: &str, asked: &str| format!("      {name}: {{asked: [{asked}], entries: 0, files: []}}\n");
+    let step = |name: &str, asked: &str| {
+        format!("      {name}: {{asked: [{asked}], entries: 0, names: e3b0c44298fc1c14, files: []}}\n")
+    };
     let packages = [
         step("libraries", ""),
         step("python", "python3, python3-venv"),
@@ -188,9 +189,9 @@ fn what_a_spec_leaves_open_its_lock_says() {
         step("toolchain", "build-essential, ccache, pkg-config, xz-utils"),
     ];
     let lock = format!(
-        "lock: 2\nplatforms:\n  linux/amd64:\n    base: 'docker.io/library/debian:13@sha256:{sum}'\n    sources:\n      entries: 1\n      files:\n        \
+        "lock: 3\nplatforms:\n  linux/amd64:\n    base: 'docker.io/library/debian:13@sha256:{sum}'\n    sources:\n      entries: 1\n      names: 4fe9839583c24456\n      files:\n        \
          - {{name: 'uv 0.12.1', sha256: {sum}, url: 'https://example.org/uv.tar.gz'}}\n    packages:\n{}    wheels:\n      \
-         entries: 1\n      files:\n        - {{name: transformers, version: 4.55.2, sha256: {sum}, url: 'https://example.org/t.whl'}}\n",
+         entries: 1\n      names: ad9b0702bc418499\n      files:\n        - {{name: transformers, version: 4.55.2, sha256: {sum}, url: 'https://example.org/t.whl'}}\n",
         packages.concat()
     );
     let open = directory(&[("node.yaml", spec)]);

@@ -1,5 +1,7 @@
 //! What a lock names, as a tree that any server of files turns into a mirror.
 
+use std::collections::BTreeMap;
+
 use buildkit_frontend::Error;
 use buildkit_llb::{Copy, File, Meta, Mkfile, Output};
 
@@ -17,8 +19,14 @@ pub(super) fn bundle(plan: &Plan, lowered: &Lowered) -> Result<Output, Error> {
     }
     let images = Mkfile::new("/images.txt", 0o644, format!("{}\n", plan.base()).into_bytes()).timestamp(0);
     let mut op = File::on(&Output::scratch()).mkfile(images);
+    let mut gathered = BTreeMap::new();
     for (number, step) in plan.steps.iter().enumerate() {
         if let Action::Fetch { url, file_name, .. } = &step.action {
+            if let Some(other) = gathered.insert(mirror::path(url), url).filter(|other| *other != url) {
+                return Err(Error::user(format!(
+                    "a bundle has one file for {other} and {url}, which differ in what a server of files does not see"
+                )));
+            }
             let from = lowered.output(StepId(number));
             op = op.copy(Copy::new(&from, format!("/{file_name}"), mirror::path(url)).create_dest_path());
         }

@@ -182,7 +182,7 @@ impl Build<'_> {
                 _ => Ok(specs.iter().map(|_| LockUse::None).collect()),
             };
         };
-        let (mut locks, mut moved) = (Vec::new(), BTreeMap::new());
+        let (mut locks, mut moved) = (Vec::new(), BTreeSet::new());
         for (platform, spec) in specs {
             let locked = self.lock_of(lock, platform)?;
             let inputs = lock::moved(locked, &self.lock_inputs(spec));
@@ -230,6 +230,12 @@ impl Build<'_> {
             )));
         }
         update.check(old, specs)?;
+        // A part of one that is not as it was written is not built upon.
+        let doubts = old.into_iter().flat_map(|old| old.platforms.values()).flat_map(|locked| &locked.doubts);
+        let doubts: Vec<_> = doubts.cloned().collect();
+        if !doubts.is_empty() {
+            return Err(self.sources.report(&doubts));
+        }
         let made = specs.iter().map(|(platform, spec)| async {
             let name = locked_name(platform);
             let old = old.and_then(|old| old.platforms.get(&name));

@@ -70,6 +70,11 @@ pub fn plan(node: &Node) -> Plan {
     };
     let Collected { steps, provided: components, pending, sources, archives, problems } =
         planner.into_collected();
+    let problems = match &lock {
+        // What is missing names itself.
+        Some(lock) if problems.is_empty() => lock.doubts.clone(),
+        _ => problems,
+    };
     Plan {
         name: node.name.to_string(),
         steps,

@@ -151,6 +151,11 @@ fn what_was_changed_by_hand(spec: &str, text: &str) {
     locked(spec, &without("name: six")).fail(&["this list of the lock has 2 entries, and 3 were written"]);
     let both = without("name: six").replace("wheels:\n      entries: 3", "wheels:\n      entries: 2");
     locked(spec, &both).fail(&["the lock has no entry for `six`"]);
+    // Nobody asks for this one by name.
+    let depended = without("name: idna").replace("wheels:\n      entries: 3", "wheels:\n      entries: 2");
+    locked(spec, &depended)
+        .fail(&["the entries of this list of the lock are not those that were written", "node.lock:"]);
+    assert_eq!(lock(spec, &depended, "lock"), text, "it is made anew");
     locked(
         spec,
         &without("name: \"ffmpeg 1.0.0\"")

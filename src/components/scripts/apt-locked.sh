@@ -15,11 +15,28 @@ CONFIG
     apt-get install -q -y --no-install-recommends --allow-downgrades -- "$ARCHIVES"/*.deb
     rm -rf "$work"
 fi
+# Whether the package $1 is installed, at the version $2 unless that is empty, or one that provides it.
+has() {
+    dpkg-query -W -f '${db:Status-Status}\t${Package}\t${Version}\t${Provides}\n' | awk -F '\t' -v name="$1" -v version="$2" '
+        $1 != "installed" { next }
+        $2 == name && (version == "" || $3 == version) { found = 1 }
+        version == "" {
+            count = split($4, provided, /, */)
+            for (i = 1; i <= count; i++) {
+                sub(/ .*/, "", provided[i])
+                if (provided[i] == name) found = 1
+            }
+        }
+        END { exit !found }
+    '
+}
 for package in "$@"; do
-    name=${package%%=*}
-    if ! dpkg-query -W -f '${db:Status-Status} ${Provides}\n' "$name" 2>/dev/null | grep -q '^installed' &&
-        ! dpkg-query -W -f '${db:Status-Status} ${Provides},\n' 2>/dev/null | grep -q "^installed .*\<$name\>"; then
-        echo "edgenode: the lock lacks the package $name; make it anew with \`--target lock\`" >&2
+    version=
+    case $package in
+    *=*) version=${package#*=} ;;
+    esac
+    if ! has "${package%%=*}" "$version"; then
+        echo "edgenode: the lock lacks the package $package; make it anew with \`--target lock\`" >&2
         exit 1
     fi
 done

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{PARTS, Requirements, Tools, WheelRequest, chosen_of, lines, mount_local};
+use crate::components::python;
 use crate::lock::{Earlier, LockUse, LockedWheel, PlatformLock};
 use crate::plan::{Mount, Planner, Provided, RUN_DIR, Run, Script, StepId, Unlocked};
 use crate::spec::{Requirement, Span};
@@ -166,7 +167,9 @@ fn report_unlocked(requests: &[WheelRequest], wheels: &BTreeMap<String, LockedWh
     let excluded = requests.iter().flat_map(|request| &request.exclude).chain(planner.excluded());
     let excluded: Vec<_> = excluded.cloned().collect();
     // What the base image's own Python has was looked at when the lock was made.
-    let vendor = planner.lock().locked().map(|lock| lock.vendor.clone()).unwrap_or_default();
+    let is_vendor = planner.kept().iter().any(|kept| kept.name == python::REGISTRATION.key);
+    let vendor = planner.lock().locked().filter(|_| is_vendor).map(|lock| lock.vendor.clone());
+    let vendor = vendor.unwrap_or_default();
     let kept: Vec<_> = planner.kept().iter().flat_map(|vendor| vendor.packages.clone()).collect();
     for request in requests {
         // What a marker says is for uv to know.
