@@ -40,6 +40,8 @@ const CHOOSE: Script = Script { name: "wheels-choose.sh", text: include_str!("sc
 const INSTALL: Script = Script { name: "wheels-install.sh", text: include_str!("scripts/wheels-install.sh") };
 
 /// What the scripts that resolve have in common.
+const KEPT: Script = Script { name: "wheels-kept.py", text: include_str!("scripts/wheels-kept.py") };
+
 const COMPILE: Script = Script { name: "wheels-compile.sh", text: include_str!("scripts/wheels-compile.sh") };
 
 const OFFLINE: Script = Script { name: "wheels-offline.sh", text: include_str!("scripts/wheels-offline.sh") };
@@ -667,7 +669,7 @@ impl Tools {
     /// The same of a script that reads these files, and may resolve what they ask for.
     fn run_with(&self, script: &Script, label: &str, files: Vec<TextFile>, planner: &mut Planner) -> Run {
         let from = planner.files(format!("[{label}] requirements"), files);
-        let mut run = self.run_sourcing(script, &[COMPILE], planner);
+        let mut run = self.run_sourcing(script, &[COMPILE, KEPT], planner);
         let at = format!("{RUN_DIR}/inputs");
         run.env.push(("INPUTS".to_owned(), at.clone()));
         run.mounts.push(Mount { at, from, part: "/".to_owned() });

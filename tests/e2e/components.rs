@@ -6,7 +6,7 @@ use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::contexts::config;
-use crate::harness::Build;
+use crate::harness::{Build, wheel};
 
 const BELOW: &str = "
 base: debian:13
@@ -191,6 +191,21 @@ fn what_the_vendor_of_the_base_image_provides_is_kept() {
     let refused = "edgenode:   six==1.17.0; it has six==1.16.0";
     for target in ["image", "lock"] {
         Build::new(&wanting("3.13", "six==1.17.0")).with("--target", target).fail(&[refused]);
+    }
+    // So does what another package requires of it.
+    let with_own = |requires: &str| {
+        let own = "torchvision], local: [dist/own-1.0-py3-none-any.whl]}";
+        let build = Build::new(&spec("3.13").replace("torchvision]}", own));
+        fs::create_dir(build.dir().join("dist")).expect("made");
+        let files = [("own/__init__.py", Vec::new())];
+        let data = wheel("own", "1.0", requires, &files);
+        fs::write(build.dir().join("dist/own-1.0-py3-none-any.whl"), data).expect("written");
+        build
+    };
+    with_own("six>=1.16").with("--target", "wheels").files();
+    for target in ["image", "lock"] {
+        let failed = with_own("six>=1.17").with("--target", target);
+        failed.fail(&["own==1.0 depends on six>=1.17", "what the base image's Python has stays as it is"]);
     }
     let lock = Build::new(&spec("3.13")).with("--target", "lock").files();
     let text = fs::read_to_string(lock.path().join("node.lock")).expect("a lock");

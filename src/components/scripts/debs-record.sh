@@ -17,7 +17,7 @@ for deb in "$DEBS"/*.deb; do
     fi
     dpkg-deb -f "$deb" | sed "1,/^Package:/s/^\(Package:.*\)/\1\nStatus: install ok installed/" >>"$OUT/status"
     echo >>"$OUT/status"
-    dpkg-deb --fsys-tarfile "$deb" | tar -t | sed 's|^\./|/|; s|\(.\)/$|\1|; s|^/$|/.|' | while IFS= read -r path; do
+    dpkg-deb --fsys-tarfile "$deb" | tar -t --quoting-style=literal | sed 's|^\./|/|; s|\(.\)/$|\1|; s|^/$|/.|' | while IFS= read -r path; do
         if lies "$path"; then echo "$path"; fi
     done >"$OUT/info/$name.list"
     control=$(mktemp -d)

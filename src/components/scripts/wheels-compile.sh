@@ -24,8 +24,10 @@ DIGESTS=$NORMAL'
     function allows(name, digest) {
         return !(name in named) || (name, digest) in allowed
     }
-    function refuse(name, version) {
-        print "edgenode: the index has no file of " name "==" version " with a digest that the requirements allow" >"/dev/stderr"
+    function refuse(name, version, what) {
+        what = "no SHA-256 of " name "==" version
+        if (name in named) what = "no file of " name "==" version " with a digest that the requirements allow"
+        print "edgenode: the index has " what >"/dev/stderr"
         failed = 1
     }
     FILENAME == ARGV[1] {
@@ -37,15 +39,17 @@ DIGESTS=$NORMAL'
     }
 '
 
-# Writes to $work/exclude.txt what is not resolved: the packages of $INPUTS/exclude.txt and, where $INPUTS/vendor.txt says
-# that the interpreter is the base image's own, all that it has, which stays as it is. What is required of those must hold;
-# $work/met has lines `NAME NAME==VERSION REQUIREMENT`.
+# Writes to $work/exclude.txt what is not resolved, the packages of $INPUTS/exclude.txt, and to $work/kept.txt, where
+# $INPUTS/vendor.txt says that the interpreter is the base image's own, constraints to what it has, which stays as it is. What
+# is required of that must hold; $work/met has lines `NAME NAME==VERSION REQUIREMENT`.
 exclude() {
     cp "$INPUTS/exclude.txt" "$work/exclude.txt"
     : >"$work/met"
+    : >"$work/kept.txt"
     [ -s "$INPUTS/vendor.txt" ] || return 0
     "$UV" pip list --python "$PYTHON" --format freeze >"$work/kept"
-    sed 's/==.*//' "$work/kept" >>"$work/exclude.txt"
+    mkdir "$work/stubs"
+    "$PYTHON" -B "${0%/*}/wheels-kept.py" "$work/stubs" "$work/kept.txt" "$work/exclude.txt"
     awk -F '==' "$NORMAL"'
         FILENAME == ARGV[1] {
             excluded[normal($1)]
@@ -86,6 +90,9 @@ compile() {
         echo "edgenode: the index gives no whole wheel of $broken; try again, or leave that release out" >&2
         exit 1
     fi
-    [ "$ended" -eq 0 ] || exit "$ended"
+    if [ "$ended" -ne 0 ]; then
+        [ ! -s "$work/kept.txt" ] || echo "edgenode: what the base image's Python has stays as it is" >&2
+        exit "$ended"
+    fi
     sed -n 's/^warning: //p' "$work/told" >>"$work/warnings"
 }

@@ -23,7 +23,7 @@ done | awk -F, '
     { owner[$1] = $2 }
 ' | LC_ALL=C sort -u >/tmp/sharing
 while IFS= read -r record; do
-    package=$(sed -n 's/^Name: *//p;/^$/q' "${record%/*}/METADATA" | head -n 1 | tr -d '\r')
+    package=$(sed -n 's/^[Nn][Aa][Mm][Ee]: *//p;/^$/q' "${record%/*}/METADATA" | head -n 1 | tr -d '\r')
     install -q --reinstall-package "$package" "$@" </dev/null
 done </tmp/sharing
 rm /tmp/sharing

@@ -10,21 +10,23 @@ set -eu
 # uv keeps the versions that its output file has already, and of what its cache knows of indexes it asks what is new.
 exclude
 cp "$INPUTS/preferences.txt" "$work/chosen.txt"
-compile --refresh --excludes "$work/exclude.txt" --constraints "$INPUTS/constraints.txt" --output-file "$work/chosen.txt" "$INPUTS/requirements.txt"
+compile --refresh --excludes "$work/exclude.txt" --constraints "$INPUTS/constraints.txt" \
+    --constraints "$work/kept.txt" --output-file "$work/chosen.txt" "$INPUTS/requirements.txt"
 compile --no-deps --format pylock.toml --output-file "$work/pylock.toml" "$work/chosen.txt"
 awk "$DIGESTS"'
     function cell(line, key) {
         if (!match(line, key " = \"[^\"]*\"")) return "-"
         return substr(line, RSTART + length(key) + 4, RLENGTH - length(key) - 5)
     }
-    # The larger, the better a wheel fits, as installers see it: made for the interpreter, for all from one on, for the
-    # machine, for anything; of the same kind that for the newest C library. All of them fit. Source: PyPA, platform
-    # compatibility tags.
+    # The larger, the better a wheel fits, as installers see it: made for the interpreter, for all from one on or without
+    # anything of its own, for the machine, for anything; of the same kind that for the newest C library. All of them fit.
+    # Source: PyPA, platform compatibility tags.
     function fit(url, parts, platforms, n, i, kind, newest) {
         sub(/\.whl.*/, "", url)
         n = split(url, parts, "-")
         if (parts[n] == "any") return 0
-        if (parts[n - 1] == "abi3") kind = 200 + substr(parts[n - 2], 4)
+        if (parts[n - 1] == "abi3") kind = 201 + 2 * substr(parts[n - 2], 4)
+        else if (parts[n - 1] == "none" && parts[n - 2] ~ /^cp3[0-9]/) kind = 200 + 2 * substr(parts[n - 2], 4)
         else if (parts[n - 1] == "none") kind = 100
         else kind = 1000
         n = split(parts[n], platforms, ".")
@@ -39,26 +41,19 @@ awk "$DIGESTS"'
     }
     function finish() {
         if (best != "") print name, version, best
-        else if (refused) refuse(name, version)
-        wheels += best != ""
-        best = ""
-        refused = 0
+        else if (name != "" && !local) refuse(name, version)
+        name = best = ""
+        local = 0
     }
-    $1 == "[[packages]]" {
-        finish()
-        packages++
-    }
+    $1 == "[[packages]]" { finish() }
     # Wheels of the build context are installed elsewhere.
-    $1 == "archive" { packages-- }
+    $1 == "archive" { local = 1 }
     $1 == "name" { name = cell($0, "name") }
     $1 == "version" { version = cell($0, "version") }
     # A line has one wheel, or all of them if there is but one.
     ($1 == "wheels" || $1 == "{") && /sha256 = / {
         url = cell($0, "url")
-        if (!allows(name, "--hash=sha256:" cell($0, "sha256"))) {
-            refused = 1
-            next
-        }
+        if (!allows(name, "--hash=sha256:" cell($0, "sha256"))) next
         if (best == "" || fit(url) > fits) {
             fits = fit(url)
             size = match($0, /size = [0-9]+/) ? substr($0, RSTART + 7, RLENGTH - 7) : "-"
@@ -67,11 +62,7 @@ awk "$DIGESTS"'
     }
     END {
         finish()
-        if (failed) exit 1
-        if (packages != wheels) {
-            print "edgenode: not every package of the resolution has a wheel" >"/dev/stderr"
-            exit 1
-        }
+        exit failed
     }
 ' "$INPUTS/requirements.txt" "$work/pylock.toml" >"$OUT/wheels"
 cut -d' ' -f1 "$work/met" | sort -u >>"$OUT/wheels"

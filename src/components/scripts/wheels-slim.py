@@ -132,7 +132,7 @@ def main(prefix):
             elif ".so" in path.suffixes and strip(path, Path(work)):
                 changed.add(path)
                 freed += size - path.stat().st_size
-    linked = link([path for path in paths if ".so" in path.suffixes])
+    linked = link([path for path in paths if ".so" in path.suffixes and path not in deleted])
     for record in prefix.rglob("*.dist-info/RECORD"):
         correct(record, changed, deleted)
     print(f"{len(deleted)} archives deleted, {len(changed)} libraries stripped, {freed / 1e6:.1f} MB freed, "
