@@ -243,9 +243,11 @@ fn a_virtual_environment_of_the_python_of_the_distribution() {
 #[test]
 fn a_slim_system_has_no_texts_but_licences() {
     let spec = |slim: bool| {
+        let program = "echo 'int main(){}' | gcc -xc - -lz -lpthread -o /tmp/a && /tmp/a";
         format!(
-            "name: slim\nbase: debian:13\nsystem: {{packages: [nano, libopenblas-dev], slim: {slim}}}\ntests:\n\
-             \x20 - {{name: works, run: [nano, --version]}}\n  - {{name: whole, run: [apt-get, check]}}\n"
+            "name: slim\nbase: debian:13\nsystem: {{packages: [gcc, libopenblas-dev, nano, zlib1g-dev], slim: {slim}}}\n\
+             tests:\n  - {{name: works, run: [nano, --version]}}\n  - {{name: whole, run: [apt-get, check]}}\n  \
+             - {{name: links, run: [sh, -c, {program:?}]}}\n"
         )
     };
     let listing = |slim: bool| Build::new(&spec(slim)).listing();
@@ -256,6 +258,8 @@ fn a_slim_system_has_no_texts_but_licences() {
         assert!(whole.contains_key(path) && !slim.contains_key(path), "{path}");
     }
     assert!(whole.keys().any(|path| openblas(&path)) && !slim.keys().any(|path| openblas(&path)));
+    let zlib = "usr/lib/x86_64-linux-gnu/libz.a";
+    assert!(whole.contains_key(zlib) && !slim.contains_key(zlib));
     for path in ["usr/share/doc/nano/copyright", "etc/dpkg/dpkg.cfg.d/edgenode-slim", "usr/bin/nano"] {
         assert!(slim.contains_key(path), "{path}");
     }

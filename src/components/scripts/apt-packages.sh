@@ -29,16 +29,22 @@ path-exclude=/usr/share/man/*
 path-exclude=/usr/share/info/*
 path-exclude=/usr/share/locale/*
 path-include=/usr/share/locale/locale.alias
-path-exclude=/usr/lib/*/*/*.a
+path-exclude=/usr/lib/*/*.a
 path-include=/usr/lib/gcc/*
 CONFIG
+    # Those of the C library, which programs are linked with even where they share it.
+    for name in BrokenLocale anl c c_nonshared dl g m 'm-*' mcheck mvec pthread pthread_nonshared resolv \
+        rt util; do
+        echo "path-include=/usr/lib/*/lib$name.a" >>/etc/dpkg/dpkg.cfg.d/edgenode-slim
+    done
 }
 
 # Gives apt a configuration below $work, a directory for this step: the root's own files, and $config, which is standard
 # input, after them. What $APT_CONFIG names would be read before them, and overruled. Source: apt.conf(5). Images of
 # distributions tell apt to delete archives after use (docker-clean), even where it only asks for lists; the cache wants to
 # keep them, and steps beside this one install them. Archives are kept by where a root takes them from: apt knows them by
-# name and size, and deletes what is not what its own lists say. A name is a name, not a pattern, and lists that cannot be
+# name and size, and deletes what is not what its own lists say. What it has read of lists it keeps there, too, so that the
+# next step need not read them again while they are the same. A name is a name, not a pattern, and lists that cannot be
 # had are an error, not old ones.
 configure_apt() {
     work=$(mktemp -d)
@@ -50,6 +56,7 @@ configure_apt() {
     {
         printf '#clear %s::Post-Invoke;\n' DPkg APT::Update
         printf 'Dir::Cache::archives "%s";\n' "$kept"
+        printf 'Dir::Cache::srcpkgcache "%s/srcpkgcache.bin";\n' "$kept"
         printf '%s;\n' 'APT::Cmd::Pattern-Only "true"' 'APT::Update::Error-Mode "any"' 'Acquire::Retries "3"'
         cat
     } >"$config"
