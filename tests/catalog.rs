@@ -651,3 +651,26 @@ fn a_virtual_environment_is_of_a_series_and_in_a_directory_of_its_own() {
     assert!(found.contains("name the series: `version: 3.10`"), "{found}");
     assert!(found.contains("3:34: a virtual environment cannot be at /usr"), "{found}");
 }
+
+#[test]
+fn what_is_offered_in_place_of_video_headers_works() {
+    let text = "name: n\nbase: debian:13\ntarget: {driver: '>=550'}\n\
+                ffmpeg: {version: 7.1.5, libraries: {nvenc: 13.0.19.0}}\n";
+    let found = refusal(text);
+    // There is a row about 12.2.72.0, but nobody knows its archive.
+    assert!(found.contains("take `nvenc: 12.1.14.0`, or drivers from 570.0 on"), "{found}");
+    works(&text.replace("13.0.19.0", "12.1.14.0"));
+    works(&text.replace("550", "570.0"));
+    // No headers that are known go with both.
+    let old = refusal(&text.replace("550", "520"));
+    assert!(old.contains("begins at 520; take drivers from 570.0 on"), "{old}");
+}
+
+#[test]
+fn a_fleet_of_nvidia_machines_may_code_video_without_torch() {
+    let video = "name: n\nbase: debian:13\nffmpeg: {version: 7.1.5, libraries: {nvenc: 13.0.19.0}}\n";
+    let found = refusal(video);
+    assert!(found.contains("name their `driver` or `gpus` below `target`"), "{found}");
+    works(&format!("{video}target: {{driver: '>=570', gpus: [T4]}}\n"));
+    works(&format!("{video}target: {{gpus: [T4]}}\n"));
+}

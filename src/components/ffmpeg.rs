@@ -4,7 +4,7 @@
 //! branch of its own, linked statically.
 
 use super::{Component, Declared, Registration};
-use crate::catalog::{NvencHeaders, numbers};
+use crate::catalog::{NvencHeaders, numbers, source};
 use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::plan::{Codec, Coder, Mount, Planner, Provided, Script, StepId};
@@ -281,48 +281,61 @@ fn check_nvenc(
     problems: &mut Problems,
 ) {
     let Some(nvenc) = libraries.iter().find(|chosen| chosen.library.name == "nvenc") else { return };
-    if context.cuda().is_none() {
+    if context.cuda().is_none() && !context.fleet.has_gpus() {
         problems.error_with_help(
             nvenc.span,
             "`nvenc` is of use on NVIDIA machines only, which the spec is not for",
-            "add `torch:` with a CUDA channel, or leave `nvenc` out",
+            "name their `driver` or `gpus` below `target`, add `torch:` with a CUDA channel, or leave `nvenc` out",
         );
     }
     let Some(headers) = &nvenc.source else { return };
-    let version = headers.version.as_str();
+    let (version, release) = (headers.version.as_str(), ffmpeg.version.as_str());
+    let others = match fitting_headers(release, context) {
+        Some(other) => format!("`nvenc: {}`, or ", other.nvenc),
+        None => String::new(),
+    };
     let row = context.catalog.nvenc.iter().find(|row| row.nvenc == version);
     if let (Some(row), Some(driver)) = (row, &context.fleet.driver)
         && is_older(&driver.value.oldest, &row.driver)
     {
-        let older =
-            context.catalog.nvenc.iter().rev().find(|row| !is_older(&driver.value.oldest, &row.driver));
-        let help = older.map(|row| format!("take `nvenc: {}`, or drivers from {} on", row.nvenc, row.driver));
         let message = format!(
             "the NVIDIA headers {version} ask for the driver {}, and `target.driver` (line {}) begins at {}",
             row.driver, driver.span.start.0, driver.value.oldest
         );
-        problems.error_with_help(
-            nvenc.span,
-            message,
-            help.unwrap_or_else(|| "take a newer driver".to_owned()),
-        );
+        let help = format!("take {others}drivers from {} on", row.driver);
+        problems.error_with_help(nvenc.span, message, help);
     }
-    let release = ffmpeg.version.as_str();
     let mut refuse = |help: String| {
         let message = format!("FFmpeg {release} cannot be built with the NVIDIA headers {version}");
         problems.error_with_help(nvenc.span, message, help);
     };
-    // The FFmpeg that headers ask for, if this one is older.
-    let newer_ffmpeg = |row: &NvencHeaders| row.ffmpeg.clone().filter(|oldest| is_older(release, oldest));
-    if let Some(newer) = row.and_then(newer_ffmpeg) {
-        let older = context.catalog.nvenc.iter().rev().find(|row| newer_ffmpeg(row).is_none());
-        let older = older.map(|row| format!("`nvenc: {}`, or ", row.nvenc)).unwrap_or_default();
-        refuse(format!("take {older}FFmpeg {newer} or newer"));
+    if let Some(newer) = row.and_then(|row| newer_ffmpeg(release, row)) {
+        refuse(format!("take {others}FFmpeg {newer} or newer"));
     }
-    // The headers dropped a field that it sets. Source: jetson-containers#1717.
-    if numbers(release).starts_with(&[8, 1]) && !is_older(version, "13.1") {
-        refuse("take `nvenc: 13.0.19.0`, or a newer FFmpeg".to_owned());
+    if is_dropped(release, version) {
+        refuse(format!("take {others}a newer FFmpeg"));
     }
+}
+
+/// The newest headers whose source is known, and which go with the nodes' driver and this FFmpeg.
+fn fitting_headers<'a>(release: &str, context: &Context<'a>) -> Option<&'a NvencHeaders> {
+    let driver = context.fleet.driver.as_ref();
+    context.catalog.nvenc.iter().rev().find(|row| {
+        source("nvenc", &row.nvenc).is_some()
+            && driver.is_none_or(|driver| !is_older(&driver.value.oldest, &row.driver))
+            && newer_ffmpeg(release, row).is_none()
+            && !is_dropped(release, &row.nvenc)
+    })
+}
+
+/// The FFmpeg that headers ask for, if this one is older.
+fn newer_ffmpeg<'a>(release: &str, row: &'a NvencHeaders) -> Option<&'a str> {
+    row.ffmpeg.as_deref().filter(|oldest| is_older(release, oldest))
+}
+
+/// Whether headers dropped a field that this FFmpeg sets. Source: jetson-containers#1717.
+fn is_dropped(release: &str, headers: &str) -> bool {
+    numbers(release).starts_with(&[8, 1]) && !is_older(headers, "13.1")
 }
 
 #[derive(Debug)]
