@@ -674,3 +674,67 @@ fn a_fleet_of_nvidia_machines_may_code_video_without_torch() {
     works(&format!("{video}target: {{driver: '>=570', gpus: [T4]}}\n"));
     works(&format!("{video}target: {{gpus: [T4]}}\n"));
 }
+
+/// A spec with FlashAttention, given its Python, the rest of its fields, its CUDA and `capabilities`.
+fn flash_attn(python: &str, fields: &str, cuda: &str, capabilities: &str) -> String {
+    let compiler = if cuda.starts_with("12") { "apt" } else { "wheels" };
+    format!(
+        "name: n\nbase: ubuntu:22.04\npython: {{{python}}}\n{fields}\
+         torch: {{version: 2.9.1, channel: cu{}}}\ncuda: {{version: {cuda}, compiler: {compiler}}}\n\
+         flash_attn: {{version: 2.8.3, url: 'https://a.org/f.tar.gz', sha256: {}, capabilities: {capabilities}}}\n",
+        cuda.replace('.', ""),
+        "a".repeat(64)
+    )
+}
+
+#[test]
+fn flash_attention_that_no_node_can_run_is_refused() {
+    let on = |gpu: &str, capabilities: &str| {
+        flash_attn("version: 3.13.5", &format!("target: {{gpus: [{gpu}]}}\n"), "13.0", capabilities)
+    };
+    for capabilities in ["[9.0]", "[]"] {
+        let found = refusal(&on("T4", capabilities));
+        let words =
+            "7:13: FlashAttention does not run on compute capability 7.5 (`T4`, line 4), only from 8.0 on";
+        assert!(found.contains(words), "{found}");
+    }
+    let found = refusal(&on("L4", "[9.0]"));
+    let words =
+        "`capabilities` has nothing whose code runs on compute capability 8.9 (`L4`, line 4); add `8.0`";
+    assert!(found.contains(words), "{found}");
+    for capabilities in ["[9.0, 8.0]", "[]"] {
+        works(&on("L4", capabilities));
+    }
+}
+
+#[test]
+fn flash_attention_for_what_its_compiler_does_not_know_is_refused() {
+    let with = |cuda: &str, capabilities: &str| flash_attn("version: 3.13.5", "", cuda, capabilities);
+    let found = refusal(&with("12.6", "[9.0, 12.0]"));
+    let words = "the compiler of CUDA 12.6 does not know compute capability 12.0; take torch and `cuda` of CUDA 12.8 or newer, or leave it out";
+    assert!(found.contains(words), "{found}");
+    assert!(!refusal(&with("12.8", "[12.0]")).contains("does not know compute capability"));
+    works(&with("13.0", "[12.0]"));
+}
+
+#[test]
+fn flash_attention_is_built_with_what_there_is_for_the_python() {
+    let with = |python: &str| flash_attn(python, "", "13.0", "[9.0]");
+    let built_with = |python: &str, release: &str| {
+        let steps = format!("{:?}", plan(&works(&with(python))).steps);
+        assert!(steps.contains(&format!("networkx=={release}")), "{python}");
+    };
+    built_with("version: 3.10, venv: /opt/venv", "3.4.2");
+    built_with("version: 3.13.5", "3.5");
+    let old = refusal(&with(&format!("version: 3.9.2, sha256: {}", "a".repeat(64))));
+    assert!(old.contains("what FlashAttention is built with has no wheels for Python 3.9"), "{old}");
+}
+
+#[test]
+fn flash_attention_tells_its_own_problems_beside_those_of_others() {
+    let text = flash_attn("version: 3.13.5", "tensorrt: 1.0.0\n", "13.0", "[9.0]");
+    let sum = format!(", url: 'https://a.org/f.tar.gz', sha256: {}", "a".repeat(64));
+    let found = refusal(&text.replace(&sum, ""));
+    assert!(found.contains("the catalog does not know TensorRT 1.0.0"), "{found}");
+    assert!(found.contains("the catalog does not know flash-attn 2.8.3"), "{found}");
+}
