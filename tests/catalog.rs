@@ -738,3 +738,33 @@ fn flash_attention_tells_its_own_problems_beside_those_of_others() {
     assert!(found.contains("the catalog does not know TensorRT 1.0.0"), "{found}");
     assert!(found.contains("the catalog does not know flash-attn 2.8.3"), "{found}");
 }
+
+#[test]
+fn jetson_boards_are_arm64_machines_of_their_l4t() {
+    let refused = |architecture: &str, target: &str| {
+        let text = format!("{PYTHON}platforms: [linux/{architecture}]\ntarget: {{{target}}}\n");
+        lines(&try_resolve(&yaml(&text, 0), architecture, "").err().unwrap_or_default())
+    };
+    let found = refused("amd64", "l4t: 36.4.0, cpu: x86-64");
+    let words = "5:15: L4T 36.4.0 is for arm64 machines, and the image is for amd64; write `platforms: [linux/arm64]`";
+    assert!(found.contains(words), "{found}");
+    let found = refused("amd64", "gpus: [T4, Jetson Orin]");
+    assert!(
+        found.contains("5:21: `Jetson Orin` is for arm64 machines, and the image is for amd64"),
+        "{found}"
+    );
+    assert!(!found.contains("`T4`"), "{found}");
+    let found = refused("arm64", "l4t: 38.4.0, gpus: [Jetson Orin]");
+    let words = "5:30: the boards of L4T 38.4.0 (JetPack 7.1, line 5) have compute capability 11.0, and `Jetson Orin` has 8.7; \
+                 there is L4T 36.5.2 (JetPack 6.2.3) and 39.1.0 (JetPack 7.2) for it";
+    assert!(found.contains(words), "{found}");
+    let found = refused("arm64", "l4t: 38.4.0, gpus: [T4]");
+    assert!(found.contains("the catalog knows no L4T for `T4`; leave one of them out"), "{found}");
+    for fine in
+        ["l4t: 36.5.2, gpus: [Jetson Orin]", "l4t: 39.1.0, gpus: ['8.7', Jetson Thor]", "gpus: [Jetson Thor]"]
+    {
+        assert_eq!(refused("arm64", fine), "", "{fine}");
+    }
+    // Of two platforms one is that of the boards.
+    works(&format!("{PYTHON}platforms: [linux/amd64, linux/arm64]\ntarget: {{l4t: 36.4.0}}\n"));
+}

@@ -42,7 +42,7 @@ impl Fleet {
         let board = target.l4t.as_ref().and_then(|l4t| {
             let found = catalog.jetpack.iter().find(|row| row.l4t == l4t.value.as_str());
             if found.is_none() {
-                let near = nearest_release(l4t.value.as_str(), catalog);
+                let near = nearest_releases(l4t.value.as_str(), catalog, |_| true);
                 problems.error_with_help(
                     l4t.span,
                     format!("the catalog does not know L4T {l4t}, and nothing is guessed about it"),
@@ -51,7 +51,49 @@ impl Fleet {
             }
             Some(At::new(found?.clone(), l4t.span))
         });
-        Self { driver: target.driver.clone(), gpus, cpu: target.cpu.clone(), board }
+        let fleet = Self { driver: target.driver.clone(), gpus, cpu: target.cpu.clone(), board };
+        fleet.check_boards(catalog, problems);
+        fleet
+    }
+
+    /// Reports GPUs that are on no board which the release of L4T is for.
+    fn check_boards(&self, catalog: &Catalog, problems: &mut Problems) {
+        let Some(board) = &self.board else { return };
+        let (l4t, jetpack) = (&board.value.l4t, &board.value.jetpack);
+        for gpu in &self.gpus {
+            let (name, capability) = &gpu.value;
+            if board.value.gpus.contains(capability) {
+                continue;
+            }
+            let have: Vec<_> = board.value.gpus.iter().map(ToString::to_string).collect();
+            let message = format!(
+                "the boards of L4T {l4t} (JetPack {jetpack}, line {}) have compute capability {}, and `{name}` has {capability}",
+                board.span.start.0,
+                have.join(" or ")
+            );
+            let help = match nearest_releases(l4t, catalog, |row| row.gpus.contains(capability)).as_str() {
+                "" => format!("the catalog knows no L4T for `{name}`; leave one of them out"),
+                near => format!("there is L4T {near} for it; or leave one of them out"),
+            };
+            problems.error_with_help(gpu.span, message, help);
+        }
+    }
+
+    /// Reports machines whose processor is of another architecture than the image, unless the spec is for `both`.
+    pub(super) fn check_architecture(&self, architecture: &str, both: bool, problems: &mut Problems) {
+        if architecture == BOARDS || both {
+            return;
+        }
+        let board = self.board.iter().map(|board| (board.span, format!("L4T {}", board.value.l4t)));
+        let gpus = self.gpus.iter().filter(|gpu| is_board(&gpu.value.0));
+        let gpus = gpus.map(|gpu| (gpu.span, format!("`{}`", gpu.value.0)));
+        for (span, what) in board.chain(gpus) {
+            problems.error_with_help(
+                span,
+                format!("{what} is for {BOARDS} machines, and the image is for {architecture}"),
+                format!("write `platforms: [linux/{BOARDS}]`, or leave it out of `target`"),
+            );
+        }
     }
 
     /// Its parts: where each is, and what it is called.
@@ -194,13 +236,23 @@ pub fn is_older(driver: &str, than: &str) -> bool {
     driver < than
 }
 
-/// The releases of L4T before and behind one that is not known.
-fn nearest_release(l4t: &str, catalog: &Catalog) -> String {
-    let older = catalog.jetpack.iter().rev().find(|row| compare(&row.l4t, l4t).is_lt());
-    let newer = catalog.jetpack.iter().find(|row| compare(&row.l4t, l4t).is_gt());
+/// The releases of L4T before and behind one, of those that fit.
+fn nearest_releases(l4t: &str, catalog: &Catalog, fits: impl Fn(&JetPackRelease) -> bool) -> String {
+    let rows = || catalog.jetpack.iter().filter(|row| fits(row));
+    let older = rows().rev().find(|row| compare(&row.l4t, l4t).is_lt());
+    let newer = rows().find(|row| compare(&row.l4t, l4t).is_gt());
     let names: Vec<_> =
         older.into_iter().chain(newer).map(|row| format!("{} (JetPack {})", row.l4t, row.jetpack)).collect();
     names.join(" and ")
+}
+
+/// The architecture of all Jetson boards, and of the DGX Spark. Source: NVIDIA's pages of these products.
+const BOARDS: &str = "arm64";
+
+/// Whether a GPU's name is that of a whole machine, whose processor comes with it.
+fn is_board(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.starts_with("jetson ") || name == "dgx spark"
 }
 
 #[cfg(test)]

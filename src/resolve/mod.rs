@@ -110,6 +110,7 @@ pub fn resolve(mut spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node
     let catalog = site.as_ref().unwrap_or(ours);
     let fleet = Fleet::resolve(&spec.target, catalog, &mut problems);
     check_cpu(&fleet, &spec.platforms, &facts, &mut problems);
+    fleet.check_architecture(&facts.architecture, names(&spec.platforms, "arm64"), &mut problems);
     // Components ask for them again and again, and large images have thousands.
     let database = facts.files.get(INSTALLED).map(String::as_str).unwrap_or_default();
     let packages: BTreeMap<_, _> = installed(database).collect();
@@ -314,12 +315,16 @@ fn check_platform(platforms: &[At<PlatformName>], facts: &BaseFacts, problems: &
     }
 }
 
+/// Whether an architecture is among the platforms that a spec names.
+fn names(platforms: &[At<PlatformName>], architecture: &str) -> bool {
+    platforms.iter().any(|platform| platform.value.as_str() == format!("linux/{architecture}"))
+}
+
 /// Reports a level of processors that none of the spec's platforms has.
 fn check_cpu(fleet: &Fleet, platforms: &[At<PlatformName>], facts: &BaseFacts, problems: &mut Problems) {
     let Some(cpu) = &fleet.cpu else { return };
     let architecture = if cpu.value == CpuLevel::Armv8 { "arm64" } else { "amd64" };
-    let named = platforms.iter().any(|platform| platform.value.as_str() == format!("linux/{architecture}"));
-    if facts.architecture != architecture && !named {
+    if facts.architecture != architecture && !names(platforms, architecture) {
         problems.error_with_help(
             cpu.span,
             format!(
