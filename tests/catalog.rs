@@ -768,3 +768,27 @@ fn jetson_boards_are_arm64_machines_of_their_l4t() {
     // Of two platforms one is that of the boards.
     works(&format!("{PYTHON}platforms: [linux/amd64, linux/arm64]\ntarget: {{l4t: 36.4.0}}\n"));
 }
+
+#[test]
+fn requirements_of_files_are_looked_at_like_those_of_the_spec() {
+    let with = |fields: &str, lines: &str| {
+        // The one file that specs here can name.
+        let text = format!("{PYTHON}{fields}wheels: {{files: [site.yaml]}}\n");
+        try_resolve(&yaml(&text, 0), "amd64", lines)
+    };
+    let refused = |fields: &str, file: &str| lines(&with(fields, file).err().unwrap_or_default());
+    let found = refused("target: {cpu: x86-64}\n", "six\nnumpy>=2.4\n");
+    let words = "5:18: `site.yaml`, line 2: numpy's wheels from 2.4 on ask for processors of level x86-64-v2";
+    assert!(found.contains(words) && found.contains("`target.cpu: x86-64-v2`"), "{found}");
+    for fine in ["target: {cpu: x86-64-v2}\n", ""] {
+        assert_eq!(refused(fine, "numpy>=2.4\n"), "");
+    }
+    assert_eq!(refused("target: {cpu: x86-64}\n", "numpy>=2.1\n"), "");
+
+    let digest = format!("torch==2.9.1 --hash=sha256:{}\n", "a".repeat(64));
+    let found = refused("target: {driver: '>=570'}\n", &digest);
+    let words = "5:18: `site.yaml`, line 1: whether a torch that is required as a package runs on the `target` is not known; \
+                 take it out and write it as a component, such as `torch: {version: auto, channel: auto}`";
+    assert!(found.contains(words), "{found}");
+    assert_eq!(refused("target: {driver: '>=570'}\ntorch: {version: auto, channel: auto}\n", "six\n"), "");
+}

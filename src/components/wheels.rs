@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use super::local_wheels::{self, LOCAL_DIR, LocalWheel};
 use super::wheelhouse::Wheelhouse;
-use super::{Alternative, Component, Declared, REGISTRY, Registration, python};
+use super::{Alternative, Component, Declared, REGISTRY, Registration, python, torch};
 use crate::catalog::compare;
 use crate::diagnostic::Problems;
 use crate::mirror;
@@ -367,14 +367,15 @@ impl Declared for WheelsSpec {
     ) -> Option<Box<dyn Component>> {
         let installer = installer(REGISTRATION.key, context, span, problems);
         check_groups(&self.groups, context, problems);
-        let mut requirements: Vec<_> = self.requirements.iter().map(|r| r.value.to_string()).collect();
+        let mut wanted: Vec<_> = self.requirements.iter().map(Wanted::of_spec).collect();
         for path in &self.files {
-            requirements.extend(read_file(path, context, problems));
+            wanted.extend(read_file(path, context, problems));
         }
         if let Some(limit) = context.numpy_limit() {
-            self.check_numpy(limit, problems);
+            check_numpy(&wanted, limit, problems);
         }
-        self.check_torch(context, problems);
+        check_torch(&wanted, context, problems);
+        let mut requirements: Vec<_> = wanted.into_iter().map(|wanted| wanted.line).collect();
         self.local.iter().for_each(|wheel| wheel.check(context, problems));
         requirements.extend(self.local.iter().map(LocalWheel::requirement));
         requirements.sort();
@@ -418,38 +419,58 @@ impl Component for AllWheels {
     }
 }
 
-impl WheelsSpec {
-    /// Reports torch as a package like any other where the spec says what GPUs it must run on: nobody would look whether
-    /// its wheels do.
-    fn check_torch(&self, context: &Context<'_>, problems: &mut Problems) {
-        if !context.fleet.has_gpus() || context.has("torch") {
-            return;
-        }
-        for requirement in self.requirements.iter().filter(|r| r.value.package() == "torch") {
-            problems.error_with_help(
-                requirement.span,
-                "whether a torch that is required as a package runs on the `target` is not known",
-                "write it as a component, `torch: auto` or a version, whose wheels are chosen for the target",
-            );
-        }
-    }
+/// A package that the spec asks for, or a file that it names.
+#[derive(Debug)]
+struct Wanted {
+    requirement: Requirement,
+    /// The requirement, and behind it the digests that its files may have.
+    line: String,
+    /// Its place in the spec.
+    span: Span,
+    /// Its place in the file, as messages begin with it; nothing where the spec itself has it.
+    place: String,
+}
 
-    /// Reports a requirement that asks for numpy from `limit` on.
-    fn check_numpy(&self, limit: &str, problems: &mut Problems) {
-        for requirement in self.requirements.iter().filter(|r| r.value.package() == "numpy") {
-            if requirement.value.lower_bound().is_some_and(|lowest| compare(&lowest, limit).is_ge()) {
-                let message = format!(
-                    "numpy's wheels from {} on ask for processors of level x86-64-v2, and the spec is for any x86-64",
-                    short(limit)
-                );
-                problems.error(requirement.span, message);
-            }
+impl Wanted {
+    fn of_spec(requirement: &At<Requirement>) -> Self {
+        let (line, span) = (requirement.value.to_string(), requirement.span);
+        Self { requirement: requirement.value.clone(), line, span, place: String::new() }
+    }
+}
+
+/// Reports torch as a package like any other where the spec says what GPUs it must run on: nobody would look whether
+/// its wheels do.
+fn check_torch(wanted: &[Wanted], context: &Context<'_>, problems: &mut Problems) {
+    if !context.fleet.has_gpus() || context.has(torch::REGISTRATION.key) {
+        return;
+    }
+    for Wanted { span, place, .. } in wanted.iter().filter(|w| w.requirement.package() == "torch") {
+        problems.error_with_help(
+            *span,
+            format!("{place}whether a torch that is required as a package runs on the `target` is not known"),
+            "take it out and write it as a component, such as `torch: {version: auto, channel: auto}`, whose wheels \
+             are chosen for the target",
+        );
+    }
+}
+
+/// Reports requirements that ask for numpy from `limit` on.
+fn check_numpy(wanted: &[Wanted], limit: &str, problems: &mut Problems) {
+    for Wanted { requirement, span, place, .. } in
+        wanted.iter().filter(|w| w.requirement.package() == "numpy")
+    {
+        if requirement.lower_bound().is_some_and(|lowest| compare(&lowest, limit).is_ge()) {
+            let message = format!(
+                "{place}numpy's wheels from {} on ask for processors of level x86-64-v2, and the spec is for any x86-64",
+                short(limit)
+            );
+            problems.error(*span, message);
         }
     }
 }
 
 /// The requirements of a file of the build context, in the form that pip reads: one in a line, `#` before comments.
-fn read_file(path: &At<ContextPath>, context: &Context<'_>, problems: &mut Problems) -> Vec<String> {
+fn read_file(path: &At<ContextPath>, context: &Context<'_>, problems: &mut Problems) -> Vec<Wanted> {
     let Some(text) = context.file(path.value.as_str()) else {
         problems.error_with_help(
             path.span,
@@ -458,17 +479,18 @@ fn read_file(path: &At<ContextPath>, context: &Context<'_>, problems: &mut Probl
         );
         return Vec::new();
     };
-    let mut requirements = Vec::new();
+    let mut all = Vec::new();
     for (number, line) in whole_lines(text) {
+        let place = format!("`{path}`, line {number}: ");
         match requirement_of(&line) {
-            Ok(requirement) => requirements.push(requirement),
+            Ok((requirement, line)) => all.push(Wanted { requirement, line, span: path.span, place }),
             Err(help) => {
-                let message = format!("`{path}`, line {number}: this is not a Python requirement");
+                let message = format!("{place}this is not a Python requirement");
                 problems.error_with_help(path.span, message, help);
             }
         }
     }
-    requirements
+    all
 }
 
 /// The lines of a file of requirements with their numbers, without comments; one that ends with `\` goes on in the next.
@@ -496,7 +518,7 @@ fn whole_lines(text: &str) -> Vec<(usize, String)> {
 }
 
 /// A requirement, and behind it the digests that its files may have, as pip writes them: `--hash=sha256:…`.
-fn requirement_of(line: &str) -> Result<String, String> {
+fn requirement_of(line: &str) -> Result<(Requirement, String), String> {
     let (words, digests): (Vec<_>, Vec<_>) =
         line.split_whitespace().partition(|word| !word.starts_with("--hash="));
     let requirement = Requirement::parse(&words.join(" "))?;
@@ -508,7 +530,8 @@ fn requirement_of(line: &str) -> Result<String, String> {
             ));
         }
     }
-    Ok([&[requirement.as_str()], digests.as_slice()].concat().join(" "))
+    let line = [&[requirement.as_str()], digests.as_slice()].concat().join(" ");
+    Ok((requirement, line))
 }
 
 /// A component that is nothing but packages.
@@ -788,7 +811,10 @@ mod tests {
         );
         let lines = whole_lines(&text);
         assert_eq!(lines.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [2, 5]);
-        assert_eq!(requirement_of(&lines[0].1), Ok(format!("six==1.17.0 --hash=sha256:{sum}")));
+        assert_eq!(
+            requirement_of(&lines[0].1).map(|(_, line)| line),
+            Ok(format!("six==1.17.0 --hash=sha256:{sum}"))
+        );
         assert!(requirement_of(&lines[1].1).is_ok());
         assert_eq!(
             pin(&format!("six==1.17.0 --hash=sha256:{sum}")),
