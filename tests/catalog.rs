@@ -792,3 +792,22 @@ fn requirements_of_files_are_looked_at_like_those_of_the_spec() {
     assert!(found.contains(words), "{found}");
     assert_eq!(refused("target: {driver: '>=570'}\ntorch: {version: auto, channel: auto}\n", "six\n"), "");
 }
+
+#[test]
+fn local_wheels_of_another_python_or_machine_are_refused() {
+    let with = |wheels: &str| format!("{PYTHON}wheels: {{local: [{wheels}]}}\n");
+    let found = refusal(&with(
+        "dist/foo-1.0-cp312-cp312-linux_x86_64.whl, dist/bar-1.0-cp313-cp313-linux_aarch64.whl",
+    ));
+    for words in [
+        "4:18: `foo-1.0-cp312-cp312-linux_x86_64.whl` is built for another Python than 3.13: its name says cp312-cp312; \
+         take one with `cp313-cp313`, `abi3` or `py3-none` in its name",
+        "4:61: `bar-1.0-cp313-cp313-linux_aarch64.whl` is built for other machines than Linux on amd64: \
+         its name says linux_aarch64; take one that ends with `x86_64.whl` or `any.whl`",
+    ] {
+        assert!(found.contains(words), "{found}");
+    }
+    works(&with(
+        "dist/foo-1.0-cp310-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.whl, b-1-py2.py3-none-any.whl",
+    ));
+}

@@ -1,6 +1,7 @@
 //! `wheels.local`: wheels that lie in the build context. Each is a branch of its own, installed as it is; what it depends
 //! on is resolved with all other requirements.
 
+use super::PythonHome;
 use super::wheels::Tools;
 use crate::diagnostic::Problems;
 use crate::plan::{Action, Mount, Part, Planner, Provided, StepId};
@@ -47,6 +48,7 @@ pub(super) struct LocalWheel {
     /// The package, in the normal form of its name.
     pub name: String,
     version: String,
+    tags: Tags,
     path: ContextPath,
     pub span: Span,
 }
@@ -82,7 +84,11 @@ pub(super) fn decode(node: &Node, problems: &mut Problems) -> Vec<LocalWheel> {
 impl LocalWheel {
     fn of(path: &At<ContextPath>) -> Option<Self> {
         let parts: Vec<_> = file_name(&path.value).strip_suffix(".whl")?.split('-').collect();
-        let ([name, version, _, _, _] | [name, version, _, _, _, _]) = parts.as_slice() else { return None };
+        let ([name, version, python, abi, platform] | [name, version, _, python, abi, platform]) =
+            parts.as_slice()
+        else {
+            return None;
+        };
         let name = Name::parse(name).ok()?;
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '!' | '_');
         if !version.starts_with(|c: char| c.is_ascii_digit()) || !version.chars().all(fits) {
@@ -91,6 +97,7 @@ impl LocalWheel {
         Some(Self {
             name: normal_name(name.as_str()),
             version: (*version).to_owned(),
+            tags: Tags { python: set(python), abi: set(abi), platform: set(platform) },
             path: path.value.clone(),
             span: path.span,
         })
@@ -106,7 +113,7 @@ impl LocalWheel {
         format!("{} @ file://{LOCAL_DIR}/{}", self.name, file_name(&self.path))
     }
 
-    /// Refuses a package that the spec has from elsewhere.
+    /// Refuses a package that the spec has from elsewhere, and one that is built for another Python or machine.
     pub(super) fn check(&self, context: &Context<'_>, problems: &mut Problems) {
         if context.has(&self.name) {
             problems.error_with_help(
@@ -114,6 +121,28 @@ impl LocalWheel {
                 format!("`{}` is a component of the spec already", self.name),
                 format!("take `{}:` out, or this wheel", self.name),
             );
+        }
+        if let Some(PythonHome { series, .. }) = context.python_home()
+            && !self.tags.fit_python(series)
+        {
+            let message = format!(
+                "`{}` is built for another Python than 3.{series}: its name says {}-{}",
+                file_name(&self.path),
+                self.tags.python.join("."),
+                self.tags.abi.join(".")
+            );
+            let help = format!("take one with `cp3{series}-cp3{series}`, `abi3` or `py3-none` in its name");
+            problems.error_with_help(self.span, message, help);
+        }
+        let architecture = context.facts.architecture.as_str();
+        if !self.tags.fit_machine(architecture) {
+            let message = format!(
+                "`{}` is built for other machines than Linux on {architecture}: its name says {}",
+                file_name(&self.path),
+                self.tags.platform.join(".")
+            );
+            let help = format!("take one that ends with `{}.whl` or `any.whl`", machine(architecture));
+            problems.error_with_help(self.span, message, help);
         }
     }
 
@@ -131,6 +160,60 @@ impl LocalWheel {
         let tree = planner.run(format!("[{label}] install wheel"), self.span, run);
         let version = self.version.clone();
         planner.provide(Provided { version, ..tools.provided(&self.name, tree, self.span) });
+    }
+}
+
+/// What a wheel is built for, as its name says: it fits where one of each set does. Source: PEP 425.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Tags {
+    python: Vec<String>,
+    abi: Vec<String>,
+    platform: Vec<String>,
+}
+
+/// A set of tags: `py2.py3` is two.
+fn set(text: &str) -> Vec<String> {
+    text.split('.').map(str::to_ascii_lowercase).collect()
+}
+
+impl Tags {
+    /// Whether CPython of a series of Python 3 loads it.
+    fn fit_python(&self, series: u32) -> bool {
+        let fits = |python: &str| self.abi.iter().any(|abi| fits_python(python, abi, series));
+        self.python.iter().any(|python| fits(python))
+    }
+
+    /// Whether it is for Linux with glibc on machines of an architecture. Musl's wheels are for neither Debian nor Ubuntu.
+    /// Source: PEP 600, PEP 656.
+    fn fit_machine(&self, architecture: &str) -> bool {
+        let is_linux = |tag: &str| tag.starts_with("linux_") || tag.starts_with("manylinux");
+        let is_for = |tag: &str| is_linux(tag) && tag.ends_with(&format!("_{}", machine(architecture)));
+        self.platform.iter().any(|tag| tag == "any" || is_for(tag))
+    }
+}
+
+/// Whether a pair of tags is one that CPython of a series takes: its own, older ones of the stable interface, and those
+/// without any interface. Source: PEP 425, PEP 384.
+fn fits_python(python: &str, abi: &str, series: u32) -> bool {
+    let number = |prefix: &str| python.strip_prefix(prefix).and_then(|digits| digits.parse::<u32>().ok());
+    let is_older = number("py3").is_some_and(|built| built <= series);
+    match number("cp3") {
+        // Free-threaded builds, and before Python 3.8 those with another allocator, put a letter behind the number.
+        Some(built) if built == series => {
+            let own = abi.strip_prefix(&format!("cp3{series}"));
+            abi == "none" || abi == "abi3" || own.is_some_and(|rest| ["", "m", "t"].contains(&rest))
+        }
+        Some(built) => built < series && abi == "abi3",
+        None => abi == "none" && (python == "py3" || is_older),
+    }
+}
+
+/// The name that Linux has for an architecture, with which tags of platforms end.
+fn machine(architecture: &str) -> &str {
+    match architecture {
+        "amd64" => "x86_64",
+        "arm64" => "aarch64",
+        other => other,
     }
 }
 
@@ -203,5 +286,41 @@ mod tests {
         ] {
             assert_eq!(wheel(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn a_wheel_fits_where_one_of_its_tags_does() {
+        let fits = |tags: &str, series: u32, architecture: &str| {
+            let tags = wheel(&format!("a-1-{tags}.whl")).expect("a wheel").tags;
+            tags.fit_python(series) && tags.fit_machine(architecture)
+        };
+        for tags in [
+            "cp313-cp313-linux_x86_64",
+            "cp313-cp313-manylinux_2_17_x86_64.manylinux2014_x86_64",
+            "cp38-abi3-manylinux1_x86_64",
+            "cp312.cp313-cp312.cp313-manylinux_2_28_x86_64",
+            "cp313-none-any",
+            "py2.py3-none-any",
+            "py3-none-manylinux_2_17_aarch64.manylinux_2_17_x86_64",
+            "py310-none-any",
+            "1-py3-none-any",
+        ] {
+            assert!(fits(tags, 13, "amd64"), "{tags}");
+        }
+        for tags in [
+            "cp312-cp312-linux_x86_64",
+            "cp314-abi3-linux_x86_64",
+            "cp312-none-any",
+            "cp313-cp313-linux_aarch64",
+            "cp313-cp313-musllinux_1_2_x86_64",
+            "cp313-cp313-macosx_11_0_arm64",
+            "py2-none-any",
+            "py314-none-any",
+            "pp310-pypy310_pp73-linux_x86_64",
+        ] {
+            assert!(!fits(tags, 13, "amd64"), "{tags}");
+        }
+        assert!(fits("cp313-cp313-linux_aarch64", 13, "arm64"));
+        assert!(fits("cp36-cp36m-linux_aarch64", 6, "arm64"));
     }
 }
