@@ -811,3 +811,54 @@ fn local_wheels_of_another_python_or_machine_are_refused() {
         "dist/foo-1.0-cp310-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.whl, b-1-py2.py3-none-any.whl",
     ));
 }
+
+#[test]
+fn tensorrt_is_taken_for_the_cuda_and_the_machine_that_it_is_built_for() {
+    let with = |torch: &str, version: &str| {
+        let (release, channel) = torch.split_once(' ').expect("two words");
+        format!("{PYTHON}torch: {{version: {release}, channel: {channel}}}\ntensorrt: {version}\n")
+    };
+    let old = requirements(&with("2.6.0 cu118", "10.13.0.35"));
+    assert!(old.contains(&"tensorrt-cu11-bindings==10.13.0.35".to_owned()), "{old:?}");
+    assert!(
+        requirements(&with("2.6.0 cu118", "auto")).contains(&"tensorrt-cu11-libs==10.13.0.35".to_owned())
+    );
+    let newer = refusal(&with("2.6.0 cu118", "10.13.3.9"));
+    assert!(
+        newer.contains("on amd64; take TensorRT 10.9.0.34, ") && newer.ends_with("10.13.0.35"),
+        "{newer}"
+    );
+
+    let on_arm64 = |text: &str| try_resolve(&yaml(text, 0), "arm64", "");
+    let found = lines(&on_arm64(&with("2.9.1 cu128", "10.14.1.48")).err().unwrap_or_default());
+    let words = "TensorRT 10.14.1.48 is not built for CUDA 12 with Python 3.13 on arm64; \
+                 take TensorRT 10.9.0.34, 10.10.0.31, 10.11.0.33, 10.12.0.36, 10.13.0.35";
+    assert!(found.ends_with(words), "{found}");
+    for fine in
+        [with("2.9.1 cu128", "10.13.0.35"), with("2.9.1 cu128", "auto"), with("2.12.0 cu130", "10.13.2.6")]
+    {
+        assert!(on_arm64(&fine).is_ok(), "{fine}");
+    }
+    works(&with("2.9.1 cu128", "10.14.1.48"));
+}
+
+#[test]
+fn an_open_release_of_tensorrt_is_one_that_is_known_to_run() {
+    let with = |python: &str, gpu: &str| {
+        format!(
+            "name: n\nbase: ubuntu:22.04\npython: {{version: {python}, venv: /opt/venv}}\ntarget: {{gpus: [{gpu}]}}\n\
+             torch: {{version: 2.9.1, channel: cu126}}\ntensorrt: auto\n"
+        )
+    };
+    let chosen = |text: &str| requirements(text).into_iter().find(|line| line.contains("bindings"));
+    assert_eq!(chosen(&with("3.10", "V100")).as_deref(), Some("tensorrt-cu12-bindings==10.4.0.26"));
+    assert_eq!(chosen(&with("3.10", "T4")).as_deref(), Some("tensorrt-cu12-bindings==11.3.0.99"));
+    // Those that run on it have no bindings for a newer Python.
+    let new =
+        with("3.10", "V100").replace("ubuntu:22.04", "debian:13").replace("3.10, venv: /opt/venv", "3.13.5");
+    let found = refusal(&new);
+    let words = "TensorRT 10.5.0.18 does not run on compute capability 7.0 any more (`V100`, line 4), \
+                 and nobody has established that 11.4.0.106 does";
+    assert!(found.contains(words), "{found}");
+    assert_eq!(ways_out(&new), ["`target.gpus` without `V100`"]);
+}

@@ -168,7 +168,7 @@ fn what_cannot_work_is_refused_before_the_first_download() {
         ("torch: {version: 2.9.1, channel: cpu}\ntensorrt: 10.13.3.9\n", "TensorRT needs the CUDA libraries"),
         (
             "torch: {version: 2.9.1, channel: cu130}\ntensorrt: 10.9.0.34\n",
-            "TensorRT 10.9.0.34 is not built for CUDA 13 with Python 3.13; take TensorRT 10.13.2.6, ",
+            "TensorRT 10.9.0.34 is not built for CUDA 13 with Python 3.13 on amd64; take TensorRT 10.13.2.6, ",
         ),
         (
             "torch: {version: 2.9.1, channel: cu128}\ntensorrt: 9.0.0.1\n",

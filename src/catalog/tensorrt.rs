@@ -10,6 +10,8 @@ pub struct TensorRtRelease {
     pub tensorrt: String,
     /// The major releases of CUDA that it is built for.
     pub cuda: Vec<u32>,
+    /// Those of them that it has bindings for arm64 for, where the row says so.
+    pub arm64: Option<Vec<u32>>,
     /// The newest series of Python 3 with bindings.
     pub newest_python: u32,
     /// The compute capabilities that it runs on.
@@ -23,13 +25,16 @@ impl Row for TensorRtRelease {
 
     fn decode(cells: &mut Cells<'_, '_>) -> Option<Self> {
         let tensorrt = cells.read("tensorrt", release);
-        let cuda = cells.read("cuda", |cell| cell.split(' ').map(|major| major.parse().ok()).collect());
+        let cuda = cells.read("cuda", majors);
+        let arm64 =
+            cells.optional("arm64", |cell| Some(Some(if cell == "-" { Vec::new() } else { majors(cell)? })));
         let python = cells.range("python", series);
         let gpus = cells.gpus();
         let source = cells.source();
         Some(Self {
             tensorrt: tensorrt?,
             cuda: cuda?,
+            arm64: arm64?,
             newest_python: python?.1?,
             gpus: gpus?,
             source: source?,
@@ -38,5 +43,20 @@ impl Row for TensorRtRelease {
 
     fn key(&self) -> Vec<Part> {
         vec![version(&self.tensorrt)]
+    }
+}
+
+/// Major releases with spaces between them.
+fn majors(cell: &str) -> Option<Vec<u32>> {
+    cell.split(' ').map(|major| major.parse().ok()).collect()
+}
+
+impl TensorRtRelease {
+    /// The major releases of CUDA that it can be installed for on an architecture.
+    pub fn cuda_on(&self, architecture: &str) -> &[u32] {
+        match &self.arm64 {
+            Some(arm64) if architecture == "arm64" => arm64,
+            _ => &self.cuda,
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::wheels::{WheelRequest, Wheels, installer, patterns};
 use super::{
     Alternative, Component, Declared, PythonHome, Registration, is_vendor, nvidia, torch, wish_or_vendor,
 };
-use crate::catalog::TensorRtRelease;
+use crate::catalog::{Capability, TensorRtRelease, compare};
 use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::plan::{Planner, Provided, TextFile};
@@ -169,11 +169,14 @@ impl TensorRtSpec {
         let admitted = || releases().filter(|release| self.version.value.admits(&release.tensorrt));
         let (cuda, python) = (context.cuda(), context.python_home().map(|python| python.series));
         let fits = |release: &&TensorRtRelease| {
-            cuda.is_none_or(|cuda| release.cuda.contains(&cuda))
+            cuda.is_none_or(|cuda| is_built_for(release, cuda, context))
                 && python.is_none_or(|series| series <= release.newest_python)
                 && refusals(release, context).is_empty()
         };
-        let found = admitted().find(fits).or_else(|| admitted().next());
+        // What is known to run goes before what nobody has tried.
+        let known = |release: &&TensorRtRelease| context.fleet.gpus.is_empty() || is_established(release);
+        let found = admitted().find(|release| fits(release) && known(release));
+        let found = found.or_else(|| admitted().find(fits)).or_else(|| admitted().next());
         if found.is_none() {
             let known: Vec<_> =
                 context.catalog.tensorrt.iter().map(|release| release.tensorrt.as_str()).collect();
@@ -236,24 +239,46 @@ impl TensorRtSpec {
         for reason in refusals(release, context) {
             problems.error(self.version.span, reason);
         }
-        if !context.fleet.gpus.is_empty() && release.gpus.oldest.is_none() {
+        if !context.fleet.gpus.is_empty() && !is_established(release) {
             let message = format!("nobody has established which GPUs TensorRT {} runs on", release.tensorrt);
             problems.warning(self.version.span, message, "try it on such a node before it matters");
         }
-        let fits = |r: &TensorRtRelease| r.cuda.contains(&cuda) && series <= r.newest_python;
-        if fits(release) {
+        let is_built = |r: &&TensorRtRelease| is_built_for(r, cuda, context);
+        if is_built(&release) && series <= release.newest_python {
             return;
         }
-        let others: Vec<_> =
-            context.catalog.tensorrt.iter().filter(|r| fits(r)).map(|r| r.tensorrt.as_str()).collect();
-        let help = match others.as_slice() {
-            [] => "take an older Python".to_owned(),
-            others => format!("take TensorRT {}", others.join(", ")),
+        let built: Vec<_> = context.catalog.tensorrt.iter().filter(is_built).collect();
+        let others = built.iter().filter(|r| series <= r.newest_python && refusals(r, context).is_empty());
+        let others: Vec<_> = others.map(|r| r.tensorrt.as_str()).collect();
+        let help = match (others.as_slice(), built.iter().map(|r| r.newest_python).max()) {
+            ([], Some(newest)) if newest < series => format!("take Python 3.{newest}"),
+            ([], _) => "take a torch for another CUDA, or leave `tensorrt` out".to_owned(),
+            (others, _) => format!("take TensorRT {}", others.join(", ")),
         };
-        let message =
-            format!("TensorRT {} is not built for CUDA {cuda} with Python 3.{series}", release.tensorrt);
+        let message = format!(
+            "TensorRT {} is not built for CUDA {cuda} with Python 3.{series} on {}",
+            release.tensorrt, context.facts.architecture
+        );
         problems.error_with_help(self.version.span, message, help);
     }
+}
+
+/// Whether a release can be installed beside the libraries of a major release of CUDA.
+fn is_built_for(release: &TensorRtRelease, cuda: u32, context: &Context<'_>) -> bool {
+    release.cuda_on(&context.facts.architecture).contains(&cuda)
+}
+
+/// Whether anybody has established which GPUs a release runs on.
+fn is_established(release: &TensorRtRelease) -> bool {
+    release.gpus.oldest.is_some()
+}
+
+/// The release that dropped a GPU, of those up to `release`: where nobody has established what a newer one runs on, it is
+/// not taken to have come back.
+fn dropped_by<'a>(release: &TensorRtRelease, gpu: Capability, context: &Context<'a>) -> Option<&'a str> {
+    let is_older = |row: &&TensorRtRelease| compare(&row.tensorrt, &release.tensorrt).is_le();
+    let mut rows = context.catalog.tensorrt.iter().filter(is_older);
+    rows.find(|row| row.gpus.dropped(gpu)).map(|row| row.tensorrt.as_str())
 }
 
 /// Why the nodes cannot run a release: nothing where they can, or where nobody knows.
@@ -272,6 +297,13 @@ fn refusals(release: &TensorRtRelease, context: &Context<'_>) -> Vec<String> {
         if release.gpus.dropped(*capability) || release.gpus.lack(*capability) {
             reasons.push(format!(
                 "TensorRT {name} does not run on compute capability {capability} (`{gpu_name}`, line {line})"
+            ));
+        } else if !is_established(release)
+            && let Some(older) = dropped_by(release, *capability, context)
+        {
+            reasons.push(format!(
+                "TensorRT {older} does not run on compute capability {capability} any more (`{gpu_name}`, line {line}), \
+                 and nobody has established that {name} does"
             ));
         }
     }
