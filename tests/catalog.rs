@@ -862,3 +862,36 @@ fn an_open_release_of_tensorrt_is_one_that_is_known_to_run() {
     assert!(found.contains(words), "{found}");
     assert_eq!(ways_out(&new), ["`target.gpus` without `V100`"]);
 }
+
+#[test]
+fn one_digest_is_not_that_of_two_architectures() {
+    let both = "name: n\nbase: debian:13\nplatforms: [linux/amd64, linux/arm64]\n";
+    let sum = "a".repeat(64);
+    let remedy = "in a spec for each of `platforms`, of which one `extends` the other";
+    let unknown = refusal(&format!("{both}nodejs: 24.1.0\n"));
+    assert!(
+        unknown.contains(&format!("for another release add `sha256:` with its digest {remedy}")),
+        "{unknown}"
+    );
+    for program in [
+        "nodejs: {version: 24.1.0",
+        "ngrok: {version: 3.2.1, url: 'https://a.org/n'",
+        "docker: {version: 28.5.2",
+    ] {
+        let found = refusal(&format!("{both}{program}, sha256: {sum}}}\n"));
+        let words = format!(
+            "has an archive for each of `platforms`, and `sha256` is of one of them; write it {remedy}"
+        );
+        assert!(found.contains(&words), "{found}");
+    }
+    // What is advised, in the two specs that it makes.
+    let one = format!(
+        "name: n\nbase: debian:13\nplatforms: [linux/amd64]\nnodejs: {{version: 24.1.0, sha256: {sum}}}\n"
+    );
+    works(&one);
+    let other = format!("platforms: [linux/arm64]\nnodejs: {{sha256: {}}}\n", "b".repeat(64));
+    let other = try_resolve(&merge(yaml(&one, 0), yaml(&other, 1)), "arm64", "");
+    assert!(other.is_ok(), "{}", lines(&other.err().unwrap_or_default()));
+    // Source archives, and releases that the catalog knows, are one for all or known for each.
+    works(&format!("{both}nodejs: 20.19.5\npython: {{version: 3.12.1, sha256: {sum}}}\n"));
+}

@@ -138,7 +138,7 @@ impl Declared for DockerSpec {
         Some(Box::new(match self {
             Self::Distribution => Docker::Distribution(distribution_packages(&facts.os_release)),
             Self::Static(source) => {
-                Docker::Static(source.resolve(&format!("docker-{}", facts.architecture), problems)?)
+                Docker::Static(source.resolve_built(REGISTRATION.key, context, problems)?)
             }
             Self::Apt { version, repository } => {
                 let archive = archive(repository.as_ref(), facts, version.span);

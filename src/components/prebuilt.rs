@@ -48,8 +48,7 @@ impl Declared for ProgramSpec {
     }
 
     fn resolve(&self, context: &Context<'_>, _: Span, problems: &mut Problems) -> Option<Box<dyn Component>> {
-        let name = format!("{}-{}", self.program.key, context.facts.architecture);
-        let source = self.source.resolve(&name, problems)?;
+        let source = self.source.resolve_built(self.program.key, context, problems)?;
         Some(Box::new(Chosen { program: self.program, source }))
     }
 }

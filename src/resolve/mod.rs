@@ -120,6 +120,7 @@ pub fn resolve(mut spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node
         inputs,
         catalog,
         fleet: &fleet,
+        platforms: &spec.platforms,
         base_packages: &packages,
     };
     check_suites(&spec.suites, &context, &mut problems);
@@ -382,6 +383,8 @@ pub struct Context<'a> {
     pub catalog: &'a Catalog,
     /// What the image must run on.
     pub fleet: &'a Fleet,
+    /// The platforms that the spec names.
+    pub platforms: &'a [At<PlatformName>],
     /// The packages of the base image and their versions, where a component of the spec [inspects](INSTALLED) them.
     pub base_packages: &'a BTreeMap<&'a str, &'a str>,
     components: &'a [At<&'a dyn Declared>],

@@ -1,9 +1,14 @@
 //! Release archives: where they come from and what they must hash to.
 
+use super::Context;
 use crate::catalog;
 use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::spec::{At, Fields, Node, Sha256, Span, Url, Value, Version, Wish, checked};
+
+/// Where digests are written that are not the same for all platforms.
+const APART: &str = "in a spec for each of `platforms`, of which one `extends` the other, and has `platforms`, `sha256` and, \
+                     if there is one, `url` of its own";
 
 /// The fields by which a spec names a release: `version`, which may leave a choice of those that the catalog knows, and
 /// for another one `url` and `sha256`.
@@ -88,6 +93,31 @@ impl SourceFields {
 
     /// Finds the archive in the spec or the catalog.
     pub fn resolve(&self, component: &str, problems: &mut Problems) -> Option<SourceArchive> {
+        self.find(component, "add `sha256:` with its digest", problems)
+    }
+
+    /// Finds the archive of the image's architecture, where each has its own. One `sha256` is not that of two archives.
+    pub fn resolve_built(
+        &self,
+        component: &str,
+        context: &Context<'_>,
+        problems: &mut Problems,
+    ) -> Option<SourceArchive> {
+        let name = format!("{component}-{}", context.facts.architecture);
+        if context.platforms.len() < 2 {
+            return self.resolve(&name, problems);
+        }
+        if let Some(sha256) = &self.sha256 {
+            let message =
+                format!("{component} has an archive for each of `platforms`, and `sha256` is of one of them");
+            problems.error_with_help(sha256.span, message, format!("write it {APART}"));
+            return None;
+        }
+        self.find(&name, &format!("add `sha256:` with its digest {APART}"), problems)
+    }
+
+    /// `unknown` says what to do about a release that the catalog does not know.
+    fn find(&self, component: &str, unknown: &str, problems: &mut Problems) -> Option<SourceArchive> {
         let version = &self.version;
         let has_source = self.url.is_some() || self.sha256.is_some();
         let is_whole = matches!(&self.wish.value, Wish::Prefix(version) if version.as_str().contains('.'));
@@ -131,7 +161,7 @@ impl SourceFields {
                 problems.error_with_help(
                     version.span,
                     format!("the catalog does not know {component} {}", self.wish),
-                    format!("{known}; for another release add `sha256:` with its digest"),
+                    format!("{known}; for another release {unknown}"),
                 );
                 return None;
             }
