@@ -895,3 +895,26 @@ fn one_digest_is_not_that_of_two_architectures() {
     // Source archives, and releases that the catalog knows, are one for all or known for each.
     works(&format!("{both}nodejs: 20.19.5\npython: {{version: 3.12.1, sha256: {sum}}}\n"));
 }
+
+#[test]
+fn libraries_under_the_gpl_are_not_built_without_it() {
+    let with = |libraries: &str, flags: &str| {
+        let text = format!(
+            "name: n\nbase: debian:13\nffmpeg:\n  version: 7.1.5\n  flags: [{flags}]\n  libraries: {{{libraries}}}\n"
+        );
+        match decode(&yaml(&text, 0), Problems::default()) {
+            Ok(_) => refusal(&text),
+            Err(found) => lines(&found),
+        }
+    };
+    let found = with("opus: distribution, x264: distribution", "--disable-gpl");
+    let words = "5:11: `x264` (line 6) is under the GPL, which `--disable-gpl` leaves out; \
+                 take `x264` out of `libraries`, or leave the flag out";
+    assert!(found.ends_with(words), "{found}");
+    assert_eq!(with("opus: distribution", "--disable-gpl"), "");
+    assert_eq!(with("x264: distribution", ""), "");
+    // The last word counts.
+    assert_eq!(with("x264: distribution", "--disable-gpl, --enable-gpl"), "");
+    let found = with("", "--enable-libfdk-aac");
+    assert!(found.contains("nothing brings the library that it needs; FFmpeg's own `aac`"), "{found}");
+}

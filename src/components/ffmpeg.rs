@@ -145,6 +145,15 @@ const LIBRARIES: &[Library] = &[
     distribution("xml2", &["--enable-libxml2", "--enable-demuxer=dash"], &["libxml2-dev"], &[]),
 ];
 
+/// Libraries under the GPL. Source: `EXTERNAL_LIBRARY_GPL_LIST` in FFmpeg's `configure`.
+const GPL: [&str; 2] = ["x264", "x265"];
+
+/// Flags that ask for what no library of a spec brings, and what does the same.
+const ABSENT: [(&str, &str); 2] = [
+    ("--enable-libfdk-aac", "FFmpeg's own `aac` is there without it"),
+    ("--enable-openssl", "write `gnutls: distribution` below `libraries` for TLS"),
+];
+
 /// Where a library of the spec comes from.
 #[derive(Debug)]
 struct Chosen<S> {
@@ -170,13 +179,32 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     };
     let flags = match fields.take("flags") {
         Some(node) => items("`flags`", node, problems, |node, problems| {
-            checked("a flag of FFmpeg's `configure`", node, problems, flag).map(|flag| flag.value)
+            checked("a flag of FFmpeg's `configure`", node, problems, flag)
         }),
         None => Vec::new(),
     };
     fields.finish(problems);
+    check_licence(&libraries, &flags, problems);
+    let flags = flags.into_iter().map(|flag| flag.value).collect();
     libraries.sort_by_key(|chosen| chosen.library.name);
     Some(Box::new(FfmpegSpec { source: source?, libraries, flags }))
+}
+
+/// Reports a flag that turns the GPL off where a library is under it.
+fn check_licence(libraries: &[Chosen<SourceFields>], flags: &[At<String>], problems: &mut Problems) {
+    let last = flags.iter().rfind(|flag| ["--enable-gpl", "--disable-gpl"].contains(&flag.value.as_str()));
+    let Some(flag) = last.filter(|flag| flag.value == "--disable-gpl") else { return };
+    for chosen in libraries.iter().filter(|chosen| GPL.contains(&chosen.library.name)) {
+        let name = chosen.library.name;
+        problems.error_with_help(
+            flag.span,
+            format!(
+                "`{name}` (line {}) is under the GPL, which `--disable-gpl` leaves out",
+                chosen.span.start.0
+            ),
+            format!("take `{name}` out of `libraries`, or leave the flag out"),
+        );
+    }
 }
 
 /// Reads a flag of `configure` that chooses what is compiled, or how hard the compiler tries. `configure` is a shell script
@@ -187,6 +215,9 @@ pub(crate) fn flag(text: &str) -> Result<String, String> {
             "write `{}` below `libraries`, which also brings what it is built with",
             library.name
         ));
+    }
+    if let Some((_, help)) = ABSENT.iter().find(|(flag, _)| *flag == text) {
+        return Err(format!("nothing brings the library that it needs; {help}"));
     }
     // The image's programs and libraries use the shared ones.
     let is_ours =
@@ -429,6 +460,8 @@ mod tests {
         ] {
             assert!(flag(refused).is_err(), "{refused:?} is taken");
         }
+        assert!(flag("--enable-libfdk-aac").is_err_and(|help| help.contains("FFmpeg's own `aac`")));
+        assert!(flag("--enable-openssl").is_err_and(|help| help.contains("write `gnutls: distribution`")));
         assert!(flag("--enable-libx264").is_err_and(|help| help.contains("write `x264` below `libraries`")));
     }
 
