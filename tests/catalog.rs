@@ -851,7 +851,7 @@ fn an_open_release_of_tensorrt_is_one_that_is_known_to_run() {
         )
     };
     let chosen = |text: &str| requirements(text).into_iter().find(|line| line.contains("bindings"));
-    assert_eq!(chosen(&with("3.10", "V100")).as_deref(), Some("tensorrt-cu12-bindings==10.4.0.26"));
+    assert_eq!(chosen(&with("3.10", "V100")).as_deref(), Some("tensorrt-cu12-bindings==10.4.0"));
     assert_eq!(chosen(&with("3.10", "T4")).as_deref(), Some("tensorrt-cu12-bindings==11.3.0.99"));
     // Those that run on it have no bindings for a newer Python.
     let new =
@@ -917,4 +917,19 @@ fn libraries_under_the_gpl_are_not_built_without_it() {
     assert_eq!(with("x264: distribution", "--disable-gpl, --enable-gpl"), "");
     let found = with("", "--enable-libfdk-aac");
     assert!(found.contains("nothing brings the library that it needs; FFmpeg's own `aac`"), "{found}");
+}
+
+#[test]
+fn wheels_of_tensorrt_are_asked_for_by_their_own_numbers() {
+    let wheels = |version: &str| {
+        let text = format!("{VENV}torch: {{version: 2.9.1, channel: cu128}}\ntensorrt: {version}\n");
+        requirements(&text).into_iter().find(|line| line.contains("libs"))
+    };
+    for (version, expected) in [
+        ("10.7.0.23", "tensorrt-cu12-libs==10.7.0"),
+        ("10.3", "tensorrt-cu12-libs==10.3.0"),
+        ("10.8.0.43", "tensorrt-cu12-libs==10.8.0.43"),
+    ] {
+        assert_eq!(wheels(version).as_deref(), Some(expected));
+    }
 }

@@ -8,6 +8,8 @@ use super::rows::{Cells, Part, Row, release, series, version};
 pub struct TensorRtRelease {
     /// The release.
     pub tensorrt: String,
+    /// What the indexes of wheels call it.
+    pub wheels: String,
     /// The major releases of CUDA that it is built for.
     pub cuda: Vec<u32>,
     /// Those of them that it has bindings for arm64 for, where the row says so.
@@ -25,6 +27,7 @@ impl Row for TensorRtRelease {
 
     fn decode(cells: &mut Cells<'_, '_>) -> Option<Self> {
         let tensorrt = cells.read("tensorrt", release);
+        let wheels = cells.optional("wheels", |cell| release(cell).map(Some));
         let cuda = cells.read("cuda", majors);
         let arm64 =
             cells.optional("arm64", |cell| Some(Some(if cell == "-" { Vec::new() } else { majors(cell)? })));
@@ -32,6 +35,7 @@ impl Row for TensorRtRelease {
         let gpus = cells.gpus();
         let source = cells.source();
         Some(Self {
+            wheels: wheels?.or_else(|| tensorrt.clone())?,
             tensorrt: tensorrt?,
             cuda: cuda?,
             arm64: arm64?,

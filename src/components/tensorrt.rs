@@ -139,7 +139,7 @@ impl Declared for TensorRtSpec {
         let release = self.release(context, problems);
         let (release, cuda, python) = (release?, cuda?, context.python_home()?);
         self.check(&release, cuda, python.series, context, problems);
-        let package = |part: &str| format!("tensorrt-cu{cuda}-{part}=={}", release.tensorrt);
+        let package = |part: &str| format!("tensorrt-cu{cuda}-{part}=={}", release.wheels);
         let mut requirements = vec![package("bindings")];
         let mut indexes = Vec::new();
         let mut debs = None;
