@@ -101,6 +101,36 @@ fn validate_tells_everything_in_the_file_that_has_it() {
 }
 
 #[test]
+fn what_a_spec_cannot_extend_is_told_at_its_line() {
+    let many = |number: usize| format!("extends: s{}.yaml\nname: a\nbase: debian:13\n", number + 1);
+    let many: Vec<_> = (0..9).map(|number| (format!("s{number}.yaml"), many(number))).collect();
+    let mut files = vec![
+        ("s/node.yaml", "name: n\nname: m\nextends: gone.yaml\n"),
+        ("x.yaml", "name: a\nbase: debian:13\nextends: y.yaml\n"),
+        ("y.yaml", "pyhton: {}\nextends: x.yaml\n"),
+        ("folder.yaml/below", ""),
+        ("z.yaml", "name: a\nextends: folder.yaml\n"),
+    ];
+    files.extend(many.iter().map(|(path, text)| (path.as_str(), text.as_str())));
+    let directory = directory(&files);
+    for (spec, expected) in [
+        (
+            "s/node.yaml",
+            "s/node.yaml:3:10: `gone.yaml` is not in the build context, `s`; a spec extends a file",
+        ),
+        ("s/node.yaml", "s/node.yaml:2:1: "),
+        ("x.yaml", "y.yaml:2:10: the spec extends itself by way of `x.yaml`; leave `extends` out"),
+        ("x.yaml", "y.yaml:1:1: the spec has no field `pyhton`"),
+        ("z.yaml", "z.yaml:2:10: `./folder.yaml` cannot be read"),
+        ("s0.yaml", "s7.yaml:1:10: more than 8 specs stand on each other"),
+    ] {
+        let (code, text) = edgenode(directory.path(), &["validate", spec]);
+        assert!(code == Some(1) && text.contains(expected), "{spec}: {expected:?} is not in {text:?}");
+        assert!(!text.contains("lacks the field"), "{text}");
+    }
+}
+
+#[test]
 fn tags_need_versions_that_the_spec_says() {
     let spec = |requirement: &str| {
         format!(

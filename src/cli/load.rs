@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::{Failure, REGISTRY, causes, runtime};
@@ -9,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Problems};
 use crate::lock::{self, Lock, LockUse};
 use crate::plan::{Plan, plan};
 use crate::resolve::{ARCHIVED_ARG, BaseFacts, Inputs, OsRelease, PackageIndex, resolve};
-use crate::spec::{Spec, decode, document, merge};
+use crate::spec::{At, ContextPath, Document, Spec, decode, document, merge};
 
 /// Specs that stand on each other at most.
 const MAX_FILES: usize = 8;
@@ -64,23 +65,30 @@ pub(super) fn lines(files: &[PathBuf], found: &[Diagnostic]) -> Vec<String> {
 /// Reads a spec. `context` is the directory that paths count from; without one it is the nearest above the spec that
 /// has the file which the spec extends.
 pub(super) fn load(path: &Path, context: Option<&Path>) -> Result<Loaded, Failure> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| Failure::new(format!("{} cannot be read: {error}", path.display())))?;
     let mut problems = Problems::default();
     let mut files = vec![path.to_owned()];
     let mut roots = Vec::new();
     let mut context = context.map(Path::to_owned);
-    loop {
-        let file = files.last().cloned().unwrap_or_default();
-        let text = fs::read_to_string(&file)
-            .map_err(|error| Failure::new(format!("{} cannot be read: {error}", file.display())))?;
-        let Some(document) = document(&text, files.len() as u8 - 1, &mut problems) else { break };
-        roots.push(document.root);
-        let Some(extends) = document.extends else { break };
-        let root = context.get_or_insert_with(|| directory_with(&file, extends.value.as_str()));
+    let mut read = document(&text, 0, &mut problems);
+    while let Some(found) = read.take() {
+        roots.push(found.root);
+        let Some(extends) = found.extends else { break };
+        let below = files.last().cloned().unwrap_or_default();
+        let root = context.get_or_insert_with(|| directory_with(&below, extends.value.as_str()));
         let next = root.join(extends.value.as_str());
-        if files.len() == MAX_FILES || files.contains(&next) {
-            return Err(Failure::new(format!("{} extends itself, or too many specs", path.display())));
+        if files.iter().any(|file| is_same(file, &next)) {
+            // Nothing is missing, so that the rest can be checked as well.
+            let message = format!("the spec extends itself by way of `{extends}`");
+            problems.error_with_help(extends.span, message, "leave `extends` out of one of these specs");
+            break;
         }
-        files.push(next);
+        read = add(&mut files, next, root, &extends, &mut problems);
+        if read.is_none() {
+            // What the file would have said is not known: nothing can be said to be missing.
+            roots.clear();
+        }
     }
     let decoded = match roots.into_iter().rev().reduce(merge) {
         Some(root) => decode(&root, problems),
@@ -91,6 +99,44 @@ pub(super) fn load(path: &Path, context: Option<&Path>) -> Result<Loaded, Failur
         Ok(spec) => Ok(Loaded { spec, context, files }),
         Err(found) => Err(Wrong { files, found }.into()),
     }
+}
+
+/// Reads one more file that a spec stands on.
+fn add(
+    files: &mut Vec<PathBuf>,
+    next: PathBuf,
+    context: &Path,
+    extends: &At<ContextPath>,
+    problems: &mut Problems,
+) -> Option<Document> {
+    if files.len() == MAX_FILES {
+        let message = format!("more than {MAX_FILES} specs stand on each other");
+        problems.error_with_help(extends.span, message, "merge some of them into one");
+        return None;
+    }
+    match fs::read_to_string(&next) {
+        Ok(text) => {
+            files.push(next);
+            document(&text, files.len() as u8 - 1, problems)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let message = format!("`{extends}` is not in the build context, `{}`", context.display());
+            let help =
+                "a spec extends a file that is named from the top of it; `--context` says where that is";
+            problems.error_with_help(extends.span, message, help);
+            None
+        }
+        Err(error) => {
+            let message = format!("`{}` cannot be read: {error}", next.display());
+            problems.error_with_help(extends.span, message, "a spec extends a text file that can be read");
+            None
+        }
+    }
+}
+
+/// Whether two paths lead to one file that is there.
+fn is_same(one: &Path, other: &Path) -> bool {
+    fs::canonicalize(one).ok().is_some_and(|path| fs::canonicalize(other).ok() == Some(path))
 }
 
 /// The directory that a file is in.
