@@ -26,6 +26,8 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use self::args::MERGE_ARG;
+#[cfg(feature = "cli")]
+pub(crate) use self::args::predefined;
 use self::epoch::{EPOCH_KEY, Epoch};
 use self::locking::{LockWish, Update};
 use self::reads::Reads;

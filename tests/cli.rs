@@ -131,6 +131,31 @@ fn what_a_spec_cannot_extend_is_told_at_its_line() {
 }
 
 #[test]
+fn what_is_predefined_is_of_the_platform() {
+    let spec = |more: &str| format!("name: n\nbase: debian:13\n{more}workdir: '/srv/${{TARGETARCH}}'\n");
+    let directory = directory(&[
+        ("plain.yaml", &spec("")),
+        ("arm.yaml", &spec("platforms: [linux/arm64]\n")),
+        ("declared.yaml", &spec("args: {TARGETARCH: riscv64}\n")),
+        ("wrong.yaml", &spec("platforms: [linux/arm64]\nstop_signal: '${TARGETPLATFORM}'\n")),
+    ]);
+    let (code, text) =
+        edgenode(directory.path(), &["validate", "plain.yaml", "arm.yaml", "declared.yaml", "wrong.yaml"]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.starts_with("error: wrong.yaml:4:14: `linux/arm64` is not a signal; "), "{text}");
+    assert_eq!(text.matches("error: ").count(), 1, "{text}");
+    for (arguments, expected) in [
+        (&["plain.yaml"][..], "/srv/amd64"),
+        (&["plain.yaml", "--platform", "linux/arm64"], "/srv/arm64"),
+        (&["arm.yaml"], "/srv/arm64"),
+        (&["declared.yaml"], "/srv/amd64"),
+    ] {
+        let (code, text) = edgenode(directory.path(), &[&["plan", "--llb"], arguments].concat());
+        assert!(code == Some(0) && text.contains(expected), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
 fn tags_need_versions_that_the_spec_says() {
     let spec = |requirement: &str| {
         format!(

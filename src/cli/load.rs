@@ -5,12 +5,17 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use buildkit_llb::Platform;
+
 use super::{Failure, REGISTRY, causes, runtime};
 use crate::diagnostic::{Diagnostic, Problems};
+use crate::frontend::predefined;
 use crate::lock::{self, Lock, LockUse};
 use crate::plan::{Plan, plan};
 use crate::resolve::{ARCHIVED_ARG, BaseFacts, Inputs, OsRelease, PackageIndex, resolve};
-use crate::spec::{At, ContextPath, Document, Spec, decode, document, merge};
+use crate::spec::{
+    At, ContextPath, Document, Node, PlatformName, Spec, Value, Values, decode_with, document, merge,
+};
 
 /// Specs that stand on each other at most.
 const MAX_FILES: usize = 8;
@@ -21,6 +26,8 @@ const RELEASES: [(&str, &str, &str); 4] = [
     ("ubuntu", "22.04", "jammy"),
     ("ubuntu", "24.04", "noble"),
 ];
+/// What a spec is taken to be for that names no platform.
+const ARCHITECTURE: &str = "amd64";
 /// NVIDIA's indexes have a few MiB.
 const MAX_INDEX_BYTES: usize = 64 << 20;
 
@@ -28,6 +35,8 @@ const MAX_INDEX_BYTES: usize = 64 << 20;
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) spec: Spec,
+    /// Its text as a tree, before arguments are put in.
+    root: Node,
     /// The directory that paths in it count from.
     pub(super) context: PathBuf,
     /// Its files, in the order of their numbers.
@@ -90,15 +99,56 @@ pub(super) fn load(path: &Path, context: Option<&Path>) -> Result<Loaded, Failur
             roots.clear();
         }
     }
+    let context = context.unwrap_or_else(|| parent(path));
     let decoded = match roots.into_iter().rev().reduce(merge) {
-        Some(root) => decode(&root, problems),
+        Some(root) => {
+            decode_with(&root, &values(first_architecture(&root)), problems).map(|spec| (spec, root))
+        }
         None => problems.check(None),
     };
-    let context = context.unwrap_or_else(|| parent(path));
     match decoded {
-        Ok(spec) => Ok(Loaded { spec, context, files }),
+        Ok((spec, root)) => Ok(Loaded { spec, root, context, files }),
         Err(found) => Err(Wrong { files, found }.into()),
     }
+}
+
+/// The architecture of the first of a spec's platforms, which its tree tells before anything is put in.
+fn first_architecture(root: &Node) -> &str {
+    let Value::Map(fields) = &root.value else { return ARCHITECTURE };
+    let platforms = fields.iter().find(|(key, _)| key.value == "platforms").map(|(_, node)| &node.value);
+    let Some(Value::List(platforms)) = platforms else { return ARCHITECTURE };
+    match platforms.first().map(|platform| &platform.value) {
+        Some(Value::Scalar(platform)) if PlatformName::parse(&platform.text).is_ok() => {
+            platform.text.trim_start_matches("linux/")
+        }
+        _ => ARCHITECTURE,
+    }
+}
+
+/// What names stand for where nobody builds. The builder is taken to be of the platform that it builds for.
+fn values(architecture: &str) -> Values {
+    let platform =
+        Platform { os: "linux".to_owned(), architecture: architecture.to_owned(), ..Platform::default() };
+    Values { predefined: predefined(&platform, &platform, "image"), ..Values::default() }
+}
+
+/// What its base image is like, as far as its name tells: nothing of vendors' images is known without a builder.
+fn assumed_facts(spec: &Spec, architecture: &str) -> Option<BaseFacts> {
+    if !spec.inspects().is_empty() {
+        return None;
+    }
+    let reference = spec.base.value.as_str();
+    let name = reference.split('@').next().unwrap_or_default().strip_prefix("docker.io/library/")?;
+    let (id, tag) = name.split_once(':')?;
+    let release = tag.split('-').next().unwrap_or_default();
+    let (_, _, codename) = RELEASES.iter().find(|(of, number, _)| *of == id && *number == release)?;
+    let text = format!("ID={id}\nID_LIKE=debian\nVERSION_ID={release}\nVERSION_CODENAME={codename}\n");
+    Some(BaseFacts {
+        reference: reference.to_owned(),
+        architecture: architecture.to_owned(),
+        os_release: OsRelease::parse(&text),
+        ..BaseFacts::default()
+    })
 }
 
 /// Reads one more file that a spec stands on.
@@ -166,7 +216,7 @@ impl Loaded {
         let platforms = self.spec.platforms.iter().map(|platform| platform.value.as_str());
         let architectures: Vec<_> =
             platforms.filter_map(|platform| platform.strip_prefix("linux/")).map(str::to_owned).collect();
-        if architectures.is_empty() { vec!["amd64".to_owned()] } else { architectures }
+        if architectures.is_empty() { vec![ARCHITECTURE.to_owned()] } else { architectures }
     }
 
     /// The versions that the spec itself says, by the names of the components.
@@ -175,30 +225,12 @@ impl Loaded {
         components.filter_map(|c| Some((c.key().to_owned(), c.version()?.to_string()))).collect()
     }
 
-    /// What its base image is like, as far as its name tells: nothing of vendors' images is known without a builder.
-    pub(super) fn assumed_facts(&self, architecture: &str) -> Option<BaseFacts> {
-        if !self.spec.inspects().is_empty() {
-            return None;
-        }
-        let reference = self.spec.base.value.as_str();
-        let name = reference.split('@').next().unwrap_or_default().strip_prefix("docker.io/library/")?;
-        let (id, tag) = name.split_once(':')?;
-        let release = tag.split('-').next().unwrap_or_default();
-        let (_, _, codename) = RELEASES.iter().find(|(of, number, _)| *of == id && *number == release)?;
-        let text = format!("ID={id}\nID_LIKE=debian\nVERSION_ID={release}\nVERSION_CODENAME={codename}\n");
-        Some(BaseFacts {
-            reference: reference.to_owned(),
-            architecture: architecture.to_owned(),
-            os_release: OsRelease::parse(&text),
-            ..BaseFacts::default()
-        })
-    }
-
     /// The plan for one architecture; `None` where too little is known without a builder.
-    pub(super) fn plan(self, architecture: &str, archives: Archives) -> Result<Option<Plan>, Failure> {
-        let Some(facts) = self.assumed_facts(architecture) else { return Ok(None) };
+    pub(super) fn plan(&self, architecture: &str, archives: Archives) -> Result<Option<Plan>, Failure> {
+        let wrong = |found| Wrong { files: self.files.clone(), found };
+        let spec = decode_with(&self.root, &values(architecture), Problems::default()).map_err(wrong)?;
+        let Some(facts) = assumed_facts(&spec, architecture) else { return Ok(None) };
         let lock = self.lock(architecture)?;
-        let Self { spec, context, files } = self;
         let addresses = spec.indexes(&facts);
         let indexes = match (lock.archives(), archives) {
             (Some(locked), _) => lock::indexes(locked),
@@ -212,7 +244,7 @@ impl Loaded {
         };
         let mut texts = BTreeMap::new();
         for path in spec.reads() {
-            if let Ok(text) = fs::read_to_string(context.join(path.value.as_str())) {
+            if let Ok(text) = fs::read_to_string(self.context.join(path.value.as_str())) {
                 texts.insert(path.to_string(), text);
             }
         }
@@ -226,13 +258,8 @@ impl Loaded {
             lock,
             explain: true,
         };
-        let node = resolve(spec, facts, &inputs);
-        let plan = node.map(|node| plan(&node)).map_err(|found| Wrong { files: files.clone(), found })?;
-        if plan.problems.is_empty() {
-            Ok(Some(plan))
-        } else {
-            Err(Wrong { files, found: plan.problems }.into())
-        }
+        let plan = plan(&resolve(spec, facts, &inputs).map_err(wrong)?);
+        if plan.problems.is_empty() { Ok(Some(plan)) } else { Err(wrong(plan.problems).into()) }
     }
 
     /// What the lock beside the spec has for an architecture, if there is one.

@@ -38,8 +38,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
                     }
                 }
                 for architecture in loaded.architectures() {
-                    let again = load(path, arguments.context.as_deref())?;
-                    if let Err(failure) = again.plan(&architecture, Archives::Needed) {
+                    if let Err(failure) = loaded.plan(&architecture, Archives::Needed) {
                         errors.extend(failure.message.lines().map(str::to_owned));
                     }
                 }

@@ -113,12 +113,10 @@ const FOREIGN: [&str; 13] = [
     "BUILDER_NODE",
 ];
 
-/// What names stand for in a build for `platform`. The client may say otherwise even of what is predefined.
-pub(super) fn values(gateway: &Gateway, platform: &Platform) -> Values {
-    let options = gateway.options();
-    let stage = options.target.clone().unwrap_or_else(|| "image".to_owned());
-    let mut predefined: BTreeMap<String, String> = [("TARGETSTAGE".to_owned(), stage)].into();
-    for (prefix, platform) in [("BUILD", &gateway.build_platform()), ("TARGET", platform)] {
+/// What every spec can use without declaring it, in a build on one platform for another.
+pub(crate) fn predefined(build: &Platform, target: &Platform, stage: &str) -> BTreeMap<String, String> {
+    let mut predefined: BTreeMap<String, String> = [("TARGETSTAGE".to_owned(), stage.to_owned())].into();
+    for (prefix, platform) in [("BUILD", build), ("TARGET", target)] {
         let facts = [
             ("PLATFORM", platform.to_string()),
             ("OS", platform.os.clone()),
@@ -128,6 +126,14 @@ pub(super) fn values(gateway: &Gateway, platform: &Platform) -> Values {
         ];
         predefined.extend(facts.map(|(name, value)| (format!("{prefix}{name}"), value)));
     }
+    predefined
+}
+
+/// What names stand for in a build for `platform`. The client may say otherwise even of what is predefined.
+pub(super) fn values(gateway: &Gateway, platform: &Platform) -> Values {
+    let options = gateway.options();
+    let stage = options.target.as_deref().unwrap_or("image");
+    let mut predefined = predefined(&gateway.build_platform(), platform, stage);
     for (name, value) in &mut predefined {
         if let Some(given) = options.build_args.get(name) {
             value.clone_from(given);

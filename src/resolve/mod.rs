@@ -20,8 +20,8 @@ use crate::components::{Component, CudaRelease, Declared, PythonHome, System, Wh
 use crate::diagnostic::{Diagnostic, Problems, Severity};
 use crate::lock::LockUse;
 use crate::spec::{
-    At, Command, CpuLevel, ImageSettings, Name, PlatformName, Repository, Secret, Span, Spec, Status, Suite,
-    TagSchema, Test, Version, list,
+    Arg, At, Command, CpuLevel, ImageSettings, Name, PlatformName, Repository, Secret, Span, Spec, Status,
+    Suite, TagSchema, Test, Version, list,
 };
 
 /// A spec in which nothing is left to choose.
@@ -101,6 +101,7 @@ pub fn resolve(mut spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node
     facts.check_supported(spec.base.span, &mut problems);
     check_platform(&spec.platforms, &facts, &mut problems);
     check_status(spec.status.as_ref(), inputs, &mut problems);
+    warn_of_predefined(&spec.args, &mut problems);
     if let Some(lock) = inputs.lock.locked() {
         spec.components.iter_mut().for_each(|component| component.value.keep(lock));
     }
@@ -371,6 +372,14 @@ fn check_status(status: Option<&At<Status>>, inputs: &Inputs, problems: &mut Pro
             "the spec is archived, so it is not built by accident",
             format!("to build it all the same add `--build-arg {ARCHIVED_ARG}=true`"),
         ),
+    }
+}
+
+/// Says which arguments have a default that counts for nothing.
+fn warn_of_predefined(args: &[Arg], problems: &mut Problems) {
+    for Arg { name, value, .. } in args.iter().filter(|arg| arg.predefined) {
+        let message = format!("`{name}` is what the platform says, `{value}`, whatever its default");
+        problems.warning(name.span, message, "leave it out of `args`: every spec can use it");
     }
 }
 

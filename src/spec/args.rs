@@ -29,6 +29,8 @@ pub struct Arg {
     pub default: At<String>,
     /// What it is in this build.
     pub value: String,
+    /// Whether the platform says what it is, whatever its default: Dockerfiles declare such names, too.
+    pub predefined: bool,
     /// Whether the spec uses it.
     pub used: bool,
 }
@@ -113,18 +115,24 @@ fn decode(key: &At<String>, node: &Node, values: &Values, problems: &mut Problem
         _ => text("the default of an argument", node, problems)?,
     };
     let given = values.given.get(&key.value);
-    let value = given.unwrap_or(&default.value).clone();
+    let predefined = values.predefined.get(&key.value).filter(|_| given.is_none());
+    let value = given.or(predefined).unwrap_or(&default.value).clone();
     let checked = check(&value, kind, &choices);
     if let Err(help) = checked {
-        let from = if given.is_some() { "the build argument" } else { "the default of" };
+        let (from, span) = match (given, predefined) {
+            (Some(_), _) => ("the build argument", key.span),
+            (None, Some(_)) => ("the platform's", key.span),
+            (None, None) => ("the default of", default.span),
+        };
         let message = format!("{from} {} cannot be `{}`", key.value, shorten(&value).escape_debug());
-        problems.error_with_help(if given.is_some() { key.span } else { default.span }, message, help);
+        problems.error_with_help(span, message, help);
     }
     Some(Arg {
         name: key.clone(),
         description: description.map(|text| text.value),
         default,
         value,
+        predefined: predefined.is_some(),
         used: false,
     })
 }
@@ -261,6 +269,20 @@ mod tests {
             ("/srv/app".to_owned(), vec!["you on arm64".to_owned(), "${DIR} $DIR ${".to_owned()])
         );
         assert_eq!(told(&[("DIR", "/opt"), ("WHO", "me")]).0, "/opt/app");
+    }
+
+    #[test]
+    fn a_default_does_not_change_the_platform() {
+        let spec = "args: {TARGETARCH: amd64}\nenv: {A: '${TARGETARCH}'}\n";
+        let told = |given: &[(&str, &str)]| {
+            let spec = read(spec, given).expect("valid");
+            (spec.image.env[0].1.value.clone(), spec.args[0].predefined)
+        };
+        assert_eq!(told(&[]), ("arm64".to_owned(), true));
+        assert_eq!(told(&[("TARGETARCH", "riscv64")]), ("riscv64".to_owned(), false));
+        let found =
+            read("args: {TARGETARCH: {default: amd64, choices: [amd64]}}\n", &[]).expect_err("refused");
+        assert!(found.starts_with("3:8: the platform's TARGETARCH cannot be `arm64`; "), "{found}");
     }
 
     #[test]
