@@ -9,6 +9,8 @@ pub enum Severity {
     Error,
     /// The build goes on; the user should know.
     Warning,
+    /// Nothing is wrong as far as is known: something was not looked at.
+    Note,
 }
 
 /// One finding, with its place and what would be right.
@@ -66,6 +68,11 @@ impl Problems {
         self.push(Severity::Warning, span, message.into(), Some(help.into()));
     }
 
+    /// Reports that something was not looked at, and who would.
+    pub fn note(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        self.push(Severity::Note, span, message.into(), Some(help.into()));
+    }
+
     fn push(&mut self, severity: Severity, span: Span, message: String, help: Option<String>) {
         self.found.push(Diagnostic {
             severity,
@@ -101,17 +108,17 @@ impl Problems {
     pub fn check<T>(&self, value: Option<T>) -> Result<T, Vec<Diagnostic>> {
         match value {
             Some(value) if !self.has_errors() => Ok(value),
-            _ => Err(self.sorted(Severity::Error)),
+            _ => Err(self.sorted(|severity| severity == Severity::Error)),
         }
     }
 
-    /// The warnings, in the order of the text.
+    /// The warnings and notes, in the order of the text.
     pub fn into_warnings(self) -> Vec<Diagnostic> {
-        self.sorted(Severity::Warning)
+        self.sorted(|severity| severity != Severity::Error)
     }
 
-    fn sorted(&self, severity: Severity) -> Vec<Diagnostic> {
-        let mut found: Vec<_> = self.found.iter().filter(|d| d.severity == severity).cloned().collect();
+    fn sorted(&self, wanted: impl Fn(Severity) -> bool) -> Vec<Diagnostic> {
+        let mut found: Vec<_> = self.found.iter().filter(|d| wanted(d.severity)).cloned().collect();
         found.sort_by_key(|d| d.span);
         found
     }

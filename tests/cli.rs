@@ -156,6 +156,77 @@ fn what_is_predefined_is_of_the_platform() {
 }
 
 #[test]
+fn validate_checks_what_it_can_and_says_what_it_did_not() {
+    let spec =
+        |base: &str, more: &str| format!("name: a\nbase: {base}\npython: {{version: 3.13.11}}\n{more}");
+    let docker = "docker: {provider: apt, version: 28.5.2}\n";
+    let clash = format!(
+        "{docker}torch: {{version: 2.5.1, channel: cu121}}\nonnxruntime: {{version: 1.31.1, flavour: gpu}}\n"
+    );
+    let sum = "a".repeat(64);
+    let directory = directory(&[
+        ("clash.yaml", &spec("ubuntu:24.04", &clash)),
+        ("docker.yaml", &spec(&format!("ubuntu:24.04@sha256:{sum}"), docker)),
+        ("newest.yaml", &spec("ubuntu:26.04", "docker: {provider: apt, version: auto}\n")),
+        ("alpine.yaml", &spec("alpine:3.22", docker)),
+        ("python.yaml", &spec("python:3.13-slim", docker)),
+        (
+            "silent.yaml",
+            &format!(
+                "name: a\nbase: alpine:3.22@sha256:{sum}\nstatus: production\nplatforms: [linux/amd64]\n\
+                 user: a\nsystem: {{users: [{{name: a, id: 1000}}]}}\ntests: [{{name: t, run: ['true']}}]\n"
+            ),
+        ),
+    ]);
+    let (code, text) = edgenode(directory.path(), &["validate", "clash.yaml"]);
+    assert!(code == Some(1) && text.contains("error: clash.yaml:5:18: torch 2.5.1 has no wheels"), "{text}");
+    for spec in ["docker.yaml", "newest.yaml"] {
+        let (code, text) = edgenode(directory.path(), &["validate", spec]);
+        let expected = "Packages was not read, so that its packages were not checked; a build reads it";
+        assert!(code == Some(0) && text.contains(&format!("note: {spec}:4:34: https://")), "{text}");
+        assert!(text.contains(expected) && text.matches("note: ").count() == 1, "{text}");
+    }
+    for (spec, image) in [("alpine.yaml", "alpine:3.22"), ("python.yaml", "python:3.13-slim")] {
+        let expected = format!(
+            "{spec}:2:7: what goes together was not checked: what `docker.io/library/{image}` has is known to a builder"
+        );
+        let (code, text) = edgenode(directory.path(), &["--json", "validate", spec]);
+        let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert!(code == Some(0) && json["valid"] == true, "{text}");
+        assert!(json["notes"][0].as_str().expect("a note").starts_with(&expected), "{text}");
+    }
+    let (code, text) = edgenode(directory.path(), &["validate", "--strict", "silent.yaml"]);
+    assert!(code == Some(0) && text.starts_with("note: ") && text.lines().count() == 1, "{text}");
+}
+
+#[test]
+fn releases_have_more_than_one_name() {
+    let unknown = "name: a\npython: {version: 3.13.99}\nbase: ";
+    for (base, is_known) in [
+        ("debian:12", true),
+        ("debian:12.11-slim", true),
+        ("debian:bookworm", true),
+        ("debian:trixie-slim", true),
+        ("debian:trixie-20251117", true),
+        ("debian:1", false),
+        ("debian:stable", false),
+        ("debian:noble", false),
+        ("ubuntu:focal", true),
+        ("ubuntu:jammy", true),
+        ("ubuntu:noble", true),
+        ("ubuntu:26.04", true),
+        ("ubuntu:resolute", true),
+        ("ubuntu:24.04.1", false),
+        ("ubuntu", false),
+    ] {
+        let directory = directory(&[("node.yaml", &format!("{unknown}{base}\n"))]);
+        let (code, text) = edgenode(directory.path(), &["validate", "node.yaml"]);
+        assert_eq!(code, Some(i32::from(is_known)), "{base}: {text}");
+        assert_eq!(text.contains("note: "), !is_known, "{base}: {text}");
+    }
+}
+
+#[test]
 fn tags_need_versions_that_the_spec_says() {
     let spec = |requirement: &str| {
         format!(

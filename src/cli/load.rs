@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use buildkit_llb::Platform;
 
 use super::{Failure, REGISTRY, causes, runtime};
-use crate::diagnostic::{Diagnostic, Problems};
+use crate::diagnostic::{Diagnostic, Problems, Severity};
 use crate::frontend::predefined;
 use crate::lock::{self, Lock, LockUse};
 use crate::plan::{Plan, plan};
@@ -19,12 +19,14 @@ use crate::spec::{
 
 /// Specs that stand on each other at most.
 const MAX_FILES: usize = 8;
-/// What the images of the distributions say of themselves. Source: their `os-release`.
-const RELEASES: [(&str, &str, &str); 4] = [
+/// What the images of the distributions say of themselves, by which they are called as well. Source: their `os-release`.
+const RELEASES: [(&str, &str, &str); 6] = [
     ("debian", "12", "bookworm"),
     ("debian", "13", "trixie"),
+    ("ubuntu", "20.04", "focal"),
     ("ubuntu", "22.04", "jammy"),
     ("ubuntu", "24.04", "noble"),
+    ("ubuntu", "26.04", "resolute"),
 ];
 /// What a spec is taken to be for that names no platform.
 const ARCHITECTURE: &str = "amd64";
@@ -41,6 +43,14 @@ pub(super) struct Loaded {
     pub(super) context: PathBuf,
     /// Its files, in the order of their numbers.
     pub(super) files: Vec<PathBuf>,
+}
+
+/// What a spec comes to on one architecture.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    pub(super) plan: Plan,
+    /// What the user should know though it stops nothing, and what was not looked at.
+    pub(super) found: Vec<Diagnostic>,
 }
 
 /// What is wrong with a spec, in lines that name its files.
@@ -132,6 +142,14 @@ fn values(architecture: &str) -> Values {
     Values { predefined: predefined(&platform, &platform, "image"), ..Values::default() }
 }
 
+/// Whether a tag of a distribution's image names this release: `13`, `13.2-slim`, `trixie-20251117`.
+fn is_release((of, number, codename): &(&str, &str, &str), id: &str, tag: &str) -> bool {
+    let release = tag.split('-').next().unwrap_or_default();
+    // Only Debian's releases have points that its `os-release` does not tell.
+    let point = id == "debian" && release.strip_prefix(number).is_some_and(|rest| rest.starts_with('.'));
+    *of == id && (release == *number || release == *codename || point)
+}
+
 /// What its base image is like, as far as its name tells: nothing of vendors' images is known without a builder.
 fn assumed_facts(spec: &Spec, architecture: &str) -> Option<BaseFacts> {
     if !spec.inspects().is_empty() {
@@ -140,9 +158,8 @@ fn assumed_facts(spec: &Spec, architecture: &str) -> Option<BaseFacts> {
     let reference = spec.base.value.as_str();
     let name = reference.split('@').next().unwrap_or_default().strip_prefix("docker.io/library/")?;
     let (id, tag) = name.split_once(':')?;
-    let release = tag.split('-').next().unwrap_or_default();
-    let (_, _, codename) = RELEASES.iter().find(|(of, number, _)| *of == id && *number == release)?;
-    let text = format!("ID={id}\nID_LIKE=debian\nVERSION_ID={release}\nVERSION_CODENAME={codename}\n");
+    let (_, number, codename) = RELEASES.iter().find(|release| is_release(release, id, tag))?;
+    let text = format!("ID={id}\nID_LIKE=debian\nVERSION_ID={number}\nVERSION_CODENAME={codename}\n");
     Some(BaseFacts {
         reference: reference.to_owned(),
         architecture: architecture.to_owned(),
@@ -227,6 +244,15 @@ impl Loaded {
 
     /// The plan for one architecture; `None` where too little is known without a builder.
     pub(super) fn plan(&self, architecture: &str, archives: Archives) -> Result<Option<Plan>, Failure> {
+        Ok(self.resolved(architecture, archives)?.map(|resolved| resolved.plan))
+    }
+
+    /// The same with what the user should know of it.
+    pub(super) fn resolved(
+        &self,
+        architecture: &str,
+        archives: Archives,
+    ) -> Result<Option<Resolved>, Failure> {
         let wrong = |found| Wrong { files: self.files.clone(), found };
         let spec = decode_with(&self.root, &values(architecture), Problems::default()).map_err(wrong)?;
         let Some(facts) = assumed_facts(&spec, architecture) else { return Ok(None) };
@@ -234,8 +260,7 @@ impl Loaded {
         let addresses = spec.indexes(&facts);
         let indexes = match (lock.archives(), archives) {
             (Some(locked), _) => lock::indexes(locked),
-            (None, Archives::Needed) if !addresses.is_empty() => return Ok(None),
-            (None, Archives::Needed | Archives::LeftOut) => BTreeMap::new(),
+            (None, Archives::LeftOut) => BTreeMap::new(),
             (None, Archives::Read) => {
                 let read =
                     addresses.iter().map(|address| Ok((address.value.clone(), index(&address.value)?)));
@@ -258,8 +283,25 @@ impl Loaded {
             lock,
             explain: true,
         };
-        let plan = plan(&resolve(spec, facts, &inputs).map_err(wrong)?);
-        if plan.problems.is_empty() { Ok(Some(plan)) } else { Err(wrong(plan.problems).into()) }
+        let node = resolve(spec, facts, &inputs).map_err(wrong)?;
+        let plan = plan(&node);
+        if !plan.problems.is_empty() {
+            return Err(wrong(plan.problems).into());
+        }
+        Ok(Some(Resolved { plan, found: node.warnings }))
+    }
+
+    /// What there is to say where there is no plan.
+    pub(super) fn unknown(&self) -> Diagnostic {
+        let base = &self.spec.base;
+        Diagnostic {
+            severity: Severity::Note,
+            message: format!(
+                "what goes together was not checked: what `{base}` has is known to a builder only"
+            ),
+            help: Some("`docker buildx build --call explain` asks one".to_owned()),
+            span: base.span,
+        }
     }
 
     /// What the lock beside the spec has for an architecture, if there is one.
@@ -298,8 +340,6 @@ pub(super) enum Archives {
     Read,
     /// Nothing is read; what comes from them is left out of the plan.
     LeftOut,
-    /// Nothing is read; a spec that chooses from them has no plan.
-    Needed,
 }
 
 /// Reads the index of an archive of packages.

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::load::{Archives, load};
+use super::load::{Archives, Loaded, lines, load};
 use super::{Failure, Told};
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::lint::lint;
 
 #[derive(Debug, Args)]
@@ -23,33 +24,63 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
-    let (mut errors, mut warnings) = (Vec::new(), Vec::new());
+    let mut found = Found::default();
     for path in &arguments.specs {
         match load(path, arguments.context.as_deref()) {
-            Err(failure) => errors.extend(failure.message.lines().map(str::to_owned)),
-            Ok(loaded) => {
-                for finding in lint(&loaded.spec, loaded.lock_path().is_file()) {
-                    let file = &loaded.files[usize::from(finding.span.file).min(loaded.files.len() - 1)];
-                    let (rule, detail) = (finding.rule.id, &finding.detail);
-                    let line = format!("{}:{}: {rule}: {detail}", file.display(), finding.span);
-                    // What specs have in common is told once.
-                    if !warnings.contains(&line) {
-                        warnings.push(line);
-                    }
-                }
-                for architecture in loaded.architectures() {
-                    if let Err(failure) = loaded.plan(&architecture, Archives::Needed) {
-                        errors.extend(failure.message.lines().map(str::to_owned));
-                    }
+            Err(failure) => found.errors.add(failure.message.lines()),
+            Ok(loaded) => found.check(&loaded),
+        }
+    }
+    let Found { errors: Lines(errors), warnings: Lines(warnings), notes: Lines(notes) } = found;
+    let lines = |kind: &str, lines: &[String]| -> String {
+        lines.iter().map(|line| format!("{kind}: {line}\n")).collect()
+    };
+    let text = lines("error", &errors) + &lines("warning", &warnings) + &lines("note", &notes);
+    let failed = !errors.is_empty() || (arguments.strict && !warnings.is_empty());
+    let json = json!({"valid": errors.is_empty(), "errors": errors, "warnings": warnings, "notes": notes});
+    Ok(Told { code: u8::from(failed), ..Told::new(text, json) })
+}
+
+/// Lines, each once: specs have files in common, and platforms have specs.
+#[derive(Debug, Default)]
+struct Lines(Vec<String>);
+
+impl Lines {
+    fn add<L: AsRef<str>>(&mut self, lines: impl IntoIterator<Item = L>) {
+        for line in lines {
+            if !self.0.iter().any(|have| have == line.as_ref()) {
+                self.0.push(line.as_ref().to_owned());
+            }
+        }
+    }
+}
+
+/// What there is to say of specs.
+#[derive(Debug, Default)]
+struct Found {
+    errors: Lines,
+    warnings: Lines,
+    /// What nobody looked at.
+    notes: Lines,
+}
+
+impl Found {
+    fn check(&mut self, loaded: &Loaded) {
+        for finding in lint(&loaded.spec, loaded.lock_path().is_file()) {
+            let file = &loaded.files[usize::from(finding.span.file).min(loaded.files.len() - 1)];
+            let (rule, detail) = (finding.rule.id, &finding.detail);
+            self.warnings.add([format!("{}:{}: {rule}: {detail}", file.display(), finding.span)]);
+        }
+        for architecture in loaded.architectures() {
+            match loaded.resolved(&architecture, Archives::LeftOut) {
+                Err(failure) => self.errors.add(failure.message.lines()),
+                Ok(None) => self.notes.add(lines(&loaded.files, &[loaded.unknown()])),
+                Ok(Some(resolved)) => {
+                    let is_note = |found: &Diagnostic| found.severity == Severity::Note;
+                    let notes: Vec<_> = resolved.found.into_iter().filter(is_note).collect();
+                    self.notes.add(lines(&loaded.files, &notes));
                 }
             }
         }
     }
-    let lines = |kind: &str, lines: &[String]| -> String {
-        lines.iter().map(|line| format!("{kind}: {line}\n")).collect()
-    };
-    let text = lines("error", &errors) + &lines("warning", &warnings);
-    let json = json!({"valid": errors.is_empty(), "errors": errors, "warnings": warnings});
-    let failed = !errors.is_empty() || (arguments.strict && !warnings.is_empty());
-    Ok(Told { code: u8::from(failed), ..Told::new(text, json) })
 }

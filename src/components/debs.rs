@@ -58,8 +58,8 @@ impl Archive {
     ) -> Option<Debs> {
         let Some(index) = context.index(&self.index.value) else {
             // Only a builder has the address; without one nothing is downloaded either.
-            let help = "they are chosen when the image is built";
-            problems.warning(self.index.span, format!("{} was not read", self.index), help);
+            let message = format!("{} was not read, so that its packages were not checked", self.index);
+            problems.note(self.index.span, message, "a build reads it, and `edgenode plan`");
             let selection = Selection::default();
             return Some(self.debs(selection, Vec::new()));
         };

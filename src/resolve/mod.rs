@@ -69,7 +69,7 @@ pub struct Node {
     pub constraints: Vec<String>,
     /// Why versions are what they are, where that was asked for.
     pub decisions: Vec<Decision>,
-    /// What the user should know though it stops nothing.
+    /// What the user should know though it stops nothing, and what was not looked at.
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -155,7 +155,9 @@ pub fn resolve(mut spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node
     let video = declared.iter().any(|component| component.value.codes_video());
     let (fleet_env, fleet_labels) = (fleet.env(cuda.as_deref(), video), fleet.labels());
     let constraints = context.constraints();
-    if !spec.base.value.has_digest() && inputs.lock.locked().is_none() {
+    // Without a builder nobody knows what it is today.
+    let known = facts.reference.contains('@');
+    if known && !spec.base.value.has_digest() && inputs.lock.locked().is_none() {
         problems.warning(
             spec.base.span,
             format!("the base image `{}` is not pinned", spec.base),
