@@ -200,6 +200,31 @@ fn validate_checks_what_it_can_and_says_what_it_did_not() {
 }
 
 #[test]
+fn validate_tells_what_nobody_has_established() {
+    let sum = "a".repeat(64);
+    let spec = |status: &str, rule: &str, target: &str| {
+        format!(
+            "name: a\nbase: ubuntu:24.04@sha256:{sum}\npython: {{version: 3.13.11, optimize: true}}\n\
+             torch: {{version: 2.15.0, channel: cu132}}\nstatus: {status}\nplatforms: [linux/amd64]\n\
+             user: a\nsystem: {{users: [{{name: a, id: 1000}}]}}\ntests: [{{name: t, run: [python3, -c, import torch]}}]\n\
+             lint: {{ignore: [{{rule: UnlockedSpec, reason: r}}{rule}]}}\n{target}"
+        )
+    };
+    let directory = directory(&[
+        ("gpu.yaml", &spec("production", "", "target: {gpus: [RTX 5090]}\n")),
+        ("any.yaml", &spec("experimental", ", {rule: NotInProduction, reason: r}", "")),
+    ]);
+    let (code, text) = edgenode(directory.path(), &["validate", "gpu.yaml"]);
+    let expected =
+        "warning: gpu.yaml:4:35: nobody has established whether torch 2.15.0 of the channel cu132 has code";
+    assert!(code == Some(0) && text.starts_with(expected) && text.lines().count() == 1, "{text}");
+    assert_eq!(edgenode(directory.path(), &["validate", "--strict", "gpu.yaml"]).0, Some(1));
+    // What a status means the linter says, unless it is told not to.
+    let (code, text) = edgenode(directory.path(), &["validate", "--strict", "any.yaml"]);
+    assert_eq!((code, text.as_str()), (Some(0), ""));
+}
+
+#[test]
 fn releases_have_more_than_one_name() {
     let unknown = "name: a\npython: {version: 3.13.99}\nbase: ";
     for (base, is_known) in [

@@ -77,8 +77,12 @@ impl Found {
                 Ok(None) => self.notes.add(lines(&loaded.files, &[loaded.unknown()])),
                 Ok(Some(resolved)) => {
                     let is_note = |found: &Diagnostic| found.severity == Severity::Note;
-                    let notes: Vec<_> = resolved.found.into_iter().filter(is_note).collect();
+                    // What its status means is a rule of the linter's, which specs can ignore.
+                    let status = loaded.spec.status.as_ref().map(|status| status.span);
+                    let found = resolved.found.into_iter().filter(|found| Some(found.span) != status);
+                    let (notes, warnings): (Vec<_>, Vec<_>) = found.partition(is_note);
                     self.notes.add(lines(&loaded.files, &notes));
+                    self.warnings.add(lines(&loaded.files, &warnings));
                 }
             }
         }
