@@ -1,7 +1,7 @@
 //! Rules about what containers of the image start with.
 
 use super::{Rule, Severity, Subject};
-use crate::spec::Span;
+use crate::spec::{At, Span};
 
 /// What tokens of well-known services begin with. Source: the services' own descriptions of their formats.
 const TOKENS: [&str; 14] = [
@@ -212,7 +212,7 @@ fn shadowed_setting(subject: &Subject<'_>) -> Vec<(Span, String)> {
 
 fn root(subject: &Subject<'_>) -> Vec<(Span, String)> {
     let user = subject.spec.image.user.as_ref();
-    let is_root = user.is_none_or(|user| ["root", "0"].contains(&user.value.as_str()));
+    let is_root = user.is_none_or(|user| user.value.is_root());
     if !is_root || subject.has("docker") {
         return Vec::new();
     }
@@ -224,19 +224,20 @@ fn root(subject: &Subject<'_>) -> Vec<(Span, String)> {
 const ALWAYS: [&str; 8] = ["root", "nobody", "daemon", "bin", "sys", "games", "mail", "www-data"];
 
 fn unknown_user(subject: &Subject<'_>) -> Vec<(Span, String)> {
-    let Some((user, span)) = subject.text("user") else { return Vec::new() };
+    let Some(At { value: user, span }) = &subject.spec.image.user else { return Vec::new() };
+    let user = user.name();
     let made = subject.list("system.users").iter().filter_map(|entry| super::subject::field(entry, "name"));
     let mut made = made.filter_map(super::subject::scalar);
     let number = user.chars().all(|c| c.is_ascii_digit());
     if number || ALWAYS.contains(&user) || made.any(|(name, _)| name == user) {
         return Vec::new();
     }
-    vec![(span, format!("add `{{name: {user}, id: 1000}}` to `system.users`"))]
+    vec![(*span, format!("add `{{name: {user}, id: 1000}}` to `system.users`"))]
 }
 
 fn engine_without_root(subject: &Subject<'_>) -> Vec<(Span, String)> {
     match &subject.spec.image.user {
-        Some(user) if subject.has("docker") && !["root", "0"].contains(&user.value.as_str()) => {
+        Some(user) if subject.has("docker") && !user.value.is_root() => {
             vec![(user.span, format!("`{user}` cannot start the Docker Engine"))]
         }
         _ => Vec::new(),

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::normal_name;
+use super::{nearest_name, normal_name};
 
 /// Defines a text type whose values have passed a check.
 macro_rules! checked_text {
@@ -541,16 +541,122 @@ checked_text! {
     Signal
 }
 
+/// The signals of Linux in the order of their numbers, from 1 on. Source: signal(7).
+const SIGNALS: [&str; 31] = [
+    "SIGHUP",
+    "SIGINT",
+    "SIGQUIT",
+    "SIGILL",
+    "SIGTRAP",
+    "SIGABRT",
+    "SIGBUS",
+    "SIGFPE",
+    "SIGKILL",
+    "SIGUSR1",
+    "SIGSEGV",
+    "SIGUSR2",
+    "SIGPIPE",
+    "SIGALRM",
+    "SIGTERM",
+    "SIGSTKFLT",
+    "SIGCHLD",
+    "SIGCONT",
+    "SIGSTOP",
+    "SIGTSTP",
+    "SIGTTIN",
+    "SIGTTOU",
+    "SIGURG",
+    "SIGXCPU",
+    "SIGXFSZ",
+    "SIGVTALRM",
+    "SIGPROF",
+    "SIGWINCH",
+    "SIGIO",
+    "SIGPWR",
+    "SIGSYS",
+];
+/// Other names of some of them.
+const SYNONYMS: [&str; 3] = ["SIGCLD", "SIGIOT", "SIGPOLL"];
+/// The first signal that programs may use as they like. Source: Docker's names of signals; the C library has two of its own.
+const REAL_TIME: u8 = 34;
+/// How many there are above it, and below the last.
+const REAL_TIME_ABOVE: u8 = 15;
+const REAL_TIME_BELOW: u8 = 14;
+
 impl Signal {
-    /// Reads a name that begins with `SIG`.
+    /// Reads the name of a signal that container runtimes know.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let fits = text.strip_prefix("SIG").is_some_and(|name| {
-            let name = name.strip_prefix("RTMIN+").unwrap_or(name);
-            !name.is_empty()
-                && name.len() < 10
-                && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
-        });
-        if fits { Ok(Self(text.to_owned())) } else { Err("write a signal such as `SIGTERM`".to_owned()) }
+        let offset = |sign: &str, most: u8| {
+            let number = text.strip_prefix(sign).and_then(|number| number.parse().ok());
+            number.is_some_and(|number: u8| (1..=most).contains(&number) && text == format!("{sign}{number}"))
+        };
+        let real_time = matches!(text, "SIGRTMIN" | "SIGRTMAX")
+            || offset("SIGRTMIN+", REAL_TIME_ABOVE)
+            || offset("SIGRTMAX-", REAL_TIME_BELOW);
+        if real_time || SIGNALS.contains(&text) || SYNONYMS.contains(&text) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(match nearest_name(text, SIGNALS.into_iter()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "write the name of a signal, such as `SIGTERM` or `SIGRTMIN+3`".to_owned(),
+        })
+    }
+
+    /// Reads what a Dockerfile may say: a name, with or without `SIG`, or a number.
+    pub fn parse_any(text: &str) -> Result<Self, String> {
+        match text.parse::<u8>() {
+            Ok(number) => Self::numbered(number).ok_or_else(|| format!("there is no signal {number}")),
+            Err(_) if text.starts_with("SIG") => Self::parse(text),
+            Err(_) => Self::parse(&format!("SIG{text}")),
+        }
+    }
+
+    fn numbered(number: u8) -> Option<Self> {
+        let name = match number.checked_sub(REAL_TIME) {
+            Some(0) => "SIGRTMIN".to_owned(),
+            Some(above) if above <= REAL_TIME_ABOVE => format!("SIGRTMIN+{above}"),
+            Some(above) => {
+                let below = (REAL_TIME_ABOVE + REAL_TIME_BELOW + 1).checked_sub(above)?;
+                if below == 0 { "SIGRTMAX".to_owned() } else { format!("SIGRTMAX-{below}") }
+            }
+            None => (*SIGNALS.get(usize::from(number).checked_sub(1)?)?).to_owned(),
+        };
+        Some(Self(name))
+    }
+}
+
+checked_text! {
+    /// Who runs a program: a user by name or number, with a group behind a colon if wanted.
+    User
+}
+
+impl User {
+    /// Reads `USER` or `USER:GROUP`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
+        let fits = |name: &str| {
+            name.len() <= 64
+                && is_word(
+                    name,
+                    |c| is_alphanumeric(c) || c == '_',
+                    |c| is_alphanumeric(c) || "._-".contains(c),
+                )
+        };
+        if fits(user) && group.is_none_or(fits) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("write a user, or user and group, such as `node` or `1000:1000`".to_owned())
+        }
+    }
+
+    /// The user without the group.
+    pub fn name(&self) -> &str {
+        self.0.split(':').next().unwrap_or_default()
+    }
+
+    /// Whether it is the one who may do everything.
+    pub fn is_root(&self) -> bool {
+        matches!(self.name(), "root" | "0")
     }
 }
 
@@ -734,8 +840,34 @@ mod tests {
         check(Port::parse, &["80", "53/udp", "65535/sctp"], &HOSTILE);
         check(Port::parse, &[], &["0", "65536", "80/http", "+80", "80-90"]);
         assert_eq!(Port::parse("080").map(|port| port.to_string()), Ok("80/tcp".to_owned()));
-        check(Signal::parse, &["SIGTERM", "SIGRTMIN+3", "SIG9"], &HOSTILE);
-        check(Signal::parse, &[], &["TERM", "SIG", "sigterm", "9"]);
+        check(Signal::parse, &["SIGTERM", "SIGRTMIN", "SIGRTMIN+3", "SIGRTMAX-14", "SIGCLD"], &HOSTILE);
+        let bad =
+            ["TERM", "SIG", "sigterm", "9", "SIG9", "SIGFOO", "SIGRTMIN+16", "SIGRTMIN+03", "SIGRTMAX-0"];
+        check(Signal::parse, &[], &bad);
+        assert_eq!(Signal::parse("SIGTREM"), Err("did you mean `SIGTERM`?".to_owned()));
+        let any = |text: &str| Signal::parse_any(text).map(|signal| signal.to_string());
+        for (text, name) in [
+            ("15", "SIGTERM"),
+            ("TERM", "SIGTERM"),
+            ("SIGINT", "SIGINT"),
+            ("31", "SIGSYS"),
+            ("34", "SIGRTMIN"),
+            ("37", "SIGRTMIN+3"),
+            ("49", "SIGRTMIN+15"),
+            ("50", "SIGRTMAX-14"),
+            ("64", "SIGRTMAX"),
+        ] {
+            assert_eq!(any(text), Ok(name.to_owned()));
+        }
+        check(Signal::parse_any, &[], &["0", "32", "33", "65", "256", "-1", "FOO", ""]);
+    }
+
+    #[test]
+    fn who_runs_programs() {
+        check(User::parse, &["node", "_apt", "1000", "1000:1000", "app:app", "www-data:0"], &HOSTILE);
+        check(User::parse, &[], &[":", "a:", ":a", "a:b:c", "-a", "a:-b", "a b:c"]);
+        let is_root = |text: &str| User::parse(text).is_ok_and(|user| user.is_root());
+        assert!(is_root("root") && is_root("0:1000") && !is_root("node:root"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The fields that only touch the image's configuration, never its files.
 
 use super::{
-    At, Duration, EnvName, Fields, ImagePath, Name, Node, Port, Signal, checked, entries, items, text,
+    At, Duration, EnvName, Fields, ImagePath, Node, Port, Signal, User, checked, entries, items, text,
 };
 use crate::diagnostic::Problems;
 
@@ -13,7 +13,7 @@ pub struct ImageSettings {
     /// Where the entrypoint starts.
     pub workdir: Option<At<ImagePath>>,
     /// Who runs the entrypoint.
-    pub user: Option<At<Name>>,
+    pub user: Option<At<User>>,
     /// The program, as arguments.
     pub entrypoint: Option<Vec<At<String>>>,
     /// Its default arguments.
@@ -48,8 +48,16 @@ pub struct Healthcheck {
 impl Healthcheck {
     fn decode(node: &Node, problems: &mut Problems) -> Option<Self> {
         let mut fields = Fields::open("`healthcheck`", node, problems)?;
-        let run = fields.require("run", "[curl, -fsS, 'http://127.0.0.1/']", problems);
-        let run = run.map(|node| argument_list("`run`", node, problems));
+        let example = "[curl, -fsS, 'http://127.0.0.1/']";
+        let run = fields.require("run", example, problems);
+        let run = run.map(|node| {
+            let run = argument_list("`run`", node, problems);
+            if run.is_empty() {
+                let help = format!("for example `run: {example}`, or leave `healthcheck` out");
+                problems.error_with_help(node.span, "`healthcheck` has no program", help);
+            }
+            run
+        });
         let mut time = |key, problems: &mut Problems| {
             let time = fields.take(key).and_then(|node| checked("a time", node, problems, Duration::parse));
             time.map(|time| time.value)
@@ -80,7 +88,8 @@ impl ImageSettings {
         env.sort_by(|(a, _), (b, _)| a.value.cmp(&b.value));
         let mut labels = match fields.take("labels") {
             Some(node) => entries("`labels`", node, problems, |key, value, problems| {
-                Some((key.clone(), value_text("the value of a label", value, problems)?))
+                let value = value_text("the value of a label", value, problems);
+                Some((label_key(key, problems)?, value?))
             }),
             None => Vec::new(),
         };
@@ -97,7 +106,7 @@ impl ImageSettings {
         Self {
             env,
             workdir: workdir.and_then(|n| checked("a directory", n, problems, ImagePath::parse)),
-            user: user.and_then(|n| checked("a user", n, problems, Name::parse)),
+            user: user.and_then(|n| checked("a user", n, problems, User::parse)),
             entrypoint: arguments("entrypoint", fields, problems),
             cmd: arguments("cmd", fields, problems),
             labels,
@@ -132,6 +141,16 @@ fn checked_key(key: &At<String>, problems: &mut Problems) -> Option<At<EnvName>>
     }
 }
 
+/// The key of a label, which runtimes look for.
+fn label_key(key: &At<String>, problems: &mut Problems) -> Option<At<String>> {
+    if key.value.is_empty() || key.value.contains('\0') {
+        let message = format!("`{}` is not the key of a label", key.value.escape_debug());
+        problems.error_with_help(key.span, message, "write one such as `org.opencontainers.image.vendor`");
+        return None;
+    }
+    Some(key.clone())
+}
+
 /// Text that may be empty when quoted, without NUL, which no process can be given.
 fn value_text(what: &str, node: &Node, problems: &mut Problems) -> Option<At<String>> {
     let value = text(what, node, problems)?;
@@ -149,4 +168,38 @@ fn arguments(key: &'static str, fields: &mut Fields<'_>, problems: &mut Problems
 
 fn argument_list(what: &str, node: &Node, problems: &mut Problems) -> Vec<At<String>> {
     items(what, node, problems, |item, problems| value_text("an argument", item, problems))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::spec::parse;
+
+    fn read(text: &str) -> Result<crate::spec::Spec, String> {
+        let lines = |found: Vec<crate::diagnostic::Diagnostic>| {
+            found.iter().map(|f| f.line()).collect::<Vec<_>>().join("\n")
+        };
+        parse(&format!("name: n\nbase: debian:13\n{text}")).map_err(lines)
+    }
+
+    #[test]
+    fn what_no_runtime_understands_is_refused() {
+        for (text, expected) in [
+            ("stop_signal: SIGFOO\n", "3:14: `SIGFOO` is not a signal; "),
+            ("healthcheck: {run: []}\n", "3:20: `healthcheck` has no program; for example `run: [curl"),
+            ("labels: {'': b}\n", "3:10: `` is not the key of a label; write one such as"),
+            ("labels: {\"a\\0\": b}\n", "3:10: `a\\0` is not the key of a label; "),
+            ("user: 'a:'\n", "3:7: `a:` is not a user; write a user, or user and group"),
+        ] {
+            let found = read(text).err().unwrap_or_default();
+            assert!(found.starts_with(expected), "{text}: {expected:?} is not in {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_user_may_have_a_group() {
+        for user in ["1000:1000", "app:app", "node"] {
+            let spec = read(&format!("user: '{user}'\n")).expect("valid");
+            assert_eq!(spec.image.user.map(|user| user.to_string()).as_deref(), Some(user));
+        }
+    }
 }

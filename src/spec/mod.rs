@@ -26,8 +26,8 @@ pub use edition::EDITIONS;
 pub use extend::{Document, document, merge, normal_name, to_text};
 pub use grammar::{
     ContextPath, DebianPackage, DeviceName, Duration, EnvName, FileMode, ImagePath, ImageReference, Locale,
-    Name, PackagePattern, PlatformName, Port, Repository, Requirement, Sha256, Signal, TimeZone, Url, UserId,
-    UserName, Version,
+    Name, PackagePattern, PlatformName, Port, Repository, Requirement, Sha256, Signal, TimeZone, Url, User,
+    UserId, UserName, Version,
 };
 pub use image::{Healthcheck, ImageSettings};
 pub use node::{MAX_BYTES, Node, Scalar, Value, parse as parse_yaml};

@@ -12,7 +12,7 @@ use crate::components::{capability, ffmpeg_flag};
 use super::{
     ContextPath, DebianPackage, DeviceName, DriverRange, Duration, EDITIONS, EnvName, FileMode, ImagePath,
     ImageReference, Locale, Name, PackagePattern, Port, Repository, Requirement, Sha256, Signal, TagSchema,
-    TimeZone, Url, UserId, UserName, Version, Wish,
+    TimeZone, Url, User, UserId, UserName, Version, Wish,
 };
 
 /// A field of a mapping.
@@ -81,6 +81,14 @@ macro_rules! grammar {
 }
 
 grammar!(TEXT, true, "^[^\\x00]*$", None, |text| !text.contains('\0'), ["some text", "x y"]);
+grammar!(
+    LABEL_KEY,
+    true,
+    "^[^\\x00]+$",
+    None,
+    |text| !text.is_empty() && !text.contains('\0'),
+    ["org.opencontainers.image.vendor", "a b"]
+);
 grammar!(
     NAME,
     true,
@@ -194,6 +202,14 @@ grammar!(
     ["en_US.UTF-8"]
 );
 grammar!(USER_NAME, true, "^[a-z_][a-z0-9_-]*$", Some(32), |t| UserName::parse(t).is_ok(), ["node"]);
+grammar!(
+    USER,
+    true,
+    "^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}(:[A-Za-z0-9_][A-Za-z0-9._-]{0,63})?$",
+    None,
+    |t| User::parse(t).is_ok(),
+    ["node", "1000:1000"]
+);
 grammar!(USER_ID, false, "^[0-9]+$", None, |t| UserId::parse(t).is_ok(), ["1000"]);
 grammar!(
     DURATION,
@@ -205,7 +221,14 @@ grammar!(
 );
 grammar!(NUMBER, false, "^\\+?[0-9]+$", None, |t| t.parse::<u16>().is_ok(), ["3"]);
 grammar!(PORT, false, "^[0-9]+(/(tcp|udp|sctp))?$", None, |t| Port::parse(t).is_ok(), ["8080", "53/udp"]);
-grammar!(SIGNAL, true, "^SIG(RTMIN\\+)?[A-Z0-9]{1,9}$", None, |t| Signal::parse(t).is_ok(), ["SIGTERM"]);
+grammar!(
+    SIGNAL,
+    true,
+    "^SIG(HUP|INT|QUIT|ILL|TRAP|ABRT|BUS|FPE|KILL|USR1|SEGV|USR2|PIPE|ALRM|TERM|STKFLT|CHLD|CONT|STOP|TSTP|TTIN|TTOU|URG|XCPU|XFSZ|VTALRM|PROF|WINCH|IO|PWR|SYS|CLD|IOT|POLL|RTMIN(\\+([1-9]|1[0-5]))?|RTMAX(-([1-9]|1[0-4]))?)$",
+    None,
+    |t| Signal::parse(t).is_ok(),
+    ["SIGTERM", "SIGRTMIN+3"]
+);
 grammar!(FILE_MODE, true, "^[0-7]{3,4}$", None, |t| FileMode::parse(t).is_ok(), ["0644"]);
 grammar!(
     ENV_NAME,
@@ -553,7 +576,7 @@ const FILES: Shape = Shape::List(
 );
 
 const HEALTHCHECK: Shape = Shape::Fields(&[
-    required("run", "The program and its arguments.", Shape::List(&Shape::Text(TEXT), false)),
+    required("run", "The program and its arguments.", RUN),
     optional("interval", "Time from one run to the next.", Shape::Text(DURATION)),
     optional("timeout", "Time that a run may take.", Shape::Text(DURATION)),
     optional("start_period", "Time in which failures do not count.", Shape::Text(DURATION)),
@@ -794,10 +817,10 @@ pub const SPEC: &[Field] = &[
     optional("system", "The distribution's packages and settings.", SYSTEM),
     optional("env", "Environment variables.", Shape::Entries(ENV_NAME, &Shape::Text(TEXT))),
     optional("workdir", "Where the program starts.", Shape::Text(IMAGE_PATH)),
-    optional("user", "Who runs the program.", Shape::Text(NAME)),
+    optional("user", "Who runs the program, and of which group.", Shape::Text(USER)),
     optional("entrypoint", "The program, as a list.", Shape::List(&Shape::Text(TEXT), false)),
     optional("cmd", "Its default arguments, as a list.", Shape::List(&Shape::Text(TEXT), false)),
-    optional("labels", "Labels of the image.", Shape::Entries(TEXT, &Shape::Text(TEXT))),
+    optional("labels", "Labels of the image.", Shape::Entries(LABEL_KEY, &Shape::Text(TEXT))),
     optional(
         "volumes",
         "Directories that containers keep outside of the image.",
@@ -858,7 +881,7 @@ fn fields(table: &[Field], whole: bool) -> Value {
     object
 }
 
-const GRAMMARS: [&Grammar; 38] = [
+const GRAMMARS: [&Grammar; 40] = [
     CAPABILITY,
     CONTEXT_PATH,
     DEVICE_NAME,
@@ -871,6 +894,7 @@ const GRAMMARS: [&Grammar; 38] = [
     IMAGE,
     IMAGE_PATH,
     JOBS,
+    LABEL_KEY,
     LOCALE,
     MODULE,
     NAME,
@@ -891,6 +915,7 @@ const GRAMMARS: [&Grammar; 38] = [
     TEXT,
     TIME_ZONE,
     URL,
+    USER,
     USER_ID,
     USER_NAME,
     VERSION,
