@@ -308,6 +308,11 @@ fn what_init_and_import_write_is_valid() {
     let (code, text) = edgenode(directory.path(), &["init", "no name"]);
     assert!(code == Some(1) && text.contains("is not a name"), "{text}");
     assert_eq!(edgenode(directory.path(), &["import", "gone"]).0, Some(1));
+    let (code, text) = edgenode(directory.path(), &["import", "Dockerfile", "--name", "no name"]);
+    assert!(code == Some(1) && text.contains("`no name` is not a name"), "{text}");
+    fs::write(directory.path().join("Dockerfile"), "FROM $B\n").expect("written");
+    let (code, text) = edgenode(directory.path(), &["import", "Dockerfile"]);
+    assert!(code == Some(1) && text.contains("Dockerfile:1: `FROM $B` names no image"), "{text}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! `edgenode import`: a first spec from a Dockerfile. What no field says is told in comments, not guessed.
 
+mod dockerfile;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -7,9 +9,19 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
+use self::dockerfile::{instructions, items, pairs, split, value};
 use super::init::{list, quote};
+use super::load::values;
 use super::{Failure, Told};
-use crate::spec::{DebianPackage, ImageReference, Requirement};
+use crate::spec::{
+    ContextPath, DebianPackage, EnvName, ImagePath, ImageReference, Name, Port, Requirement, Signal, User,
+};
+
+/// Ports that a range may have; more are told, not written out.
+const MAX_PORTS: usize = 100;
+/// What `ADD` unpacks. Source: the compressions that BuildKit knows.
+const ARCHIVES: [&str; 9] =
+    [".tar", ".tar.bz2", ".tar.gz", ".tar.xz", ".tar.zst", ".tbz2", ".tgz", ".txz", ".tzst"];
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -24,99 +36,93 @@ pub(super) struct Arguments {
 #[derive(Debug, Default)]
 struct Import {
     base: Option<String>,
+    /// The last `FROM`, where it names no image.
+    no_base: Option<String>,
+    /// The arguments before the first stage, which all stages can use.
+    arguments: BTreeMap<String, String>,
     variables: BTreeMap<String, String>,
+    /// The stages that have a name, with their base images.
+    stages: BTreeMap<String, (String, Settings)>,
+    stage: Option<String>,
     packages: Vec<String>,
     requirements: Vec<String>,
     files: Vec<(String, String)>,
+    settings: Settings,
+    notes: Vec<String>,
+}
+
+/// What the image's configuration says. It is that of the last stage, and of those that it stands on.
+#[derive(Clone, Debug, Default)]
+struct Settings {
     env: Vec<(String, String)>,
     labels: Vec<(String, String)>,
+    workdir: Option<String>,
+    ports: Vec<String>,
+    volumes: Vec<String>,
     lines: Vec<String>,
-    notes: Vec<String>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
     let path = &arguments.dockerfile;
     let text = fs::read_to_string(path)
         .map_err(|error| Failure::new(format!("{} cannot be read: {error}", path.display())))?;
+    if let Err(help) = Name::parse(&arguments.name) {
+        return Err(Failure::new(format!("`{}` is not a name; {help}", arguments.name)));
+    }
+    let (spec, notes) = import(&text, &arguments.name)
+        .map_err(|message| Failure::new(format!("{}{message}", path.display())))?;
+    Ok(Told::new(spec.clone(), json!({"spec": spec, "notes": notes})))
+}
+
+/// The spec of a Dockerfile and what it lacks. An error goes on behind the file's name.
+fn import(text: &str, name: &str) -> Result<(String, Vec<String>), String> {
+    if text.contains('\0') {
+        return Err(" is not a text file: it has NUL in it".to_owned());
+    }
     let mut import = Import::default();
-    for (line, instruction) in instructions(&text) {
+    for (line, instruction) in instructions(text) {
         import.take(line, &instruction);
     }
-    if import.base.is_none() {
-        return Err(Failure::new(format!("{} has no FROM", path.display())));
+    match (&import.base, &import.no_base) {
+        (_, Some(message)) => Err(message.clone()),
+        (None, None) => Err(" has no FROM; a spec needs a base image".to_owned()),
+        (Some(_), None) => {
+            let spec = import.spec(name);
+            Ok((spec, import.notes))
+        }
     }
-    let spec = import.spec(&arguments.name);
-    Ok(Told::new(spec.clone(), json!({"spec": spec, "notes": import.notes})))
 }
 
-/// The instructions with their line numbers; lines that go on are joined.
-fn instructions(text: &str) -> Vec<(usize, String)> {
-    let mut all = Vec::new();
-    let mut open: Option<(usize, String)> = None;
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let (begin, mut joined) = open.take().unwrap_or((number + 1, String::new()));
-        let (part, goes_on) = match line.strip_suffix('\\') {
-            Some(part) => (part, true),
-            None => (line, false),
-        };
-        joined.push_str(part.trim());
-        joined.push(' ');
-        if goes_on {
-            open = Some((begin, joined));
-        } else {
-            all.push((begin, joined.trim().to_owned()));
-        }
-    }
-    all.extend(open);
-    all
+/// Whether a value as the spec has it is what its place takes, for some platform.
+fn fits<T>(parse: fn(&str) -> Result<T, String>, text: &str) -> bool {
+    let predefined = values("amd64").predefined;
+    let put_in =
+        |text: String, (name, value): (&String, &String)| text.replace(&format!("${{{name}}}"), value);
+    parse(&predefined.iter().fold(text.to_owned(), put_in).replace("$${", "${")).is_ok()
 }
 
-/// The words of a line, without their quotes.
-fn words(text: &str) -> Vec<String> {
-    let (mut words, mut word, mut quote, mut any) = (Vec::new(), String::new(), None, false);
-    for c in text.chars() {
-        match (quote, c) {
-            (Some(open), c) if c == open => quote = None,
-            (None, '"' | '\'') => {
-                quote = Some(c);
-                any = true;
-            }
-            (None, c) if c.is_whitespace() => {
-                if any || !word.is_empty() {
-                    words.push(std::mem::take(&mut word));
-                }
-                any = false;
-            }
-            (_, c) => word.push(c),
-        }
-    }
-    if any || !word.is_empty() {
-        words.push(word);
-    }
-    words
+/// The ports of `8080`, `53/udp` or `8000-8010`, one by one; none where it is something else.
+fn ports(text: &str) -> Vec<String> {
+    let (range, protocol) = text.split_once('/').map_or((text, ""), |(range, protocol)| (range, protocol));
+    let (first, last) = range.split_once('-').unwrap_or((range, range));
+    let (Ok(first), Ok(last)) = (first.parse::<u16>(), last.parse::<u16>()) else { return Vec::new() };
+    let behind =
+        if protocol.is_empty() { String::new() } else { format!("/{}", protocol.to_ascii_lowercase()) };
+    let ports: Vec<_> = (first..=last).map(|port| format!("{port}{behind}")).collect();
+    let good = ports.len() <= MAX_PORTS && ports.iter().all(|port| Port::parse(port).is_ok());
+    if good { ports } else { Vec::new() }
 }
 
 impl Import {
-    /// Puts the values of `ARG` and `ENV` in.
-    fn expand(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        // The longest first, so that no name is taken for the beginning of another.
-        let mut names: Vec<_> = self.variables.keys().collect();
-        names.sort_by_key(|name| std::cmp::Reverse(name.len()));
-        for name in names {
-            let value = &self.variables[name];
-            text = text.replace(&format!("${{{name}}}"), value).replace(&format!("${name}"), value);
-        }
-        text
+    /// What a word stands for.
+    fn value(&self, word: &str) -> Option<String> {
+        value(word, &self.variables).ok()
     }
 
     fn note(&mut self, line: usize, text: &str) {
-        let mut text: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        if text.len() > 110 {
+        let plain = text.replace(char::is_control, " ");
+        let mut text: String = plain.split_whitespace().collect::<Vec<_>>().join(" ");
+        if text.chars().count() > 110 {
             text = text.chars().take(109).collect::<String>() + "…";
         }
         self.notes.push(format!("line {line}: {text}"));
@@ -124,101 +130,251 @@ impl Import {
 
     fn take(&mut self, line: usize, instruction: &str) {
         let (name, rest) = instruction.split_once(char::is_whitespace).unwrap_or((instruction, ""));
-        let rest = self.expand(rest.trim());
-        match name.to_ascii_uppercase().as_str() {
-            "FROM" => self.from(line, &rest),
-            "ARG" => {
-                if let Some((name, value)) = rest.split_once('=') {
-                    self.variables.insert(name.to_owned(), words(value).join(" "));
+        let rest = rest.trim();
+        let name = name.to_ascii_uppercase();
+        match name.as_str() {
+            "FROM" => self.from(line, rest),
+            "ARG" => self.arg(rest),
+            "ENV" => self.env(line, rest),
+            "LABEL" => self.labels(line, rest),
+            "RUN" => self.run(line, rest),
+            // Variables are put into these by a shell in the container, if at all.
+            "ENTRYPOINT" => self.set("entrypoint", list(&arguments(rest))),
+            "CMD" => self.set("cmd", list(&arguments(rest))),
+            _ => {
+                let carried = match name.as_str() {
+                    "WORKDIR" => self.workdir(rest),
+                    "USER" => self.user(rest),
+                    "STOPSIGNAL" => self.stop_signal(rest),
+                    "EXPOSE" => self.expose(rest),
+                    "VOLUME" => self.volumes(rest),
+                    "COPY" | "ADD" => self.copy(&name, rest),
+                    _ => None,
+                };
+                if carried.is_none() {
+                    self.note(line, instruction);
                 }
             }
-            "ENV" => {
-                for (name, value) in pairs(&rest) {
-                    self.variables.insert(name.clone(), value.clone());
-                    if name != "DEBIAN_FRONTEND" {
-                        self.env.retain(|(have, _)| *have != name);
-                        self.env.push((name, value));
-                    }
-                }
-            }
-            "LABEL" => self.labels.extend(pairs(&rest)),
-            "WORKDIR" => self.set("workdir", quote(&rest)),
-            "USER" => self.set("user", quote(&rest)),
-            "STOPSIGNAL" => self.set("stop_signal", quote(&rest)),
-            "EXPOSE" => self.set("ports", list(&words(&rest))),
-            "VOLUME" => self.set("volumes", list(&arguments(&rest))),
-            "ENTRYPOINT" => self.set("entrypoint", list(&arguments(&rest))),
-            "CMD" => self.set("cmd", list(&arguments(&rest))),
-            "COPY" | "ADD" => self.copy(line, &rest),
-            "RUN" => {
-                for command in rest.split("&&").flat_map(|part| part.split(';')) {
-                    self.command(line, command.trim());
-                }
-            }
-            _ => self.note(line, instruction),
         }
     }
 
     fn set(&mut self, key: &str, value: String) {
         let start = format!("{key}: ");
-        self.lines.retain(|line| !line.starts_with(&start));
-        self.lines.push(format!("{start}{value}"));
+        self.settings.lines.retain(|line| !line.starts_with(&start));
+        self.settings.lines.push(format!("{start}{value}"));
     }
 
     /// Only the last stage becomes the image.
     fn from(&mut self, line: usize, rest: &str) {
-        let image = rest.split_whitespace().find(|word| !word.starts_with("--")).unwrap_or_default();
-        if let Some(before) = self.base.take() {
-            self.note(
+        self.keep_stage();
+        let words: Vec<_> = split(rest).into_iter().filter(|word| !word.starts_with("--")).collect();
+        let image = words.first().and_then(|word| self.value(word)).unwrap_or_default();
+        match self.base.take() {
+            Some(before) => self.note(
                 line,
-                &format!("another stage begins here; the stage on {before} was read into the same spec"),
-            );
+                &format!(
+                    "another stage begins here; what the one on {before} installs was read into the same spec"
+                ),
+            ),
+            None => self.arguments = self.variables.clone(),
         }
-        if ImageReference::parse(image).is_err() {
-            self.note(line, &format!("FROM {rest}"));
-        }
-        self.base = Some(image.to_owned());
+        self.variables = self.arguments.clone();
+        let (base, settings) = self.stages.get(&image).cloned().unwrap_or((image, Settings::default()));
+        self.variables.extend(settings.env.iter().cloned());
+        self.settings = settings;
+        self.stage = match words.as_slice() {
+            [_, word, name, ..] if word.eq_ignore_ascii_case("as") => Some(name.clone()),
+            _ => None,
+        };
+        let message =
+            format!(":{line}: `FROM {rest}` names no image that can be known; give its argument a default");
+        self.no_base = (!fits(ImageReference::parse, &base)).then_some(message);
+        self.base = Some(base);
     }
 
-    fn copy(&mut self, line: usize, rest: &str) {
-        let words = words(rest);
-        let plain = words.iter().all(|word| !word.starts_with("--") && !word.contains(['*', '?']));
-        match words.as_slice() {
-            [from, to]
-                if plain
-                    && to.starts_with('/')
-                    && !from.starts_with('/')
-                    && !from.contains("..")
-                    && from != "." =>
-            {
-                // What is in a directory is copied into the other; a file keeps its name in one.
-                let name = from.rsplit('/').next().unwrap_or_default();
-                let to = match to.strip_suffix('/') {
-                    Some(directory) if name.contains('.') => format!("{directory}/{name}"),
-                    Some(directory) => directory.to_owned(),
-                    None => to.clone(),
-                };
-                let from = from.trim_start_matches("./").trim_end_matches('/').to_owned();
-                self.files.push((from, to));
+    /// Keeps what a stage came to, for those that stand on it.
+    fn keep_stage(&mut self) {
+        if let (Some(stage), Some(base)) = (&self.stage, &self.base) {
+            self.stages.insert(stage.clone(), (base.clone(), self.settings.clone()));
+        }
+    }
+
+    fn arg(&mut self, rest: &str) {
+        let predefined = values("amd64").predefined;
+        for word in split(rest) {
+            let (name, default) = word.split_once('=').map_or((word.as_str(), None), |(n, d)| (n, Some(d)));
+            let value = if predefined.contains_key(name) {
+                // The spec knows it as well, by the same name.
+                Some(format!("${{{name}}}"))
+            } else {
+                default.and_then(|default| self.value(default))
+            };
+            if let Some(value) = value.or_else(|| self.arguments.get(name).cloned()) {
+                self.variables.insert(name.to_owned(), value);
             }
-            _ => self.note(line, &format!("COPY {rest}")),
+        }
+    }
+
+    fn env(&mut self, line: usize, rest: &str) {
+        // All of an instruction see what was there before it.
+        let before = self.variables.clone();
+        for (name, word) in pairs(rest) {
+            self.settings.env.retain(|(have, _)| *have != name);
+            self.variables.remove(&name);
+            match value(&word, &before) {
+                Ok(value) if EnvName::parse(&name).is_ok() => {
+                    self.variables.insert(name.clone(), value.clone());
+                    if name != "DEBIAN_FRONTEND" {
+                        self.settings.env.push((name, value));
+                    }
+                }
+                _ => self.note(line, &format!("ENV {name}={word}")),
+            }
+        }
+    }
+
+    fn labels(&mut self, line: usize, rest: &str) {
+        for (key, word) in pairs(rest) {
+            match (self.value(&key), self.value(&word)) {
+                // Nothing is put into keys.
+                (Some(key), Some(value)) if !key.is_empty() && !key.contains("${") => {
+                    self.settings.labels.retain(|(have, _)| *have != key);
+                    self.settings.labels.push((key, value));
+                }
+                _ => self.note(line, &format!("LABEL {key}={word}")),
+            }
+        }
+    }
+
+    fn workdir(&mut self, rest: &str) -> Option<()> {
+        let path = self.value(rest).and_then(|path| self.absolute(&path));
+        let path = path.filter(|path| fits(ImagePath::parse, path));
+        self.settings.workdir.clone_from(&path);
+        self.settings.lines.retain(|line| !line.starts_with("workdir: "));
+        self.set("workdir", quote(&path?));
+        Some(())
+    }
+
+    /// A path as it is from the working directory; none where only the base image says which that is.
+    fn absolute(&self, path: &str) -> Option<String> {
+        let below = if path.starts_with('/') { "" } else { self.settings.workdir.as_deref()? };
+        let mut parts = Vec::new();
+        for part in below.split('/').chain(path.split('/')) {
+            match part {
+                "" | "." => {}
+                ".." => {
+                    parts.pop();
+                }
+                part => parts.push(part),
+            }
+        }
+        Some(format!("/{}", parts.join("/")))
+    }
+
+    fn user(&mut self, rest: &str) -> Option<()> {
+        let user = self.value(rest).filter(|user| fits(User::parse, user))?;
+        self.set("user", quote(&user));
+        Some(())
+    }
+
+    fn stop_signal(&mut self, rest: &str) -> Option<()> {
+        let signal = Signal::parse_any(&self.value(rest)?).ok()?;
+        self.set("stop_signal", quote(signal.as_str()));
+        Some(())
+    }
+
+    fn expose(&mut self, rest: &str) -> Option<()> {
+        let words: Option<Vec<_>> = split(rest).iter().map(|word| self.value(word)).collect();
+        let ranges: Vec<_> = words?.iter().map(|word| ports(word)).collect();
+        if ranges.iter().any(Vec::is_empty) {
+            return None;
+        }
+        for port in ranges.concat() {
+            if !self.settings.ports.contains(&port) {
+                self.settings.ports.push(port);
+            }
+        }
+        self.set("ports", list(&self.settings.ports));
+        Some(())
+    }
+
+    fn volumes(&mut self, rest: &str) -> Option<()> {
+        let volumes: Option<Vec<_>> = items(rest).iter().map(|word| self.value(word)).collect();
+        let volumes = volumes?;
+        if !volumes.iter().all(|volume| fits(ImagePath::parse, volume)) {
+            return None;
+        }
+        for volume in volumes {
+            if !self.settings.volumes.contains(&volume) {
+                self.settings.volumes.push(volume);
+            }
+        }
+        self.set("volumes", list(&self.settings.volumes));
+        Some(())
+    }
+
+    /// Takes all that an instruction copies, or nothing.
+    fn copy(&mut self, name: &str, rest: &str) -> Option<()> {
+        let words = items(rest);
+        if words.iter().any(|word| word.starts_with("--") || word.starts_with("<<")) {
+            return None;
+        }
+        let words: Option<Vec<_>> = words.iter().map(|word| self.value(word)).collect();
+        let words = words?;
+        let (to, sources) = words.split_last()?;
+        let place = self.absolute(to)?;
+        let is_directory = matches!(to.rsplit('/').next(), Some("" | "." | ".."))
+            || self.settings.workdir.as_ref() == Some(&place);
+        if sources.is_empty() || (sources.len() > 1 && !is_directory) {
+            return None;
+        }
+        let file = |from: &String| {
+            let is_archive = ARCHIVES.iter().any(|ending| from.ends_with(ending));
+            if name == "ADD" && (is_archive || from.contains("://") || from.starts_with("git@")) {
+                return None;
+            }
+            let from = from.trim_start_matches("./").trim_matches('/').to_owned();
+            // What is in a directory is copied into the other; a file keeps its name in one.
+            let name = from.rsplit('/').next().unwrap_or_default();
+            let to = match is_directory && name.contains('.') {
+                true => format!("{}/{name}", place.trim_end_matches('/')),
+                false => place.clone(),
+            };
+            (fits(ContextPath::parse, &from) && fits(ImagePath::parse, &to)).then_some((from, to))
+        };
+        for file in sources.iter().map(file).collect::<Option<Vec<_>>>()? {
+            if !self.files.contains(&file) {
+                self.files.push(file);
+            }
+        }
+        Some(())
+    }
+
+    fn run(&mut self, line: usize, rest: &str) {
+        if rest.starts_with("<<") {
+            self.note(line, &format!("RUN {rest}"));
+            return;
+        }
+        for command in rest.split("&&").flat_map(|part| part.split(';')) {
+            self.command(line, command.trim());
         }
     }
 
     fn command(&mut self, line: usize, command: &str) {
-        let all = words(command);
+        let words = split(command);
+        let is_operator = |word: &String| word.starts_with(['|', '&', '<', '>']) || word.starts_with("2>");
+        let all: Option<Vec<_>> = words.iter().map(|word| self.value(word)).collect();
+        let Some(all) = all.filter(|_| !words.iter().any(is_operator)) else {
+            self.note(line, &format!("RUN {command}"));
+            return;
+        };
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
         match all.as_slice() {
             [] | ["set", ..] | ["apt-get" | "apt", "update" | "clean" | "autoremove" | "upgrade", ..] => {}
             ["rm", "-rf", paths @ ..]
                 if paths.iter().all(|path| path.starts_with("/var/lib/apt") || path.starts_with("/tmp")) => {}
             ["apt-get" | "apt", rest @ ..] if rest.contains(&"install") => {
-                for package in rest.iter().filter(|word| !word.starts_with('-') && **word != "install") {
-                    match DebianPackage::parse(package) {
-                        Ok(package) => self.packages.push(package.to_string()),
-                        Err(_) => self.note(line, &format!("the package {package}")),
-                    }
-                }
+                self.apt(line, rest);
             }
             ["pip" | "pip3", "install", rest @ ..]
             | ["uv", "pip", "install", rest @ ..]
@@ -227,12 +383,32 @@ impl Import {
         }
     }
 
+    fn apt(&mut self, line: usize, words: &[&str]) {
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match *word {
+                "-t" | "--target-release" | "-o" | "--option" | "-c" | "--config-file" => {
+                    let value = words.next().copied().unwrap_or_default();
+                    self.note(line, &format!("apt's {word} {value}"));
+                }
+                "install" => {}
+                option if option.starts_with('-') => {}
+                package => match DebianPackage::parse(package) {
+                    Ok(package) => self.packages.push(package.to_string()),
+                    Err(_) => self.note(line, &format!("the package {package}")),
+                },
+            }
+        }
+    }
+
     fn pip(&mut self, line: usize, words: &[&str]) {
         let mut words = words.iter();
         while let Some(word) = words.next() {
             match *word {
                 "--index-url" | "--extra-index-url" | "-i" | "-f" | "--find-links" | "-r"
-                | "--requirement" | "-c" => {
+                | "--requirement" | "-c" | "--constraint" | "-e" | "--editable" | "-t" | "--target"
+                | "--prefix" | "--root" | "--python" | "--platform" | "--timeout" | "--retries"
+                | "--cache-dir" | "--trusted-host" | "--progress-bar" => {
                     let value = words.next().copied().unwrap_or_default();
                     self.note(
                         line,
@@ -255,10 +431,14 @@ impl Import {
             quote(name),
             quote(&base)
         );
-        for list in [&mut self.packages, &mut self.requirements] {
-            list.sort();
-            list.dedup();
-        }
+        self.requirements.sort();
+        self.requirements.dedup();
+        // A package without its version comes first, and gives way to one with it.
+        let package = |text: &String| text.split('=').next().unwrap_or_default().to_owned();
+        self.packages.sort_by_key(|text| (package(text), text.clone()));
+        self.packages.reverse();
+        self.packages.dedup_by_key(|text| package(text));
+        self.packages.reverse();
         if !self.packages.is_empty() {
             text.push_str("\nsystem:\n  packages:\n");
             text.extend(self.packages.iter().map(|package| format!("    - {}\n", quote(package))));
@@ -277,7 +457,7 @@ impl Import {
                 |(from, to): &(String, String)| format!("  - {{from: {}, to: {}}}\n", quote(from), quote(to));
             text.extend(self.files.iter().map(line));
         }
-        for (key, pairs) in [("env", &self.env), ("labels", &self.labels)] {
+        for (key, pairs) in [("env", &self.settings.env), ("labels", &self.settings.labels)] {
             if !pairs.is_empty() {
                 text.push_str(&format!("\n{key}:\n"));
                 text.extend(
@@ -286,7 +466,7 @@ impl Import {
             }
         }
         text.push('\n');
-        text.extend(self.lines.iter().map(|line| format!("{line}\n")));
+        text.extend(self.settings.lines.iter().map(|line| format!("{line}\n")));
         if !self.notes.is_empty() {
             text.push_str("\n# Not carried over:\n");
             text.extend(self.notes.iter().map(|note| format!("#   {note}\n")));
@@ -295,22 +475,16 @@ impl Import {
     }
 }
 
-/// `A=b C="d e"`, or the old form `A b`.
-fn pairs(text: &str) -> Vec<(String, String)> {
-    let words = words(text);
-    if let Some((name, value)) = text.split_once(char::is_whitespace)
-        && !name.contains('=')
-    {
-        return vec![(name.to_owned(), value.trim().to_owned())];
-    }
-    words.iter().filter_map(|word| word.split_once('=')).map(|(n, v)| (n.to_owned(), v.to_owned())).collect()
-}
-
 /// The arguments of an instruction in JSON, or in words, which a shell reads.
 fn arguments(text: &str) -> Vec<String> {
     match serde_json::from_str(text) {
         Ok(arguments) => arguments,
-        Err(_) if text.starts_with('/') && !text.contains(' ') => vec![text.to_owned()],
+        Err(_)
+            if text.starts_with('/')
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c)) =>
+        {
+            vec![text.to_owned()]
+        }
         Err(_) => vec!["/bin/sh".to_owned(), "-c".to_owned(), text.to_owned()],
     }
 }
@@ -318,7 +492,8 @@ fn arguments(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::parse;
+    use crate::cli::load::{Archives, load};
+    use proptest::prelude::*;
 
     const DOCKERFILE: &str = r#"
 ARG VERSION=2.2.6
@@ -342,12 +517,120 @@ CMD bash -l
 
     #[test]
     fn a_dockerfile_becomes_a_spec() {
-        let mut import = Import::default();
-        for (line, instruction) in instructions(DOCKERFILE) {
-            import.take(line, &instruction);
+        insta::assert_snapshot!(imported(DOCKERFILE));
+    }
+
+    /// The spec of a Dockerfile, which is checked as `edgenode validate` does it.
+    fn imported(dockerfile: &str) -> String {
+        let (text, _) = import(dockerfile, "node").expect("imported");
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("node.yaml");
+        fs::write(&path, &text).expect("written");
+        let told = |failure: Failure| panic!("{dockerfile}\n{text}\n{failure}");
+        let loaded = load(&path, None).unwrap_or_else(told);
+        loaded.resolved("amd64", Archives::LeftOut).map_err(told).expect("told");
+        text
+    }
+
+    #[test]
+    fn what_is_carried_over_is_written_as_specs_have_it() {
+        for (instructions, expected) in [
+            ("COPY a b.txt /d/", "  - {from: \"a\", to: \"/d\"}\n  - {from: \"b.txt\", to: \"/d/b.txt\"}\n"),
+            (
+                "WORKDIR /srv\nCOPY requirements.txt .",
+                "{from: \"requirements.txt\", to: \"/srv/requirements.txt\"}",
+            ),
+            ("COPY [\"a b\", \"/c\"]", "{from: \"a b\", to: \"/c\"}"),
+            (
+                "ARG TARGETARCH\nCOPY bin-${TARGETARCH} /bin/x",
+                "{from: \"bin-${TARGETARCH}\", to: \"/bin/x\"}",
+            ),
+            ("ARG TARGETARCH=arm64\nENV A=$TARGETARCH", "\"A\": \"${TARGETARCH}\""),
+            ("ENV A='${B}' C=\\$D", "\"A\": \"$${B}\"\n  \"C\": \"$D\""),
+            ("ENV PATH=/a\nENV PATH=$PATH:/b", "\"PATH\": \"/a:/b\""),
+            ("ENV A=b\nENV A=c D=$A", "\"A\": \"c\"\n  \"D\": \"b\""),
+            ("LABEL \"a b\"=\"c\" d=e\nLABEL d=f", "\"a b\": \"c\"\n  \"d\": \"f\"\n"),
+            ("LABEL a b c", "\"a\": \"b c\""),
+            ("USER 1000:1000", "user: \"1000:1000\""),
+            ("WORKDIR /srv/x\nWORKDIR ../app", "workdir: \"/srv/app\""),
+            (
+                "EXPOSE 8000-8002 53/udp\nEXPOSE 8001 90",
+                "ports: [\"8000\", \"8001\", \"8002\", \"53/udp\", \"90\"]",
+            ),
+            ("STOPSIGNAL 15", "stop_signal: \"SIGTERM\""),
+            ("STOPSIGNAL RTMIN+3", "stop_signal: \"SIGRTMIN+3\""),
+            ("VOLUME /a /b\nVOLUME [\"/c\"]", "volumes: [\"/a\", \"/b\", \"/c\"]"),
+            ("ARG A=1\nCMD [\"sh\", \"-c\", \"echo $A\"]", "cmd: [\"sh\", \"-c\", \"echo $A\"]"),
+            ("CMD /bin/$A", "cmd: [\"/bin/sh\", \"-c\", \"/bin/$A\"]"),
+            (
+                "RUN apt-get install -y curl curl-x && apt-get install -y curl=1.2 bc",
+                "    - \"bc\"\n    - \"curl=1.2\"\n    - \"curl-x\"\n\n",
+            ),
+        ] {
+            let text = imported(&format!("FROM debian:13\n{instructions}\n"));
+            assert!(text.contains(expected), "{instructions}: {expected:?} is not in {text}");
+            assert!(!text.contains("# Not carried over"), "{text}");
         }
-        let text = import.spec("node");
-        insta::assert_snapshot!(text);
-        parse(&text).expect("what is written can be read");
+    }
+
+    #[test]
+    fn what_a_spec_cannot_say_is_told() {
+        for (instructions, told) in [
+            ("ADD https://example.org/y.tgz /z", "line 2: ADD https://example.org/y.tgz /z"),
+            ("ADD a.tar.gz /z", "line 2: ADD a.tar.gz /z"),
+            ("COPY <<EOF /x\nUSER no\nEOF", "line 2: COPY <<EOF /x"),
+            ("RUN <<EOF\nUSER no\nEOF", "line 2: RUN <<EOF"),
+            ("COPY a b", "line 2: COPY a b"),
+            ("COPY . /x", "line 2: COPY . /x"),
+            ("COPY *.py /x/", "line 2: COPY *.py /x/"),
+            ("VOLUME data", "line 2: VOLUME data"),
+            ("ENV PATH=/opt/x:$PATH", "line 2: ENV PATH=/opt/x:$PATH"),
+            ("ENV X=${FOO}", "line 2: ENV X=${FOO}"),
+            ("ENV X=${FOO:-a}", "line 2: ENV X=${FOO:-a}"),
+            ("ENV A-B=c", "line 2: ENV A-B=c"),
+            ("LABEL =c", "line 2: LABEL =c"),
+            ("WORKDIR app", "line 2: WORKDIR app"),
+            ("USER a:b:c", "line 2: USER a:b:c"),
+            ("EXPOSE 1-65535", "line 2: EXPOSE 1-65535"),
+            ("EXPOSE $PORT", "line 2: EXPOSE $PORT"),
+            ("STOPSIGNAL 99", "line 2: STOPSIGNAL 99"),
+            ("RUN apt-get install -y curl || true", "line 2: RUN apt-get install -y curl || true"),
+            ("SHELL [\"bash\"]", "line 2: SHELL [\"bash\"]"),
+        ] {
+            let text = imported(&format!("FROM debian:13\n{instructions}\n"));
+            let (carried, noted) = text.split_once("# Not carried over:\n").unwrap_or_default();
+            assert_eq!(noted, format!("#   {told}\n"), "{instructions}");
+            assert_eq!(carried.lines().filter(|line| !line.is_empty()).count(), 4, "{carried}");
+        }
+    }
+
+    #[test]
+    fn the_last_stage_says_what_the_image_is() {
+        let text = imported(
+            "ARG V=13\nFROM debian:$V AS below\nENV A=b\nUSER x\nFROM golang:1 AS build\nENV C=d\nWORKDIR /src\nFROM below\nUSER y\nENV E=$A\n",
+        );
+        assert!(
+            text.contains("base: \"debian:13\"\n\nenv:\n  \"A\": \"b\"\n  \"E\": \"b\"\n\nuser: \"y\"\n"),
+            "{text}"
+        );
+        for (dockerfile, expected) in [
+            ("RUN x\n", " has no FROM; a spec needs a base image"),
+            ("FROM $B\n", ":1: `FROM $B` names no image that can be known; give its argument a default"),
+            ("\0", " is not a text file: it has NUL in it"),
+        ] {
+            assert_eq!(import(dockerfile, "node").expect_err("refused"), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_valid(lines in prop::collection::vec((0..16_usize, "[a-z$/:.= \"'\\\\{}A0-9*~-]{0,16}"), 0..8)) {
+            const NAMES: [&str; 16] = [
+                "ADD a", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "ENV A=", "EXPOSE", "FROM debian:13 AS", "LABEL",
+                "RUN apt-get install", "RUN pip install", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
+            ];
+            let lines: Vec<_> = lines.iter().map(|(name, rest)| format!("{} {rest}\n", NAMES[*name])).collect();
+            imported(&format!("FROM debian:13\n{}", lines.concat()));
+        }
     }
 }

@@ -136,7 +136,7 @@ fn first_architecture(root: &Node) -> &str {
 }
 
 /// What names stand for where nobody builds. The builder is taken to be of the platform that it builds for.
-fn values(architecture: &str) -> Values {
+pub(super) fn values(architecture: &str) -> Values {
     let platform =
         Platform { os: "linux".to_owned(), architecture: architecture.to_owned(), ..Platform::default() };
     Values { predefined: predefined(&platform, &platform, "image"), ..Values::default() }
