@@ -14,7 +14,8 @@ use super::init::{list, quote};
 use super::load::values;
 use super::{Failure, Told};
 use crate::spec::{
-    ContextPath, DebianPackage, EnvName, ImagePath, ImageReference, Name, Port, Requirement, Signal, User,
+    ContextPath, DebianPackage, Duration, EnvName, ImagePath, ImageReference, Name, Port, Requirement,
+    Signal, User,
 };
 
 /// Ports that a range may have; more are told, not written out.
@@ -146,6 +147,7 @@ impl Import {
                     "WORKDIR" => self.workdir(rest),
                     "USER" => self.user(rest),
                     "STOPSIGNAL" => self.stop_signal(rest),
+                    "HEALTHCHECK" => self.healthcheck(rest),
                     "EXPOSE" => self.expose(rest),
                     "VOLUME" => self.volumes(rest),
                     "COPY" | "ADD" => self.copy(&name, rest),
@@ -159,9 +161,13 @@ impl Import {
     }
 
     fn set(&mut self, key: &str, value: String) {
+        self.unset(key);
+        self.settings.lines.push(format!("{key}: {value}"));
+    }
+
+    fn unset(&mut self, key: &str) {
         let start = format!("{key}: ");
         self.settings.lines.retain(|line| !line.starts_with(&start));
-        self.settings.lines.push(format!("{start}{value}"));
     }
 
     /// Only the last stage becomes the image.
@@ -250,7 +256,7 @@ impl Import {
         let path = self.value(rest).and_then(|path| self.absolute(&path));
         let path = path.filter(|path| fits(ImagePath::parse, path));
         self.settings.workdir.clone_from(&path);
-        self.settings.lines.retain(|line| !line.starts_with("workdir: "));
+        self.unset("workdir");
         self.set("workdir", quote(&path?));
         Some(())
     }
@@ -272,14 +278,41 @@ impl Import {
     }
 
     fn user(&mut self, rest: &str) -> Option<()> {
+        self.unset("user");
         let user = self.value(rest).filter(|user| fits(User::parse, user))?;
         self.set("user", quote(&user));
         Some(())
     }
 
     fn stop_signal(&mut self, rest: &str) -> Option<()> {
+        self.unset("stop_signal");
         let signal = Signal::parse_any(&self.value(rest)?).ok()?;
         self.set("stop_signal", quote(signal.as_str()));
+        Some(())
+    }
+
+    fn healthcheck(&mut self, rest: &str) -> Option<()> {
+        self.unset("healthcheck");
+        let (mut fields, mut rest) = (BTreeMap::new(), rest);
+        while let Some(option) = rest.strip_prefix("--") {
+            let (option, behind) = option.split_once(char::is_whitespace)?;
+            let (name, value) = option.split_once('=')?;
+            let (key, good) = match name {
+                "interval" | "timeout" => (name, Duration::parse(value).is_ok()),
+                "start-period" => ("start_period", Duration::parse(value).is_ok()),
+                "retries" => (name, value.parse::<u16>().is_ok()),
+                _ => return None,
+            };
+            fields.insert(key, value);
+            rest = good.then_some(behind.trim_start())?;
+        }
+        let (word, program) = rest.split_once(char::is_whitespace)?;
+        let program = arguments(program.trim());
+        if !word.eq_ignore_ascii_case("cmd") || program.is_empty() {
+            return None;
+        }
+        let fields = fields.into_iter().map(|(key, value)| format!(", {key}: {}", quote(value)));
+        self.set("healthcheck", format!("{{run: {}{}}}", list(&program), fields.collect::<String>()));
         Some(())
     }
 
@@ -559,6 +592,11 @@ CMD bash -l
             ),
             ("STOPSIGNAL 15", "stop_signal: \"SIGTERM\""),
             ("STOPSIGNAL RTMIN+3", "stop_signal: \"SIGRTMIN+3\""),
+            (
+                "HEALTHCHECK --interval=1m --retries=3 CMD curl -f http://localhost/ || exit 1",
+                "healthcheck: {run: [\"/bin/sh\", \"-c\", \"curl -f http://localhost/ || exit 1\"], interval: \"1m\", retries: \"3\"}",
+            ),
+            ("HEALTHCHECK CMD [\"true\"]", "healthcheck: {run: [\"true\"]}"),
             ("VOLUME /a /b\nVOLUME [\"/c\"]", "volumes: [\"/a\", \"/b\", \"/c\"]"),
             ("ARG A=1\nCMD [\"sh\", \"-c\", \"echo $A\"]", "cmd: [\"sh\", \"-c\", \"echo $A\"]"),
             ("CMD /bin/$A", "cmd: [\"/bin/sh\", \"-c\", \"/bin/$A\"]"),
@@ -591,6 +629,9 @@ CMD bash -l
             ("LABEL =c", "line 2: LABEL =c"),
             ("WORKDIR app", "line 2: WORKDIR app"),
             ("USER a:b:c", "line 2: USER a:b:c"),
+            ("HEALTHCHECK NONE", "line 2: HEALTHCHECK NONE"),
+            ("HEALTHCHECK --interval=1.5s CMD a", "line 2: HEALTHCHECK --interval=1.5s CMD a"),
+            ("USER a\nUSER $B", "line 3: USER $B"),
             ("EXPOSE 1-65535", "line 2: EXPOSE 1-65535"),
             ("EXPOSE $PORT", "line 2: EXPOSE $PORT"),
             ("STOPSIGNAL 99", "line 2: STOPSIGNAL 99"),
@@ -622,13 +663,30 @@ CMD bash -l
         }
     }
 
+    /// What made-up lines begin with.
+    const NAMES: [&str; 17] = [
+        "ADD a",
+        "ARG",
+        "CMD",
+        "COPY",
+        "ENTRYPOINT",
+        "ENV",
+        "ENV A=",
+        "EXPOSE",
+        "FROM debian:13 AS",
+        "HEALTHCHECK",
+        "LABEL",
+        "RUN apt-get install",
+        "RUN pip install",
+        "STOPSIGNAL",
+        "USER",
+        "VOLUME",
+        "WORKDIR",
+    ];
+
     proptest! {
         #[test]
-        fn what_is_written_is_valid(lines in prop::collection::vec((0..16_usize, "[a-z$/:.= \"'\\\\{}A0-9*~-]{0,16}"), 0..8)) {
-            const NAMES: [&str; 16] = [
-                "ADD a", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "ENV A=", "EXPOSE", "FROM debian:13 AS", "LABEL",
-                "RUN apt-get install", "RUN pip install", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
-            ];
+        fn what_is_written_is_valid(lines in prop::collection::vec((0..NAMES.len(), "[a-z$/:.= \"'\\\\{}A0-9*~-]{0,16}"), 0..8)) {
             let lines: Vec<_> = lines.iter().map(|(name, rest)| format!("{} {rest}\n", NAMES[*name])).collect();
             imported(&format!("FROM debian:13\n{}", lines.concat()));
         }
