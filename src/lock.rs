@@ -17,8 +17,9 @@ use crate::spec::{
 /// What the inputs of a lock call wheels of the build context.
 const WHEEL: &str = "wheel";
 
-/// The form of the file.
+/// The form of the file. Older ones are read, too: in the second, lists have no digest of their names.
 const FORM: &str = "3";
+const OLD_FORM: &str = "2";
 
 /// The target that is the lock of the spec.
 pub const LOCK_TARGET: &str = "lock";
@@ -340,13 +341,16 @@ impl Lock {
         check_keys(&root, problems);
         let mut fields = Fields::open("the lock", &root, problems)?;
         let form = fields.require_or("lock", ANEW, problems).and_then(|node| word(node, problems));
-        if form.as_ref().is_some_and(|form| form.value != FORM) {
+        if form.as_ref().is_some_and(|form| ![OLD_FORM, FORM].contains(&form.value.as_str())) {
             problems.error_with_help(
                 root.span.first(),
                 "the lock is of a form that is not known here",
                 "make it anew with `--target lock`",
             );
             return None;
+        }
+        if form.is_some_and(|form| form.value == FORM) {
+            check_names(&root, problems);
         }
         let platforms = match fields.require_or("platforms", ANEW, problems) {
             Some(node) => {
@@ -583,6 +587,16 @@ fn check_keys(node: &Node, problems: &mut Problems) {
     }
 }
 
+/// Reports lists that lack the digest of their names.
+fn check_names(node: &Node, problems: &mut Problems) {
+    let Value::Map(fields) = &node.value else { return };
+    let has = |name: &str| fields.iter().any(|(key, _)| key.value == name);
+    if has("entries") && has("files") && !has("names") {
+        problems.error_with_help(node.span.first(), "this list of the lock lacks the field `names`", ANEW);
+    }
+    fields.iter().for_each(|(_, node)| check_names(node, problems));
+}
+
 /// Reads what a lock has for a platform, which is for no other one.
 fn platform(key: &At<String>, node: &Node, problems: &mut Problems) -> Option<(String, PlatformLock)> {
     let name = key.value.clone();
@@ -808,7 +822,7 @@ fn counted<K: Ord, T>(
     row: impl Fn(&Node, &mut Problems) -> Option<(K, T)>,
 ) -> Option<BTreeMap<K, T>> {
     let count = fields.require_or("entries", ANEW, problems).and_then(|node| word(node, problems));
-    let digest = fields.require_or("names", ANEW, problems).and_then(|node| word(node, problems));
+    let digest = fields.take("names").and_then(|node| word(node, problems));
     let node = fields.require_or("files", ANEW, problems)?;
     let written: &[Node] = match &node.value {
         Value::List(rows) => rows,
@@ -817,8 +831,9 @@ fn counted<K: Ord, T>(
     let names: Vec<_> =
         written.iter().filter_map(|row| cell(row, "name", &mut Problems::default())).collect();
     let rows: BTreeMap<_, _> = items("`files`", node, problems, row).into_iter().collect();
-    let (count, digest) = (count?.value, digest?.value);
-    if count.parse() == Ok(written.len()) && digest != digest_of_names(names.iter()) {
+    let count = count?.value;
+    let is_other = digest.is_some_and(|digest| digest.value != digest_of_names(names.iter()));
+    if count.parse() == Ok(written.len()) && is_other {
         let message = "the entries of this list of the lock are not those that were written";
         problems.warning(span.first(), message, ANEW);
     }
@@ -994,8 +1009,12 @@ mod tests {
                 text.replace("https://ffmpeg.org/f.tar.xz", "ffmpeg.tar.xz"),
                 "the entry `ffmpeg 7.1.5` of the lock has no address",
             ),
-            (text.replace("lock: 3", "lock: 2"), "the lock is of a form that is not known here"),
+            (text.replace("lock: 3", "lock: 1"), "the lock is of a form that is not known here"),
             (without("asked"), "lacks the field `asked`; the lock was changed by hand"),
+            (
+                without("      names: "),
+                "this list of the lock lacks the field `names`; the lock was changed by hand",
+            ),
             (
                 text.split("platforms:").next().unwrap_or_default().to_owned(),
                 "the lock lacks the field `platforms`; the lock was changed by hand; make it anew",
@@ -1032,6 +1051,16 @@ mod tests {
         assert!(!lock.is_as_written() && locked().is_as_written());
         let doubts = &lock.platforms["linux/amd64"].doubts;
         assert_eq!(doubts[0].message, "the entries of this list of the lock are not those that were written");
+    }
+
+    #[test]
+    fn a_lock_of_the_form_before_is_read() {
+        let text = locked().to_text().replace("lock: 3", "lock: 2");
+        let lines = text.lines().filter(|line| !line.contains(" names: ")).map(|line| format!("{line}\n"));
+        let mut problems = Problems::default();
+        let old = Lock::parse(&lines.collect::<String>(), 1, &mut problems).expect("read");
+        assert_eq!(problems.found(), []);
+        assert_eq!(old.to_text(), locked().to_text());
     }
 
     #[test]

@@ -64,8 +64,8 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     let slim =
         fields.take("slim").and_then(|n| boolean("`slim`", n, problems)).is_some_and(|slim| slim.value);
     if let (Some(_), Some(venv)) = (vendor, venv) {
-        let message = "Python is the base image's (`vendor`) or the distribution's (`venv`), not both";
-        problems.error_with_help(venv.span, message, "leave one of them out");
+        let message = "`venv` means nothing beside `vendor`: Python is the base image's";
+        problems.warning(venv.span, message, "leave one of them out");
     }
     let origin = match vendor.or(venv) {
         Some(place) => {
