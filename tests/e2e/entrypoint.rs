@@ -325,3 +325,55 @@ fn certificates_that_are_no_good_are_made_anew_or_told() {
     let told = failure(&container.run(&env, "echo never"));
     assert!(told.contains("/certs/server/cert.pem is not signed by /certs/server/ca.pem"), "{told}");
 }
+
+/// Variables that are called like those of the script, one whose name no shell can have, and one that shells set.
+const VARIABLES: [&str; 17] = [
+    "DAYS=mine",
+    "IFS=:",
+    "certs=mine",
+    "daemon=mine",
+    "data_root=mine",
+    "days=mine",
+    "directory=mine",
+    "driver=mine",
+    "file=mine",
+    "groups=mine",
+    "limit=mine",
+    "log=mine",
+    "name.with-dots=it's \"mine\" $HOME",
+    "names=mine",
+    "timeout=mine",
+    "words=mine",
+    "up=mine",
+];
+
+#[test]
+fn the_program_has_the_environment_of_the_container() {
+    let container = with_stand_in(true);
+    for switch in ["EE_DD=false", "EE_DD=1"] {
+        let mut env = vec![switch, "DOCKER_TLS_CERTDIR=/certs"];
+        env.extend(VARIABLES);
+        let told = stdout(&container.run(&env, "tr '\\0' '\\n' </proc/$$/environ"));
+        // These two are runc's and the test's.
+        let others = |line: &&str| !line.starts_with("HOME=") && !line.starts_with("PATH=");
+        let mut told: Vec<_> = told.lines().filter(others).collect();
+        told.sort_unstable();
+        env.sort_unstable();
+        assert_eq!(told, env);
+    }
+}
+
+#[test]
+fn a_container_that_is_stopped_while_it_waits_ends_its_daemon() {
+    let container = with_stand_in(false);
+    // It stops the container itself: a signal from inside reaches process 1 only if that asks for it.
+    let stops = "sleep 1\nkill -TERM 1\nwhile :; do sleep 0.1; done\n";
+    program(&container, "bin/dockerd", &format!("#!/bin/sh\ntrap 'echo >/ended; exit' TERM\n{stops}"));
+    let output = container.run(&[PLAIN[0], PLAIN[1], "EE_DD_TIMEOUT=30"], "echo never");
+    assert_eq!(output.status.code(), Some(143), "{output:?}");
+    assert!(container.root().join("ended").is_file(), "the daemon got no signal");
+    // One that does not want to end.
+    program(&container, "bin/dockerd", &format!("#!/bin/sh\ntrap '' TERM\n{stops}"));
+    let output = container.run(&[PLAIN[0], PLAIN[1], "EE_DD_TIMEOUT=30"], "echo never");
+    assert_eq!(output.status.code(), Some(143), "{output:?}");
+}

@@ -1,6 +1,7 @@
 #!/bin/sh
-# The entrypoint of an edge node: runs its arguments. Where EE_DD is neither empty nor `0` nor `false`, it first starts a
-# Docker daemon inside the container, which must be privileged, and waits until the daemon answers.
+# The entrypoint of an edge node: runs its arguments, in the container's environment. Where EE_DD is neither empty nor
+# `0` nor `false`, it first starts a Docker daemon inside the container, which must be privileged, and waits until the
+# daemon answers.
 #
 # EE_DD                   whether to start the daemon
 # EE_DD_TIMEOUT           seconds to wait for it; 60 by default
@@ -16,12 +17,7 @@ fail() {
     exit 1
 }
 
-data_root=${DOCKERD_DATA_ROOT:-/var/lib/docker}
-log=/var/log/dockerd.log
-
 # --- certificates -----------------------------------------------------------------------------------------------------
-
-DAYS=825
 
 # A private key and a signed certificate: pair DIRECTORY COMMON-NAME EXTENSIONS
 pair() {
@@ -31,7 +27,7 @@ pair() {
     openssl req -new -key "$directory/key.pem" -subj "/CN=$2" -out "$directory/csr.pem"
     printf '%s\n' "$3" >"$directory/extensions.cnf"
     openssl x509 -req -in "$directory/csr.pem" -CA "$certs/ca/cert.pem" -CAkey "$certs/ca/key.pem" -CAcreateserial \
-        -days $DAYS -extfile "$directory/extensions.cnf" -out "$directory/cert.pem" 2>/dev/null
+        -days $days -extfile "$directory/extensions.cnf" -out "$directory/cert.pem" 2>/dev/null
     cp "$certs/ca/cert.pem" "$directory/ca.pem"
     rm -f "$directory/csr.pem" "$directory/extensions.cnf"
     chmod 600 "$directory/key.pem"
@@ -47,11 +43,12 @@ subject_names() {
 }
 
 make_certificates() {
+    days=825
     mkdir -p "$certs/ca"
     # A start that broke off in between may have left one without the other.
     if [ ! -s "$certs/ca/key.pem" ] || [ ! -s "$certs/ca/cert.pem" ]; then
         (umask 077 && openssl genrsa -out "$certs/ca/key.pem" 4096 2>/dev/null)
-        openssl req -new -x509 -key "$certs/ca/key.pem" -days $DAYS -subj "/CN=edge node CA" -out "$certs/ca/cert.pem" \
+        openssl req -new -x509 -key "$certs/ca/key.pem" -days $days -subj "/CN=edge node CA" -out "$certs/ca/cert.pem" \
             -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
     fi
     pair "$certs/server" "$(hostname | cut -c -64)" "subjectAltName=$(subject_names)
@@ -156,6 +153,20 @@ delegate_groups() {
     sed 's/ / +/g; s/^/+/' "$groups/cgroup.controllers" >"$groups/cgroup.subtree_control" 2>/dev/null || true
 }
 
+# Ends the daemon, which gets a few seconds to put its things in order.
+end_daemon() {
+    kill "$1" 2>/dev/null || return 0
+    tries=0
+    while kill -0 "$1" 2>/dev/null; do
+        if [ "$tries" -ge 50 ]; then
+            kill -KILL "$1" || true
+            break
+        fi
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+}
+
 # Waits until the daemon answers. Says why, if it never does.
 wait_for_daemon() {
     timeout=${EE_DD_TIMEOUT:-60}
@@ -172,12 +183,16 @@ wait_for_daemon() {
             tail -n 20 "$log" >&2
             fail "the Docker daemon did not answer within $timeout seconds; its log is $log"
         fi
-        sleep 1
+        # A signal waits until a program in front has ended, but not for one in the background.
+        sleep 1 &
+        wait "$!"
         waited=$((waited + 1))
     done
 }
 
 start_daemon() {
+    data_root=${DOCKERD_DATA_ROOT:-/var/lib/docker}
+    log=/var/log/dockerd.log
     mkdir -p "$data_root" "${log%/*}"
     remove_stale_pid_files
     delegate_groups
@@ -197,13 +212,44 @@ start_daemon() {
         exec dockerd --host=unix:///var/run/docker.sock "$@" --storage-driver="$driver" --data-root="$data_root"
     ) >"$log" 2>&1 &
     daemon=$!
+    trap 'end_daemon "$daemon"; exit 143' TERM
     wait_for_daemon
     say "the Docker daemon answers"
 }
 
+# --- program ----------------------------------------------------------------------------------------------------------
+
+# Ends what start_daemon began, on a signal: process 1 of a container gets only those that it asks for.
+give_up() {
+    trap '' TERM INT
+    if kill "${!:-}" 2>/dev/null; then
+        wait "$!" || true
+    fi
+    exit 143
+}
+
+# The variables of the container that the shell lost, as its words: it sets four itself and leaves out all whose names
+# are none of a shell's.
+lost_variables() {
+    LC_ALL=C sed -z -E "/^[^=]+=/!d; /^(IFS|OPTIND|PPID|PWD)=/!{/^[A-Za-z_][A-Za-z_0-9]*=/d}
+s/'/'\\\\''/g; s/^/'/; s/\$/'/" "/proc/$$/environ" 2>/dev/null | tr '\0' ' '
+}
+
 case ${EE_DD:-false} in
 0 | false | False | FALSE) ;;
-*) start_daemon ;;
+*)
+    trap give_up TERM INT
+    # In a shell of its own: a variable of this script that the container has as well would get into the program's
+    # environment with the script's value.
+    start_daemon &
+    wait "$!" || exit "$?"
+    trap - TERM INT
+    ;;
 esac
 [ $# -gt 0 ] || set -- bash
-exec "$@"
+case $1 in
+# This would be a variable to env.
+*=*) exec "$@" ;;
+esac
+# PWD is the shell's own, unless the container has it.
+eval "exec env -u PWD -- $(lost_variables) \"\$@\""
