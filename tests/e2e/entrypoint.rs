@@ -326,6 +326,25 @@ fn certificates_that_are_no_good_are_made_anew_or_told() {
     assert!(told.contains("/certs/server/cert.pem is not signed by /certs/server/ca.pem"), "{told}");
 }
 
+#[test]
+fn a_daemon_that_accepts_and_says_nothing_is_not_waited_for_forever() {
+    let container = with_stand_in(false);
+    program(&container, "bin/docker", "#!/bin/sh\nexec sleep 100\n");
+    let told = failure(&container.run(&[PLAIN[0], PLAIN[1], "EE_DD_TIMEOUT=08"], "echo never"));
+    assert!(told.contains("the Docker daemon did not answer within 8 seconds; its log is"), "{told}");
+}
+
+#[test]
+fn settings_of_the_programs_client_are_not_the_entrypoints() {
+    let container = Container::new();
+    let settings =
+        ["DOCKER_CERT_PATH=/nowhere", "DOCKER_CONTEXT=other", "DOCKER_TLS=1", "DOCKER_TLS_VERIFY=1"];
+    let mut env = PLAIN.to_vec();
+    env.extend(settings);
+    let told = stdout(&container.run(&env, "env | grep -e _PATH -e _CONTEXT -e _TLS= -e _VERIFY | sort"));
+    assert_eq!(told.lines().collect::<Vec<_>>(), settings);
+}
+
 /// Variables that are called like those of the script, one whose name no shell can have, and one that shells set.
 const VARIABLES: [&str; 17] = [
     "DAYS=mine",

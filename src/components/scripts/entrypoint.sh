@@ -167,32 +167,56 @@ end_daemon() {
     done
 }
 
+# Seconds since the machine started.
+now() {
+    read -r up _ </proc/uptime
+    echo "${up%.*}"
+}
+
+# Whether the daemon answers within so many seconds. It may accept a connection and say nothing.
+answers() {
+    # A signal waits until a program in front has ended, but not for one in the background.
+    timeout -k 2 "$1" docker -H unix:///var/run/docker.sock version >/dev/null 2>&1 &
+    wait "$!"
+}
+
 # Waits until the daemon answers. Says why, if it never does.
 wait_for_daemon() {
-    timeout=${EE_DD_TIMEOUT:-60}
-    case $timeout in
-    '' | *[!0-9]*) fail "EE_DD_TIMEOUT is a number of seconds, not '$timeout'" ;;
+    limit=${EE_DD_TIMEOUT:-60}
+    case $limit in
+    *[!0-9]*) fail "EE_DD_TIMEOUT is a number of seconds, not '$limit'" ;;
     esac
-    waited=0
-    until docker -H unix:///var/run/docker.sock version >/dev/null 2>&1; do
+    # To the shell's arithmetic, a number with a leading 0 is octal.
+    limit=${limit#"${limit%%[!0]*}"}
+    limit=${limit:-0}
+    begin=$(now)
+    left=$limit
+    while :; do
+        # There is a first try, however short the time, and time for a second one, in case the first got lost.
+        [ "$left" -gt 0 ] || left=1
+        [ "$left" -le 10 ] || left=10
+        if answers "$left"; then
+            return
+        fi
         if ! kill -0 "$daemon" 2>/dev/null; then
             tail -n 20 "$log" >&2
             fail "the Docker daemon ended; its log is $log"
         fi
-        if [ "$waited" -ge "$timeout" ]; then
+        left=$((limit - $(now) + begin))
+        if [ "$left" -le 0 ]; then
             tail -n 20 "$log" >&2
-            fail "the Docker daemon did not answer within $timeout seconds; its log is $log"
+            fail "the Docker daemon did not answer within $limit seconds; its log is $log"
         fi
-        # A signal waits until a program in front has ended, but not for one in the background.
         sleep 1 &
         wait "$!"
-        waited=$((waited + 1))
     done
 }
 
 start_daemon() {
     data_root=${DOCKERD_DATA_ROOT:-/var/lib/docker}
     log=/var/log/dockerd.log
+    # The daemon and its client would take these for settings of the connection between them. The program keeps its own.
+    unset DOCKER_API_VERSION DOCKER_CERT_PATH DOCKER_CONTEXT DOCKER_HOST DOCKER_TLS DOCKER_TLS_VERIFY
     mkdir -p "$data_root" "${log%/*}"
     remove_stale_pid_files
     delegate_groups
