@@ -396,3 +396,40 @@ fn a_container_that_is_stopped_while_it_waits_ends_its_daemon() {
     let output = container.run(&[PLAIN[0], PLAIN[1], "EE_DD_TIMEOUT=30"], "echo never");
     assert_eq!(output.status.code(), Some(143), "{output:?}");
 }
+
+/// Makes a certificate of the user's below a directory, `NAME.pem` with `NAME.key`: signed by another or by itself.
+fn certificate(directory: &Path, name: &str, authority: Option<&str>, extension: &str) {
+    let file = |name: &str, kind: &str| directory.join(format!("{name}.{kind}")).display().to_string();
+    let (key, to, subject) = (file(name, "key"), file(name, "pem"), format!("/CN={name}"));
+    let mut arguments =
+        vec!["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "9", "-subj", &subject];
+    arguments.extend(["-keyout", &key, "-out", &to, "-addext", extension]);
+    let signed_by = authority.map(|authority| [file(authority, "pem"), file(authority, "key")]);
+    if let Some([certificate, key]) = &signed_by {
+        arguments.extend(["-CA", certificate, "-CAkey", key]);
+    }
+    command("openssl", &arguments);
+}
+
+const OF_AN_AUTHORITY: &str = "basicConstraints=critical,CA:TRUE";
+const OF_A_SERVER: &str = "subjectAltName=DNS:node.example";
+const TLS: [&str; 2] = ["EE_DD=1", "DOCKER_TLS_CERTDIR=/certs"];
+
+#[test]
+fn a_chain_of_the_users_certificates_is_good() {
+    let container = with_stand_in(true);
+    let made = tempfile::tempdir().expect("a directory");
+    certificate(made.path(), "root", None, OF_AN_AUTHORITY);
+    certificate(made.path(), "between", Some("root"), OF_AN_AUTHORITY);
+    certificate(made.path(), "server", Some("between"), OF_A_SERVER);
+    let server = container.root().join("certs/server");
+    fs::create_dir_all(&server).expect("made");
+    let read = |name: &str| fs::read_to_string(made.path().join(name)).expect("read");
+    fs::write(server.join("ca.pem"), read("root.pem")).expect("written");
+    fs::write(server.join("key.pem"), read("server.key")).expect("written");
+    fs::write(server.join("cert.pem"), read("server.pem") + &read("between.pem")).expect("written");
+    stdout(&container.run(&TLS, "true"));
+    fs::write(server.join("cert.pem"), read("server.pem")).expect("written");
+    let told = failure(&container.run(&TLS, "echo never"));
+    assert!(told.contains("/certs/server/cert.pem is not signed by /certs/server/ca.pem"), "{told}");
+}

@@ -58,7 +58,8 @@ extendedKeyUsage=serverAuth"
 
 # Certificates are good if the authority signed them, they are not over, and the key is theirs: verify DIRECTORY
 verify() {
-    openssl verify -CAfile "$1/ca.pem" "$1/cert.pem" >/dev/null 2>&1 ||
+    # Behind the certificate its file may have those that lie between it and the authority.
+    openssl verify -CAfile "$1/ca.pem" -untrusted "$1/cert.pem" "$1/cert.pem" >/dev/null 2>&1 ||
         fail "$1/cert.pem is not signed by $1/ca.pem, or is out of date"
     [ "$(openssl x509 -in "$1/cert.pem" -noout -pubkey)" = "$(openssl pkey -in "$1/key.pem" -pubout 2>/dev/null)" ] ||
         fail "$1/key.pem is not the key of $1/cert.pem"
