@@ -433,3 +433,108 @@ fn a_chain_of_the_users_certificates_is_good() {
     let told = failure(&container.run(&TLS, "echo never"));
     assert!(told.contains("/certs/server/cert.pem is not signed by /certs/server/ca.pem"), "{told}");
 }
+
+#[test]
+fn names_that_no_certificate_can_have_are_told() {
+    let told = failure(
+        &with_stand_in(true)
+            .run(&[TLS[0], TLS[1], "DOCKER_TLS_SAN=DNS:a.example,node.example"], "echo never"),
+    );
+    for words in
+        ["missing value", "cannot sign /certs/server/cert.pem; DOCKER_TLS_SAN has names such as DNS:"]
+    {
+        assert!(told.contains(words), "{words:?} is not in:\n{told}");
+    }
+}
+
+#[test]
+fn keys_that_broke_are_made_anew_but_not_the_users() {
+    let container = with_stand_in(true);
+    stdout(&container.run(&TLS, "true"));
+    let certs = container.root().join("certs");
+    let half = |path: &Path| {
+        let text = fs::read(path).expect("read");
+        fs::write(path, &text[..text.len() / 2]).expect("written");
+    };
+    for file in ["server/key.pem", "client/key.pem", "server/cert.pem"] {
+        half(&certs.join(file));
+        stdout(&container.run(&TLS, "true"));
+    }
+    // Volumes, which can be emptied but not removed.
+    let _volumes = ["ca", "client"].map(|name| Volume::new(&certs.join(name)));
+    half(&certs.join("ca/key.pem"));
+    let output = container.run(&TLS, "stat -c %a /certs/ca/key.pem");
+    assert_eq!(stdout(&output), "600\n");
+    let words = "the authority in /certs/ca has no key.pem, whole and without a passphrase: making a new one";
+    assert!(String::from_utf8_lossy(&output.stderr).contains(words), "{output:?}");
+    command(
+        "openssl",
+        &[
+            "x509",
+            "-in",
+            &certs.join("ca/cert.pem").display().to_string(),
+            "-days",
+            "1",
+            "-signkey",
+            &certs.join("ca/key.pem").display().to_string(),
+            "-out",
+            &certs.join("ca/cert.pem").display().to_string(),
+        ],
+    );
+    let output = container.run(&TLS, "true");
+    stdout(&output);
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("is out of date: making a new one"),
+        "{output:?}"
+    );
+    // The user's own authority, whose key is not ours to make.
+    certificate(&certs.join("ca"), "cert", None, OF_AN_AUTHORITY);
+    fs::write(certs.join("ca/key.pem"), "half").expect("written");
+    let told = failure(&container.run(&TLS, "echo never"));
+    assert!(told.contains("the authority in /certs/ca has no key.pem"), "{told}");
+    fs::rename(certs.join("ca/cert.key"), certs.join("ca/key.pem")).expect("renamed");
+    let before = fs::read(certs.join("ca/cert.pem")).expect("read");
+    stdout(&container.run(&TLS, "true"));
+    assert_eq!(fs::read(certs.join("server/ca.pem")).expect("read"), before, "it signs");
+}
+
+/// A directory that is mounted over itself, as long as this lives.
+struct Volume(std::path::PathBuf);
+
+impl Volume {
+    fn new(path: &Path) -> Self {
+        let path = path.to_owned();
+        command("mount", &["--bind", &path.display().to_string(), &path.display().to_string()]);
+        Self(path)
+    }
+}
+
+impl Drop for Volume {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn certificates_of_the_user_stay_where_their_authoritys_key_is_at_hand() {
+    let container = with_stand_in(true);
+    stdout(&container.run(&TLS, "true"));
+    let certs = container.root().join("certs");
+    let made = tempfile::tempdir().expect("a directory");
+    certificate(made.path(), "ca", None, OF_AN_AUTHORITY);
+    certificate(made.path(), "server", Some("ca"), OF_A_SERVER);
+    let put = |from: &str, to: &str| {
+        fs::copy(made.path().join(from), certs.join(to)).expect("copied");
+    };
+    put("ca.pem", "ca/cert.pem");
+    put("ca.key", "ca/key.pem");
+    put("ca.pem", "server/ca.pem");
+    put("server.pem", "server/cert.pem");
+    put("server.key", "server/key.pem");
+    stdout(&container.run(&TLS, "true"));
+    let server = fs::read(certs.join("server/cert.pem")).expect("read");
+    assert_eq!(server, fs::read(made.path().join("server.pem")).expect("read"));
+    put("ca.key", "server/key.pem");
+    let told = failure(&container.run(&TLS, "echo never"));
+    assert!(told.contains("/certs/server/key.pem is not the key of /certs/server/cert.pem"), "{told}");
+}

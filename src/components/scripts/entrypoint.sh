@@ -5,7 +5,9 @@
 #
 # EE_DD                   whether to start the daemon
 # EE_DD_TIMEOUT           seconds to wait for it; 60 by default
-# DOCKER_TLS_CERTDIR      where the certificates are or will be made; empty: no TLS, port 2375 instead of 2376
+# DOCKER_TLS_CERTDIR      where the certificates are or will be made; empty: no TLS, port 2375 instead of 2376. Those
+#                         that this script made have a mark beside them, edgenode.sha256, and are renewed by it; all
+#                         others are only verified
 # DOCKER_TLS_SAN          more names for the server's certificate, such as `DNS:node.example,IP:10.0.0.7`
 # DOCKERD_STORAGE_DRIVER  the storage driver; also DOCKER_STORAGE_DRIVER, DOCKER_DRIVER; chosen by default
 # DOCKERD_DATA_ROOT       where images and containers are kept; /var/lib/docker by default
@@ -19,18 +21,62 @@ fail() {
 
 # --- certificates -----------------------------------------------------------------------------------------------------
 
-# A private key and a signed certificate: pair DIRECTORY COMMON-NAME EXTENSIONS
+# Runs openssl, which is only heard where it fails: ssl WHAT-IS-WRONG-THEN ARGUMENT...
+ssl() {
+    wrong=$1
+    shift
+    words=$(openssl "$@" 2>&1) || {
+        printf '%s\n' "$words" >&2
+        fail "$wrong"
+    }
+}
+
+# Whether a file is a whole private key that nobody has to unlock.
+is_key() { openssl pkey -in "$1" -passin pass: -noout >/dev/null 2>&1; }
+
+# Whether one of these files is as this script left it: made DIRECTORY FILE...
+made() { (cd "$1" && shift && sha256sum "$@" | grep -qxFf - edgenode.sha256) 2>/dev/null; }
+
+# Whether the certificate of a directory is this script's, or there is none. One that broke is known by its key.
+ours() {
+    [ -s "$1/cert.pem" ] || return 0
+    made "$1" cert.pem || { ! openssl x509 -in "$1/cert.pem" -noout 2>/dev/null && made "$1" key.pem; }
+}
+
+# Begins a key and a certificate in DIRECTORY/.new, with the key that is there if it is good and the authority is no new
+# one: begin DIRECTORY BITS
+begin() {
+    mkdir -p "$1"
+    rm -rf "$1/.new"
+    mkdir -m 700 "$1/.new"
+    if [ -z "$new_authority" ] && is_key "$1/key.pem"; then
+        cp "$1/key.pem" "$1/.new/key.pem"
+    else
+        ssl "cannot make the key $1/key.pem" genrsa -out "$1/.new/key.pem" "$2"
+    fi
+    chmod 600 "$1/.new/key.pem"
+}
+
+# Puts them in their place. A start may break off anywhere: a certificate that is there is whole and has its mark.
+finish() {
+    (cd "$1/.new" && sha256sum cert.pem key.pem >edgenode.sha256)
+    rm -f "$1/cert.pem"
+    for file in edgenode.sha256 ca.pem key.pem cert.pem; do
+        [ ! -e "$1/.new/$file" ] || mv -f "$1/.new/$file" "$1/$file"
+    done
+    rm -rf "$1/.new"
+}
+
+# A private key and a signed certificate: pair DIRECTORY COMMON-NAME EXTENSIONS [HINT]
 pair() {
-    directory=$1
-    mkdir -p "$directory"
-    [ -s "$directory/key.pem" ] || openssl genrsa -out "$directory/key.pem" 2048 2>/dev/null
-    openssl req -new -key "$directory/key.pem" -subj "/CN=$2" -out "$directory/csr.pem"
-    printf '%s\n' "$3" >"$directory/extensions.cnf"
-    openssl x509 -req -in "$directory/csr.pem" -CA "$certs/ca/cert.pem" -CAkey "$certs/ca/key.pem" -CAcreateserial \
-        -days $days -extfile "$directory/extensions.cnf" -out "$directory/cert.pem" 2>/dev/null
-    cp "$certs/ca/cert.pem" "$directory/ca.pem"
-    rm -f "$directory/csr.pem" "$directory/extensions.cnf"
-    chmod 600 "$directory/key.pem"
+    begin "$1" 2048
+    ssl "cannot ask for $1/cert.pem" req -new -key "$1/.new/key.pem" -subj "/CN=$2" -out "$1/.new/csr.pem"
+    printf '%s\n' "$3" >"$1/.new/extensions.cnf"
+    ssl "$certs/ca cannot sign $1/cert.pem${4:-}" x509 -req -in "$1/.new/csr.pem" -CA "$certs/ca/cert.pem" \
+        -CAkey "$certs/ca/key.pem" -CAcreateserial -days $days -extfile "$1/.new/extensions.cnf" \
+        -out "$1/.new/cert.pem"
+    cp "$certs/ca/cert.pem" "$1/.new/ca.pem"
+    finish "$1"
 }
 
 # Every name and address that a client may know this machine by.
@@ -42,44 +88,62 @@ subject_names() {
     echo "$names${DOCKER_TLS_SAN:+,$DOCKER_TLS_SAN}"
 }
 
-make_certificates() {
-    days=825
-    mkdir -p "$certs/ca"
-    # A start that broke off in between may have left one without the other.
-    if [ ! -s "$certs/ca/key.pem" ] || [ ! -s "$certs/ca/cert.pem" ]; then
-        (umask 077 && openssl genrsa -out "$certs/ca/key.pem" 4096 2>/dev/null)
-        openssl req -new -x509 -key "$certs/ca/key.pem" -days $days -subj "/CN=edge node CA" -out "$certs/ca/cert.pem" \
-            -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
+# What signs: the user's, one that an earlier start made, or a new one. What is in its way is written over and not
+# removed with its directory, which may be a volume.
+authority() {
+    new_authority=
+    if [ -s "$certs/ca/cert.pem" ]; then
+        broken=
+        if ! is_key "$certs/ca/key.pem"; then
+            broken="has no key.pem, whole and without a passphrase"
+        elif ! openssl x509 -in "$certs/ca/cert.pem" -noout 2>/dev/null; then
+            broken="has a cert.pem that is no certificate"
+        elif made "$certs/ca" cert.pem key.pem &&
+            ! openssl x509 -in "$certs/ca/cert.pem" -noout -checkend 86400 >/dev/null; then
+            broken="is out of date"
+        fi
+        [ -n "$broken" ] || return 0
+        made "$certs/ca" cert.pem key.pem || fail "the authority in $certs/ca $broken"
+        say "the authority in $certs/ca $broken: making a new one"
+        new_authority=yes
     fi
-    pair "$certs/server" "$(hostname | cut -c -64)" "subjectAltName=$(subject_names)
-extendedKeyUsage=serverAuth"
-    pair "$certs/client" "edge node client" "extendedKeyUsage=clientAuth"
+    begin "$certs/ca" 4096
+    ssl "cannot make $certs/ca/cert.pem" req -new -x509 -key "$certs/ca/.new/key.pem" -days $days \
+        -subj "/CN=edge node CA" -out "$certs/ca/.new/cert.pem" \
+        -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
+    finish "$certs/ca"
 }
 
 # Certificates are good if the authority signed them, they are not over, and the key is theirs: verify DIRECTORY
 verify() {
+    for file in ca.pem cert.pem key.pem; do
+        [ -s "$1/$file" ] || fail "$1/$file is missing; the daemon needs it beside cert.pem"
+    done
     # Behind the certificate its file may have those that lie between it and the authority.
-    openssl verify -CAfile "$1/ca.pem" -untrusted "$1/cert.pem" "$1/cert.pem" >/dev/null 2>&1 ||
-        fail "$1/cert.pem is not signed by $1/ca.pem, or is out of date"
-    [ "$(openssl x509 -in "$1/cert.pem" -noout -pubkey)" = "$(openssl pkey -in "$1/key.pem" -pubout 2>/dev/null)" ] ||
+    ssl "$1/cert.pem is not signed by $1/ca.pem, or is out of date" \
+        verify -CAfile "$1/ca.pem" -untrusted "$1/cert.pem" "$1/cert.pem"
+    [ "$(openssl x509 -in "$1/cert.pem" -noout -pubkey)" = \
+        "$(openssl pkey -in "$1/key.pem" -passin pass: -pubout 2>/dev/null)" ] ||
         fail "$1/key.pem is not the key of $1/cert.pem"
 }
 
 # Sets $certs up: what the user put there is only verified, what is ours is made or renewed.
 certificates() {
-    if [ -e "$certs/server/cert.pem" ] && [ ! -e "$certs/ca/key.pem" ]; then
+    days=825
+    if [ -e "$certs/server/cert.pem" ] && { [ ! -e "$certs/ca/key.pem" ] || ! ours "$certs/server"; }; then
         say "using the certificates in $certs"
-        for file in ca.pem cert.pem key.pem; do
-            [ -s "$certs/server/$file" ] || fail "$certs/server/$file is missing; the daemon needs it beside cert.pem"
-        done
         verify "$certs/server"
         return
     fi
-    if [ -s "$certs/ca/cert.pem" ] && ! openssl x509 -in "$certs/ca/cert.pem" -noout -checkend 86400 >/dev/null; then
-        say "the authority in $certs/ca is out of date: making a new one"
-        rm -rf "$certs/ca" "$certs/server" "$certs/client"
+    authority
+    hint=
+    [ -z "${DOCKER_TLS_SAN:-}" ] ||
+        hint="; DOCKER_TLS_SAN has names such as DNS:node.example,IP:10.0.0.7, and is '$DOCKER_TLS_SAN'"
+    pair "$certs/server" "$(hostname | cut -c -64)" "subjectAltName=$(subject_names)
+extendedKeyUsage=serverAuth" "$hint"
+    if ours "$certs/client"; then
+        pair "$certs/client" "edge node client" "extendedKeyUsage=clientAuth"
     fi
-    make_certificates
     verify "$certs/server"
     verify "$certs/client"
 }
