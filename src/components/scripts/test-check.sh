@@ -130,7 +130,8 @@ libraries() {
     [ -d "$1" ] || fail "there is no directory $1"
     magic=$(printf '\177ELF')
     list=$out/files
-    find "$1" -type f -size +0 \( -perm -100 -o -name '*.so*' \) >"$list"
+    # The directory may be named by a link, as /lib is.
+    find -H "$1" -type f -size +0 \( -perm -100 -o -name '*.so*' \) >"$list"
     count=0 missing=
     while IFS= read -r path; do
         [ "$(head -c 4 "$path" | tr -d '\000')" = "$magic" ] || continue
