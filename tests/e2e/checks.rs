@@ -308,3 +308,19 @@ fn a_suite_with_nothing_to_test_is_told() {
     Build::new("name: n\nbase: debian:13\nsuites: [medai]\n")
         .fail(&["node.yaml:4:10:", "did you mean `media`?"]);
 }
+
+#[test]
+fn a_program_that_ignores_signals_is_ended_and_a_link_to_a_directory_is_followed() {
+    let begin = std::time::Instant::now();
+    let listens = "$SIG{TERM} = 'IGNORE'; my $s = IO::Socket::INET->new(LocalPort => 8123, Listen => 1) or die; sleep 120";
+    let build = spec(&format!(
+        "commands: [{{name: link, run: [ln, -s, /usr/bin, /srv/link]}}]\n\
+         tests:\n  - {{name: stubborn, run: [perl, -MIO::Socket::INET, -e, \"{listens}\"], listens: 8123, timeout: 20s}}\n  \
+         - {{name: deaf, run: [perl, -e, \"$SIG{{TERM}} = 'IGNORE'; sleep 120\"], listens: 8124, timeout: 1s}}\n  \
+         - {{name: linked, libraries: [/srv/link]}}\n"
+    ));
+    let told = "the test `deaf` fails: nothing listened on port 8124 within 1 s";
+    let log = build.with("--target", "test").fail(&[told]).log;
+    assert!(!log.contains("problems in node.yaml"), "one alone fails:\n{log}");
+    assert!(begin.elapsed().as_secs() < 100, "it took {:?}", begin.elapsed());
+}

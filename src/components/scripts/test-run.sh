@@ -1,8 +1,8 @@
 #!/bin/sh
 # Runs the program of a test: OUT LIMIT PORT NEED INPUT PROGRAM ARGUMENT...
 # Ends it after LIMIT seconds or, where PORT is not 0, as soon as something listens there. The program reads INPUT. NEED
-# is `gpu` or `-`. Leaves in OUT what came out: stdout, stderr, code, time (in hundredths of a second), and `late`,
-# `listening` or `skipped` where that is so. Always succeeds: test-check.sh is the judge.
+# is `gpu` or `-`. Leaves in OUT what came out: stdout, stderr, code, time (in hundredths of a second, until it ended or
+# was told to), and `late`, `listening` or `skipped` where that is so. Always succeeds: test-check.sh is the judge.
 set -u
 
 out=$1 limit=$2 port=$3 need=$4 input=$5
@@ -20,6 +20,19 @@ listens() {
         case $local:$state in
         *":$1:0A") echo yes && break ;;
         esac
+    done
+}
+
+# Ends a program, which gets three seconds to do so itself.
+end() {
+    kill "$1" 2>/dev/null
+    asked=$(now)
+    while kill -0 "$1" 2>/dev/null; do
+        if [ $(($(now) - asked)) -ge 300 ]; then
+            kill -KILL "$1" 2>/dev/null
+            break
+        fi
+        sleep 0.1 2>/dev/null || sleep 1
     done
 }
 
@@ -45,10 +58,10 @@ if [ "$port" = 0 ]; then
     watch=$!
     wait "$program" 2>/dev/null
     code=$?
+    time=$(($(now) - begin))
     kill "$watch" 2>/dev/null
 else
     hexadecimal=$(printf '%04X' "$port")
-    code=
     while kill -0 "$program" 2>/dev/null; do
         if [ "$(listens "$hexadecimal")" = yes ]; then
             : >"$out/listening"
@@ -60,11 +73,12 @@ else
         fi
         sleep 0.1 2>/dev/null || sleep 1
     done
-    kill "$program" 2>/dev/null
+    time=$(($(now) - begin))
+    end "$program"
     wait "$program" 2>/dev/null
     code=$?
 fi
 echo "$code" >"$out/code"
-echo $(($(now) - begin)) >"$out/time"
+echo "$time" >"$out/time"
 cat "$out/stdout"
 cat "$out/stderr" >&2
