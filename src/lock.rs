@@ -389,8 +389,9 @@ impl PlatformLock {
             None => self.earlier.version_for(component, package),
         };
         let Some(version) = packages.iter().find_map(version) else { return };
-        // The catalog knows releases; what stands behind a plus sign is the channel.
+        // The catalog knows releases; what stands behind a plus sign is the channel, and wheels may be made anew.
         let release = version.split('+').next().unwrap_or_default();
+        let release = release.split(".post").next().unwrap_or_default();
         if let (true, Ok(version)) = (wish.value.admits(release), Version::parse(release))
             && wish.value.named() != Some(&version)
         {

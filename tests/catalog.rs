@@ -933,3 +933,10 @@ fn wheels_of_tensorrt_are_asked_for_by_their_own_numbers() {
         assert_eq!(wheels(version).as_deref(), Some(expected));
     }
 }
+
+#[test]
+fn wheels_that_were_made_anew_are_asked_for_by_their_number() {
+    let all =
+        requirements(&format!("{PYTHON}torch: {{version: 2.9.1, channel: cu128}}\ntensorrt: 10.14.1.48\n"));
+    assert!(all.contains(&"tensorrt-cu12-bindings==10.14.1.48.post1".to_owned()), "{all:?}");
+}

@@ -34,7 +34,9 @@ fn metadata_checksum(end: &[u8]) -> Option<Vec<u8>> {
     let mut entry = end.get(last.checked_sub(size)?..last)?;
     while entry.starts_with(b"PK\x01\x02") {
         let [name, extra, comment] = [entry.get(28..30)?, entry.get(30..32)?, entry.get(32..34)?].map(number);
-        if entry.get(46..46 + name)?.ends_with(b".dist-info/METADATA") {
+        // Packages can hold others within them, which have metadata further below.
+        let path = entry.get(46..46 + name)?.strip_suffix(b".dist-info/METADATA");
+        if path.is_some_and(|path| !path.contains(&b'/')) {
             return Some([entry.get(16..20)?, entry.get(24..28)?].concat());
         }
         entry = entry.get(46 + name + extra + comment..)?;

@@ -317,13 +317,6 @@ give_up() {
     exit 143
 }
 
-# The variables of the container that the shell lost, as its words: it sets four itself and leaves out all whose names
-# are none of a shell's.
-lost_variables() {
-    LC_ALL=C sed -z -E "/^[^=]+=/!d; /^(IFS|OPTIND|PPID|PWD)=/!{/^[A-Za-z_][A-Za-z_0-9]*=/d}
-s/'/'\\\\''/g; s/^/'/; s/\$/'/" "/proc/$$/environ" 2>/dev/null | tr '\0' ' '
-}
-
 case ${EE_DD:-false} in
 0 | false | False | FALSE) ;;
 *)
@@ -336,9 +329,4 @@ case ${EE_DD:-false} in
     ;;
 esac
 [ $# -gt 0 ] || set -- bash
-case $1 in
-# This would be a variable to env.
-*=*) exec "$@" ;;
-esac
-# PWD is the shell's own, unless the container has it.
-eval "exec env -u PWD -- $(lost_variables) \"\$@\""
+exec "$@"
