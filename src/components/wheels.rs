@@ -39,10 +39,9 @@ const UV_VERSION: &str = "0.12.1";
 const CHOOSE: Script = Script { name: "wheels-choose.sh", text: include_str!("scripts/wheels-choose.sh") };
 const INSTALL: Script = Script { name: "wheels-install.sh", text: include_str!("scripts/wheels-install.sh") };
 
-/// What the scripts that resolve have in common.
-const KEPT: Script = Script { name: "wheels-kept.py", text: include_str!("scripts/wheels-kept.py") };
-
+/// What the scripts that resolve have in common, and how they see what a base image's Python has.
 const COMPILE: Script = Script { name: "wheels-compile.sh", text: include_str!("scripts/wheels-compile.sh") };
+const KEPT: Script = Script { name: "wheels-kept.py", text: include_str!("scripts/wheels-kept.py") };
 
 const OFFLINE: Script = Script { name: "wheels-offline.sh", text: include_str!("scripts/wheels-offline.sh") };
 
