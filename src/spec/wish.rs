@@ -43,7 +43,8 @@ impl Wish {
             return Ok(Self::Auto);
         }
         if !text.starts_with(['<', '>', '!']) {
-            let help = "write a version or its beginning, a range such as `>=2.8,<2.12`, or `auto`";
+            let help =
+                "write a version such as `3.13.5` or its beginning, a range such as `>=2.8,<2.12`, or `auto`";
             return Version::parse_beginning(text).map(Self::Prefix).map_err(|_| help.to_owned());
         }
         let bound = |text: &str| {
