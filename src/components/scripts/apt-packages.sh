@@ -30,6 +30,7 @@ path-exclude=/usr/share/info/*
 path-exclude=/usr/share/locale/*
 path-include=/usr/share/locale/locale.alias
 path-exclude=/usr/lib/*/*.a
+path-exclude=/usr/lib/*/*/*.a
 path-include=/usr/lib/gcc/*
 CONFIG
     # Those of the C library, which programs are linked with even where they share it.

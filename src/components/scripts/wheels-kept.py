@@ -1,7 +1,8 @@
-"""Writes for each package that this interpreter has a wheel without files into the directory given as argument, which says
-no more than what its extras need: what it needs itself is there already, or its vendor does without. The first list, written
-to the second argument, has them as constraints, so that what others ask of them must hold and they are not taken from an
-index; to the third the names are added of those that are called or numbered as no wheel can be."""
+"""Says what packages this interpreter has, for a resolution that leaves them as they are: DIRECTORY CONSTRAINTS ODD.
+
+For each of them a wheel without files is written to DIRECTORY, and to the list CONSTRAINTS a line that names it: what others
+ask of it must hold then, and it is not taken from an index. It requires only what its extras need; what it needs itself is
+there already, or its vendor does without. Those that are called or numbered as no wheel can be are added to the list ODD."""
 
 import re
 import sys
