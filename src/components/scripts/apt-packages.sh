@@ -30,13 +30,14 @@ path-exclude=/usr/share/info/*
 path-exclude=/usr/share/locale/*
 path-include=/usr/share/locale/locale.alias
 path-exclude=/usr/lib/*/*.a
-path-exclude=/usr/lib/*/*/*.a
 path-include=/usr/lib/gcc/*
 CONFIG
-    # Those of the C library, which programs are linked with even where they share it.
-    for name in BrokenLocale anl c c_nonshared dl g m 'm-*' mcheck mvec pthread pthread_nonshared resolv \
-        rt util; do
-        echo "path-include=/usr/lib/*/lib$name.a" >>/etc/dpkg/dpkg.cfg.d/edgenode-slim
+    # Those of the C library, which programs are linked with even where they share it. dpkg keeps all links below the part
+    # of a pattern that has no `*`.
+    for directory in /usr/lib/*-linux-*/; do
+        for name in BrokenLocale anl c c_nonshared dl g m 'm-*' mcheck mvec pthread pthread_nonshared resolv rt util; do
+            echo "path-include=${directory}lib$name.a" >>/etc/dpkg/dpkg.cfg.d/edgenode-slim
+        done
     done
 }
 
