@@ -91,7 +91,7 @@ async fn answer(gateway: Gateway) -> Result<BuildResult, Error> {
     let lock = match (lock.map(|text| sources.add_lock(&text)), &wish) {
         // One that cannot be read, or is not as it was written, is made anew, where not only a part of it is.
         (Some(Err(_)), LockWish::Make(Update::None | Update::All)) => None,
-        (Some(Ok(lock)), LockWish::Make(Update::None | Update::All)) if !lock.is_as_written() => None,
+        (Some(Ok(lock)), LockWish::Make(Update::None | Update::All)) if !lock.doubts().is_empty() => None,
         (lock, _) => lock.transpose()?,
     };
     if request.is_none() && gateway.options().target.as_deref() == Some("spec") {

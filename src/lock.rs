@@ -330,9 +330,9 @@ pub fn moved(locked: &PlatformLock, now: &BTreeMap<String, String>) -> BTreeSet<
 }
 
 impl Lock {
-    /// Whether nothing says that it was changed by hand.
-    pub fn is_as_written(&self) -> bool {
-        self.platforms.values().all(|platform| platform.doubts.is_empty())
+    /// What says that it was changed by hand.
+    pub fn doubts(&self) -> Vec<Diagnostic> {
+        self.platforms.values().flat_map(|platform| platform.doubts.clone()).collect()
     }
 
     /// Reads a lock, which is the file with this number.
@@ -1049,8 +1049,9 @@ mod tests {
         let text = lines.map(|line| format!("{line}\n")).collect::<String>();
         let lock = Lock::parse(&text.replacen("entries: 2", "entries: 1", 1), 1, &mut Problems::default());
         let lock = lock.expect("read");
-        assert!(!lock.is_as_written() && locked().is_as_written());
-        let doubts = &lock.platforms["linux/amd64"].doubts;
+        assert_eq!(locked().doubts(), []);
+        let doubts = lock.doubts();
+        assert_eq!(doubts.len(), 1);
         assert_eq!(doubts[0].message, "the entries of this list of the lock are not those that were written");
     }
 

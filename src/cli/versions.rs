@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::registry::{Manifest, Repository};
 use super::{Failure, REGISTRY};
 use crate::plan::{PACKAGE_LABEL, TAG_LABEL, VERSION_LABEL};
+use crate::resolve::machine;
 use crate::spec::normal_name;
 
 /// What one image of an index tells.
@@ -91,11 +92,7 @@ fn image_contents(repository: &Repository, image: &Manifest, layers: bool) -> Re
         }
         progress.finish_and_clear();
     }
-    let machine = match config["architecture"].as_str() {
-        Some("amd64") => "x86_64",
-        Some("arm64") => "aarch64",
-        other => other.unwrap_or_default(),
-    };
+    let machine = machine(config["architecture"].as_str().unwrap_or_default());
     versions.insert("machine".to_owned(), machine.to_owned());
     let tag = labels.get(TAG_LABEL).and_then(Value::as_str).map(str::to_owned);
     let layers = all.iter().filter_map(|l| Some((l["digest"].as_str()?.to_owned(), l["size"].as_u64()?)));

@@ -5,7 +5,7 @@ use super::PythonHome;
 use super::wheels::Tools;
 use crate::diagnostic::Problems;
 use crate::plan::{Action, Mount, Part, Planner, Provided, StepId};
-use crate::resolve::{Context, SourceArchive};
+use crate::resolve::{Context, SourceArchive, machine};
 use crate::spec::{At, ContextPath, Name, Node, Sha256, Span, checked, items, normal_name};
 
 /// Where steps find the wheels of the build context.
@@ -207,15 +207,6 @@ fn fits_python(python: &str, abi: &str, series: u32) -> bool {
         }
         Some(built) => built < series && abi == "abi3",
         None => abi == "none" && (python == "py3" || is_older),
-    }
-}
-
-/// The name that Linux has for an architecture, with which tags of platforms end.
-fn machine(architecture: &str) -> &str {
-    match architecture {
-        "amd64" => "x86_64",
-        "arm64" => "aarch64",
-        other => other,
     }
 }
 

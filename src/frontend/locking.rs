@@ -231,8 +231,7 @@ impl Build<'_> {
         }
         update.check(old, specs)?;
         // A part of one that is not as it was written is not built upon.
-        let doubts = old.into_iter().flat_map(|old| old.platforms.values()).flat_map(|locked| &locked.doubts);
-        let doubts: Vec<_> = doubts.cloned().collect();
+        let doubts = old.map(Lock::doubts).unwrap_or_default();
         if !doubts.is_empty() {
             return Err(self.sources.report(&doubts));
         }

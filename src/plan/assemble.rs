@@ -13,7 +13,7 @@ use super::{
 };
 use crate::components::{System, install_wheels};
 use crate::lock::LockUse;
-use crate::resolve::Node;
+use crate::resolve::{Node, machine};
 use crate::spec::{Command, Span, Status};
 
 const LINKS: Script = Script { name: "links.sh", text: include_str!("../components/scripts/links.sh") };
@@ -256,12 +256,7 @@ fn versions(planner: &Planner) -> BTreeMap<String, String> {
     // Numbers of things are no versions, nor is the release that wheels of CUDA are made for.
     let mut versions: BTreeMap<_, _> = versions.filter(|(_, version)| version.contains('.')).collect();
     versions.extend(planner.chosen().into_iter().flat_map(|chosen| chosen.pinned.clone()));
-    let machine = match facts.architecture.as_str() {
-        "amd64" => "x86_64",
-        "arm64" => "aarch64",
-        other => other,
-    };
-    versions.insert("machine".to_owned(), machine.to_owned());
+    versions.insert("machine".to_owned(), machine(&facts.architecture).to_owned());
     let base = facts.reference.split('@').next().unwrap_or_default();
     if let Some((_, tag)) = base.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')) {
         versions.insert("base.tag".to_owned(), tag.to_owned());

@@ -57,6 +57,15 @@ impl OsRelease {
     }
 }
 
+/// The name that Linux has for the machines of an architecture; tags of wheels end with it, too.
+pub fn machine(architecture: &str) -> &str {
+    match architecture {
+        "amd64" => "x86_64",
+        "arm64" => "aarch64",
+        other => other,
+    }
+}
+
 impl BaseFacts {
     /// What caches of the distribution's packages are known by.
     pub fn cache_key(&self) -> String {

@@ -9,7 +9,7 @@ mod source;
 
 pub use debian::{DebPackage, INSTALLED, PackageIndex, Selection, compare_versions, installed};
 pub use explain::Decision;
-pub use facts::{BaseFacts, OsRelease};
+pub use facts::{BaseFacts, OsRelease, machine};
 pub use fleet::{Fleet, is_older};
 pub use source::{SourceArchive, SourceFields, pinned};
 
