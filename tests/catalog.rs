@@ -940,3 +940,11 @@ fn wheels_that_were_made_anew_are_asked_for_by_their_number() {
         requirements(&format!("{PYTHON}torch: {{version: 2.9.1, channel: cu128}}\ntensorrt: 10.14.1.48\n"));
     assert!(all.contains(&"tensorrt-cu12-bindings==10.14.1.48.post1".to_owned()), "{all:?}");
 }
+
+#[test]
+fn an_archive_that_was_not_read_hides_no_way_out() {
+    let clash = format!("{PYTHON}openvino: 2023.1.0\n");
+    let beside = refusal(&format!("{clash}docker: {{provider: apt, version: 28.5.2}}\n"));
+    assert!(refusal(&clash).contains("what would work: `openvino: 2026.4.1`"), "{}", refusal(&clash));
+    assert!(beside.contains("what would work: `openvino: 2026.4.1`"), "{beside}");
+}

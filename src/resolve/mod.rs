@@ -129,7 +129,7 @@ pub fn resolve(mut spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node
     let components = resolve_components(&context, &mut found);
     if found.has_errors() {
         let before = found.clone();
-        let all = ways_out(&context, |after| after.found().is_empty());
+        let all = ways_out(&context, is_settled);
         found.help(|error| {
             let ways = match all.as_slice() {
                 [] => {
@@ -258,6 +258,11 @@ fn ways_out(context: &Context<'_>, is_out: impl Fn(&Problems) -> bool) -> Vec<St
     );
     ways.truncate(MAX_WAYS);
     ways
+}
+
+/// Whether nothing is wrong, whatever was not looked at. What nobody has established is no way out.
+fn is_settled(after: &Problems) -> bool {
+    after.found().iter().all(|found| found.severity == Severity::Note)
 }
 
 /// Whether an error is gone and nothing new is wrong. What nobody has established is no way out.
