@@ -227,6 +227,21 @@ pub(crate) fn trusting_base() -> String {
 }
 
 #[test]
+fn packages_of_the_distribution_do_not_bind_those_of_its_python() {
+    let base = format!(
+        "FROM {}\nRUN apt-get update -q && apt-get install -qy --no-install-recommends python3 python3-six\n",
+        trusting_base()
+    );
+    let base = Build::raw(base.as_bytes()).push("components/distribution");
+    let spec = format!(
+        "name: node\nbase: {base}\npython: {{version: 3.13, vendor: /usr}}\nwheels: {{requirements: [six==1.16.0]}}\n\
+         tests:\n  - {{name: six, run: [python3, -c, 'import six; print(six.__version__)']}}\n"
+    );
+    let reports = Build::new(&spec).with("--target", "test").files();
+    assert_eq!(fs::read_to_string(reports.path().join("six.txt")).expect("read"), "1.16.0\n");
+}
+
+#[test]
 fn a_virtual_environment_of_the_python_of_the_distribution() {
     let base = trusting_base();
     let spec = format!(

@@ -49,7 +49,7 @@ exclude() {
     [ -s "$INPUTS/vendor.txt" ] || return 0
     "$UV" pip list --python "$PYTHON" --format freeze >"$work/kept"
     mkdir "$work/stubs"
-    "$PYTHON" -B "${0%/*}/wheels-kept.py" "$work/stubs" "$work/kept.txt" "$work/exclude.txt"
+    "$PYTHON" -B "${0%/*}/wheels-kept.py" "$work/stubs" "$work/kept" "$work/kept.txt" "$work/exclude.txt"
     awk -F '==' "$NORMAL"'
         FILENAME == ARGV[1] {
             excluded[normal($1)]
