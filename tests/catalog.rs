@@ -421,6 +421,8 @@ fn mistakes_in_target_are_told() {
     let cases = [
         ("target: {driver: R570}\n", "write the drivers as `>=570`"),
         ("target: {driver: '>=570,>600'}\n", "write the drivers as `>=570`"),
+        ("target: {driver: '>=570,<560.35'}\n", "no driver is both from 570 on and before 560.35"),
+        ("target: {driver: '>=570,<570'}\n", "no driver is both from 570 on and before 570"),
         (
             "target: {gpus: [RTX 400]}\n",
             "the catalog does not know the GPU `RTX 400`; did you mean `RTX 20`?",
@@ -947,4 +949,27 @@ fn an_archive_that_was_not_read_hides_no_way_out() {
     let beside = refusal(&format!("{clash}docker: {{provider: apt, version: 28.5.2}}\n"));
     assert!(refusal(&clash).contains("what would work: `openvino: 2026.4.1`"), "{}", refusal(&clash));
     assert!(beside.contains("what would work: `openvino: 2026.4.1`"), "{beside}");
+}
+
+#[test]
+fn of_many_releases_the_ends_are_told() {
+    let found = refusal(&format!("{PYTHON}transformers: '>=99.0'\n"));
+    let expected = "the catalog does not know transformers >=99.0; it knows 4.41.0 to ";
+    assert!(found.contains(expected), "{found}");
+    assert!(found.contains(" (`edgenode catalog transformers` lists them); name another one"), "{found}");
+}
+
+#[test]
+fn a_version_that_is_not_where_it_belongs_is_told_where_it_does() {
+    let found = "name: n\nbase: debian:13\n".to_owned()
+        + "python: 3.13.5\nffmpeg: auto\ntensorrt: [10]\nopenvino: {version: 2025.4.1}\n";
+    let found = lines(&decode(&yaml(&found, 0), Problems::default()).expect_err("it is wrong"));
+    for line in [
+        "3:9: `python` is a mapping of fields, this is a single value; write `python: {version: '3.13.5'}`",
+        "4:9: `ffmpeg` is a mapping of fields, this is a single value; write `ffmpeg: {version: 'auto'}`",
+        "5:11: `tensorrt` is a mapping of fields, this is a list",
+        "6:11: a version is a single value, this is a mapping; write the version itself here",
+    ] {
+        assert!(found.lines().any(|found| found == line), "no line {line}:\n{found}");
+    }
 }

@@ -56,7 +56,7 @@ struct FlashAttnSpec {
 }
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
-    let mut fields = Fields::open("`flash_attn`", node, problems)?;
+    let mut fields = Fields::open_versioned("`flash_attn`", node, problems)?;
     let source = SourceFields::decode(&mut fields, None, "2.8.3", problems);
     let jobs = decode_jobs(&mut fields, problems);
     let capabilities = match fields.take("capabilities") {

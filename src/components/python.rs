@@ -59,7 +59,7 @@ enum Origin {
 }
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
-    let mut fields = Fields::open("`python`", node, problems)?;
+    let mut fields = Fields::open_versioned("`python`", node, problems)?;
     let (vendor, venv) = (fields.take("vendor"), fields.take("venv"));
     let slim =
         fields.take("slim").and_then(|n| boolean("`slim`", n, problems)).is_some_and(|slim| slim.value);

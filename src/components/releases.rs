@@ -5,6 +5,9 @@ use crate::catalog::{Ranged, between};
 use crate::diagnostic::Problems;
 use crate::spec::{At, Version, Wish};
 
+/// How many releases a message names; of more it names the ends.
+const MOST_NAMED: usize = 24;
+
 /// The version that is written out, or the newest known one that is admitted; those whose row `fits` come first. A written
 /// one that the catalog does not know is left to the package index. `rows` are the oldest first.
 pub(super) fn choose<R: Ranged>(
@@ -28,7 +31,15 @@ pub(super) fn choose<R: Ranged>(
         known.reverse();
         known.dedup();
         let message = format!("the catalog does not know {package} {wish}");
-        let help = format!("it knows {}; name another one with three numbers", known.join(", "));
+        let known = match known.as_slice() {
+            [oldest, .., newest] if known.len() > MOST_NAMED => {
+                // Flavours of a package are one subject: `onnxruntime-gpu`.
+                let subject = package.split('-').next().unwrap_or(package);
+                format!("{oldest} to {newest} (`edgenode catalog {subject}` lists them)")
+            }
+            all => all.join(", "),
+        };
+        let help = format!("it knows {known}; name another one with three numbers");
         problems.error_with_help(wish.span, message, help);
     }
     found

@@ -2,6 +2,7 @@
 
 use super::node::{Node, Value, shorten};
 use super::span::{At, Span};
+use super::wish::Wish;
 use crate::diagnostic::Problems;
 use crate::suggest::nearest;
 
@@ -18,12 +19,23 @@ impl<'n> Fields<'n> {
     /// Opens a mapping. Anything else is reported, and `None`.
     pub fn open(of: &'static str, node: &'n Node, problems: &mut Problems) -> Option<Self> {
         let Value::Map(entries) = &node.value else {
-            let message = format!("{of} is a mapping of fields, this is {}", node.value.kind());
-            problems.error(node.span, message);
+            problems.error(node.span, not_a_mapping(of, node));
             return None;
         };
         let entries = entries.iter().map(|(key, value)| (key, value)).collect();
         Some(Self { of, span: node.span, entries, known: Vec::new() })
+    }
+
+    /// The same of a mapping with a field `version`; a version alone is told where it goes. `of` is the key in backticks.
+    pub fn open_versioned(of: &'static str, node: &'n Node, problems: &mut Problems) -> Option<Self> {
+        match &node.value {
+            Value::Scalar(scalar) if Wish::parse(&scalar.text).is_ok() => {
+                let help = format!("write `{}: {{version: '{}'}}`", of.trim_matches('`'), scalar.text);
+                problems.error_with_help(node.span, not_a_mapping(of, node), help);
+                None
+            }
+            _ => Self::open(of, node, problems),
+        }
     }
 
     /// Where the mapping is.
@@ -66,6 +78,10 @@ impl<'n> Fields<'n> {
     }
 }
 
+fn not_a_mapping(of: &str, node: &Node) -> String {
+    format!("{of} is a mapping of fields, this is {}", node.value.kind())
+}
+
 /// Names in backticks, joined by commas.
 pub fn list(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
@@ -77,7 +93,12 @@ pub fn text(what: &str, node: &Node, problems: &mut Problems) -> Option<At<Strin
         Value::Scalar(scalar) if !scalar.is_null() => Some(At::new(scalar.text.clone(), node.span)),
         other => {
             let message = format!("{what} is a single value, this is {}", other.kind());
-            problems.error(node.span, message);
+            match other {
+                Value::Map(fields) if fields.iter().any(|(key, _)| key.value == "version") => {
+                    problems.error_with_help(node.span, message, "write the version itself here");
+                }
+                _ => problems.error(node.span, message),
+            }
             None
         }
     }

@@ -1,6 +1,7 @@
 //! `target:` the nodes that the image must run on.
 
 use super::{At, Fields, Node, Span, Value, Version, checked, items, text};
+use crate::catalog::compare;
 use crate::diagnostic::Problems;
 use crate::suggest::nearest;
 
@@ -46,7 +47,12 @@ impl DriverRange {
             Some(before) => Some(before.trim().strip_prefix('<').and_then(number).ok_or_else(help)?),
             None => None,
         };
-        Ok(Self { oldest, before })
+        match before {
+            Some(before) if compare(&oldest, &before).is_ge() => {
+                Err(format!("no driver is both from {oldest} on and before {before}"))
+            }
+            before => Ok(Self { oldest, before }),
+        }
     }
 }
 
