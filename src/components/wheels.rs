@@ -47,6 +47,35 @@ const OFFLINE: Script = Script { name: "wheels-offline.sh", text: include_str!("
 
 const SLIM: Script = Script { name: "wheels-slim.py", text: include_str!("scripts/wheels-slim.py") };
 
+/// Where PyTorch's channels are, each an index of packages (PEP 503).
+const CHANNELS: &str = "https://download.pytorch.org/whl";
+
+/// The packages that a channel is asked for, and no index. Source: what uv 0.12.1 asks `--torch-backend` for, name by name.
+const CHANNEL_PACKAGES: [&str; 22] = [
+    "fbgemm-gpu",
+    "fbgemm-gpu-genai",
+    "pytorch-triton",
+    "pytorch-triton-rocm",
+    "pytorch-triton-xpu",
+    "torch",
+    "torch-tensorrt",
+    "torchao",
+    "torcharrow",
+    "torchaudio",
+    "torchcodec",
+    "torchcsprng",
+    "torchdistx",
+    "torchrec",
+    "torchserve",
+    "torchtext",
+    "torchtune",
+    "torchvision",
+    "triton",
+    "triton-rocm",
+    "triton-xpu",
+    "xformers",
+];
+
 /// From how many bytes on wheels are parted from the rest of their group; those whose size the index does not tell have
 /// none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -678,8 +707,13 @@ impl Tools {
         if let Some(mirror) = mirror {
             run.env.push(("UV_DEFAULT_INDEX".to_owned(), mirror::public_index(mirror)));
         }
-        if let Some(channel) = &self.channel {
-            run.env.push(("UV_TORCH_BACKEND".to_owned(), channel.clone()));
+        match (&self.channel, mirror) {
+            (Some(channel), None) => run.env.push(("UV_TORCH_BACKEND".to_owned(), channel.clone())),
+            (Some(channel), Some(_)) => run.env.extend([
+                ("CHANNEL".to_owned(), mirror::address(mirror, &format!("{CHANNELS}/{channel}"))),
+                ("CHANNEL_PACKAGES".to_owned(), CHANNEL_PACKAGES.join("|")),
+            ]),
+            (None, _) => {}
         }
         // The files in it are named as wheels are, by Python and platform, so that releases of Python can share them.
         let id = format!("edgenode-uv-{}", planner.facts().architecture);
@@ -713,8 +747,15 @@ impl Tools {
 
     /// A run that installs wheels which it has, as its arguments tell uv: without network, cache, indexes and secrets.
     pub(super) fn run_offline(&self, planner: &mut Planner) -> Run {
-        const ONLINE: [&str; 5] =
-            ["UV_CACHE_DIR", "UV_DEFAULT_INDEX", "UV_INDEX", "UV_TORCH_BACKEND", "NETRC"];
+        const ONLINE: [&str; 7] = [
+            "CHANNEL",
+            "CHANNEL_PACKAGES",
+            "NETRC",
+            "UV_CACHE_DIR",
+            "UV_DEFAULT_INDEX",
+            "UV_INDEX",
+            "UV_TORCH_BACKEND",
+        ];
         let mut run = self.run(&OFFLINE, planner);
         run.env.retain(|(name, _)| !ONLINE.contains(&name.as_str()));
         run.caches.clear();

@@ -198,3 +198,63 @@ fn a_lock_of_a_package_index_that_wants_a_password() {
     let site = login.give_header(locked()).on(&fresh.builder).files();
     assert!(site.path().join("usr/local/lib/python3.13/dist-packages/module.py").is_file());
 }
+
+#[test]
+fn a_mirror_has_a_channel_of_pytorch() {
+    const CHANNEL: &str = "download.pytorch.org/whl/cu128";
+    let server = Server::start();
+    server.forward("/mirror/deb.debian.org/", "http://deb.debian.org/");
+    let put = |index: &str, name: &str, version: &str, requires: &str| {
+        let file = format!("{name}-{version}-py3-none-any.whl");
+        let address = file.replace('+', "%2B");
+        let data = wheel(name, version, requires, &[(&format!("{name}.txt"), index.as_bytes().to_vec())]);
+        let (_, digest) = server.put(&format!("/mirror/{index}/{name}/{address}"), data);
+        let page = format!("<a href='{address}#sha256={digest}'>{file}</a>");
+        server.put(&format!("/mirror/{index}/{name}/"), page.into_bytes());
+    };
+    for (name, release) in [("torch", "2.9.1"), ("torchvision", "0.24.1"), ("torchaudio", "2.9.1")] {
+        let requires = if name == "torch" { "triton==3.5.1" } else { "sympy" };
+        put("simple", name, release, "");
+        put(CHANNEL, name, &format!("{release}+cu128"), requires);
+    }
+    // The same release in both, another file; and one that is newer in the channel, which is not for such packages.
+    for index in ["simple", CHANNEL] {
+        put(index, "triton", "3.5.1", "");
+    }
+    put("simple", "sympy", "1.13", "");
+    put(CHANNEL, "sympy", "1.14", "");
+
+    let policy_file = NamedTempFile::new().expect("a file");
+    fs::write(&policy_file, policy(&format!("{}/mirror", server.address()), false)).expect("written");
+    let spec = format!(
+        "name: node\nbase: {}\npython: {{version: 3.13, vendor: /usr}}\ntorch: {{version: 2.9.1, channel: cu128}}\n",
+        base()
+    );
+    let build = || {
+        Build::new(&spec)
+            .with("--build-arg", &format!("EDGENODE_MIRROR={}/mirror", server.address()))
+            .env("EXPERIMENTAL_BUILDKIT_SOURCE_POLICY", &policy_file.path().display().to_string())
+    };
+    let check = |image: &TempDir| {
+        let site = image.path().join("usr/local/lib/python3.13/dist-packages");
+        let from = |name: &str| fs::read_to_string(site.join(format!("{name}.txt"))).expect(name);
+        for name in ["torch", "torchvision", "torchaudio", "triton"] {
+            assert_eq!(from(name), CHANNEL, "{name}");
+        }
+        assert_eq!(from("sympy"), "simple");
+        for installed in ["torch-2.9.1+cu128", "triton-3.5.1", "sympy-1.13"] {
+            assert!(site.join(format!("{installed}.dist-info")).is_dir(), "no {installed}");
+        }
+    };
+    check(&build().files());
+    let files = build().with("--target", "lock").files();
+    let lock = fs::read_to_string(files.path().join("node.lock")).expect("a lock");
+    for address in
+        [&format!("https://{CHANNEL}/torch/torch-2.9.1%2Bcu128"), &format!("https://{CHANNEL}/triton/")]
+    {
+        assert!(lock.contains(address.as_str()), "{address} is not in:\n{lock}");
+    }
+    let locked = build().with("--build-arg", "EDGENODE_LOCKED=1");
+    fs::write(locked.dir().join("node.lock"), &lock).expect("written");
+    check(&locked.files());
+}

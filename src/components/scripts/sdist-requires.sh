@@ -5,7 +5,7 @@ set -eu
 
 # shellcheck source-path=SCRIPTDIR source=wheels-compile.sh
 . "${0%/*}/wheels-compile.sh"
-compile --generate-hashes --output-file "$work/chosen.txt" "$INPUTS/requirements.txt"
+compile "$work/chosen.txt" --generate-hashes "$INPUTS/requirements.txt"
 "$UV" pip install --python "$PYTHON" --prefix "$OUT$PREFIX" --only-binary :all: --link-mode copy \
     --no-compile-bytecode --no-deps --require-hashes --requirements "$work/chosen.txt"
 # The distribution's own Python looks for packages in $SITE, which is set for no other.

@@ -16,8 +16,8 @@ set -eu
 . "${0%/*}/wheels-compile.sh"
 # Of the forms that uv writes only this one has sizes. It lists just the wheels that fit the interpreter.
 exclude
-compile --format pylock.toml --excludes "$work/exclude.txt" --constraints "$INPUTS/constraints.txt" \
-    --constraints "$work/kept.txt" --output-file "$work/pylock.toml" "$INPUTS/requirements.txt"
+compile "$work/pylock.toml" --format pylock.toml --excludes "$work/exclude.txt" \
+    --constraints "$INPUTS/constraints.txt" --constraints "$work/kept.txt" "$INPUTS/requirements.txt"
 
 : >"$OUT/wheels"
 # Lines `PACKAGE SIZE GROUP APART ALONE REQUIREMENT`; the requirement goes to the end of the line.

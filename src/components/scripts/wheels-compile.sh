@@ -76,9 +76,45 @@ exclude() {
     fi
 }
 
-# Resolves with $UV for the interpreter $PYTHON as the arguments tell it; what uv warns of is in $work/warnings then. For a
-# wheel that breaks off uv takes an older release, as if the index had none that is newer: here that is an error.
+# Resolves to the file $1 with $UV for the interpreter $PYTHON as the other arguments tell it; what uv warns of is in
+# $work/warnings then. uv asks PyTorch's channels at their own address only. Where a mirror has one, $CHANNEL, those of the
+# packages $CHANNEL_PACKAGES that are wanted are required by a project with an index for them, until that names them all.
 compile() {
+    output=$1
+    shift
+    if [ -z "${CHANNEL:-}" ]; then
+        resolve --output-file "$output" "$@"
+        return
+    fi
+    project=$work/project/pyproject.toml
+    mkdir -p "${project%/*}"
+    [ ! -e "$output" ] || cp "$output" "$work/preferred"
+    awk "$NORMAL"'{ print normal($0) }' "$INPUTS/requirements.txt" | grep -Ex "$CHANNEL_PACKAGES" >"$work/asked" || :
+    while :; do
+        project "$work/asked" >"$project"
+        # Of versions that were chosen on the way there none is kept.
+        rm -f "$output"
+        [ ! -e "$work/preferred" ] || cp "$work/preferred" "$output"
+        resolve --output-file "$output" "$@" "$project"
+        mv "$work/asked" "$work/before"
+        sed -n 's/^name = "\(.*\)"/\1/p; s/^\([a-z0-9-]*\)==.*/\1/p' "$output" | grep -Ex "$CHANNEL_PACKAGES" |
+            sort -u - "$work/before" >"$work/asked"
+        ! cmp -s "$work/before" "$work/asked" || break
+    done
+    rm -f "$work/preferred"
+}
+
+# A project that requires the packages of the list $1 and knows the index for them.
+project() {
+    printf '[project]\nname = "channel"\nversion = "0"\ndependencies = ['
+    sed 's/.*/"&", /' "$1"
+    printf ']\n[[tool.uv.index]]\nname = "channel"\nurl = "%s"\nexplicit = true\n[tool.uv.sources]\n' "$CHANNEL"
+    sed 's/$/ = { index = "channel" }/' "$1"
+}
+
+# Resolves as the arguments tell it. For a wheel that breaks off uv takes an older release, as if the index had none that is
+# newer: here that is an error.
+resolve() {
     ended=0
     RUST_LOG=uv_resolver=warn "$UV" pip compile --python "$PYTHON" --only-binary :all: --no-annotate --no-header "$@" \
         >/dev/null 2>"$work/told" || ended=$?

@@ -10,8 +10,24 @@ if [ -f /etc/ssl/certs/ca-certificates.crt ]; then
 fi
 export UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
 [ -s "$REQUIREMENTS" ] || exit 0
-"$UV" pip install --python "$PYTHON" --prefix "$OUT$PREFIX" --only-binary :all: --link-mode copy \
-    --no-compile-bytecode --no-deps --require-hashes --requirements "$REQUIREMENTS"
+
+# Installs the packages of a list.
+install() {
+    "$UV" pip install --python "$PYTHON" --prefix "$OUT$PREFIX" --only-binary :all: --link-mode copy \
+        --no-compile-bytecode --no-deps --require-hashes --requirements "$1"
+}
+
+if [ -z "${CHANNEL:-}" ]; then
+    install "$REQUIREMENTS"
+else
+    lists=$(mktemp -d)
+    if grep -vE "^($CHANNEL_PACKAGES)==" "$REQUIREMENTS" >"$lists/others"; then install "$lists/others"; fi
+    # A mirror of PyTorch's channel has them, as it was asked for them when they were chosen.
+    if grep -E "^($CHANNEL_PACKAGES)==" "$REQUIREMENTS" >"$lists/channel"; then
+        UV_INDEX='' UV_DEFAULT_INDEX=$CHANNEL install "$lists/channel"
+    fi
+    rm -rf "$lists"
+fi
 # The distribution's own Python looks for packages in $SITE, which is set for no other.
 [ -z "${SITE:-}" ] || mv "$OUT$PREFIX"/lib/python3.*/site-packages "$OUT$SITE"
 # The installer's lock is in every tree.

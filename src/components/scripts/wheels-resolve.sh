@@ -10,9 +10,9 @@ set -eu
 # uv keeps the versions that its output file has already, and of what its cache knows of indexes it asks what is new.
 exclude
 cp "$INPUTS/preferences.txt" "$work/chosen.txt"
-compile --refresh --excludes "$work/exclude.txt" --constraints "$INPUTS/constraints.txt" \
-    --constraints "$work/kept.txt" --output-file "$work/chosen.txt" "$INPUTS/requirements.txt"
-compile --no-deps --format pylock.toml --output-file "$work/pylock.toml" "$work/chosen.txt"
+compile "$work/chosen.txt" --refresh --excludes "$work/exclude.txt" --constraints "$INPUTS/constraints.txt" \
+    --constraints "$work/kept.txt" "$INPUTS/requirements.txt"
+compile "$work/pylock.toml" --no-deps --format pylock.toml "$work/chosen.txt"
 awk "$DIGESTS"'
     function cell(line, key) {
         if (!match(line, key " = \"[^\"]*\"")) return "-"
