@@ -736,9 +736,9 @@ fn flash_attention_is_built_with_what_there_is_for_the_python() {
 fn flash_attention_tells_its_own_problems_beside_those_of_others() {
     let text = flash_attn("version: 3.13.5", "tensorrt: 1.0.0\n", "13.0", "[9.0]");
     let sum = format!(", url: 'https://a.org/f.tar.gz', sha256: {}", "a".repeat(64));
-    let found = refusal(&text.replace(&sum, ""));
+    let found = refusal(&text.replace(&sum, "").replace("2.8.3", "2.7.0"));
     assert!(found.contains("the catalog does not know TensorRT 1.0.0"), "{found}");
-    assert!(found.contains("the catalog does not know flash-attn 2.8.3"), "{found}");
+    assert!(found.contains("the catalog does not know flash-attn 2.7.0"), "{found}");
 }
 
 #[test]
@@ -934,6 +934,45 @@ fn wheels_of_tensorrt_are_asked_for_by_their_own_numbers() {
     ] {
         assert_eq!(wheels(version).as_deref(), Some(expected));
     }
+    let old = "name: n\nbase: ubuntu:22.04\npython: {version: 3.10, venv: /opt/venv}\n\
+               torch: {version: 2.3.1, channel: cu121}\ntensorrt: 8.6\n";
+    let all = requirements(old);
+    for name in ["tensorrt-bindings==8.6.1", "tensorrt-libs==8.6.1"] {
+        assert!(all.contains(&name.to_owned()), "{name}: {all:?}");
+    }
+    // The oldest GPUs that it is known to run on, which those of 10 are not.
+    let old_gpus = |tensorrt: &str| {
+        old.replace("torch:", "target: {gpus: [GTX 10]}\ntorch:").replace("tensorrt: 8.6", tensorrt)
+    };
+    assert_eq!(requirements(&old_gpus("tensorrt: auto")), all);
+    let found = refusal(&old_gpus("tensorrt: 10.4.0.26"));
+    assert!(found.contains("TensorRT 10.4.0.26 does not run on compute capability 6.1"), "{found}");
+}
+
+#[test]
+fn flash_attention_may_be_left_open() {
+    let with = |version: &str| {
+        let text = format!(
+            "name: n\nbase: ubuntu:22.04\npython: {{version: 3.13.5}}\ntorch: {{version: 2.9.1, channel: cu130}}\n\
+             cuda: {{version: 13.0, compiler: wheels}}\nflash_attn: {{version: '{version}', capabilities: [9.0]}}\n"
+        );
+        let node = works(&text);
+        let plan = format!("{:?}", plan(&node).steps);
+        ["2.8.1", "2.8.2", "2.8.3"]
+            .into_iter()
+            .filter(|v| plan.contains(&format!("flash_attn-{v}.tar.gz")))
+            .collect()
+    };
+    let chosen: [Vec<&str>; 4] = [with("auto"), with("2.8"), with(">=2.8,<2.8.3"), with("2.8.1")];
+    assert_eq!(chosen, [vec!["2.8.3"], vec!["2.8.3"], vec!["2.8.2"], vec!["2.8.1"]]);
+    let found = refusal(
+        "name: n\nbase: ubuntu:22.04\npython: {version: 3.13.5}\ntorch: {version: 2.9.1, channel: cu130}\n\
+         cuda: {version: 13.0, compiler: wheels}\nflash_attn: {version: '<2', capabilities: [9.0]}\n",
+    );
+    assert!(
+        found.contains("the catalog does not know flash-attn <2; it knows 2.8.1, 2.8.2, 2.8.3"),
+        "{found}"
+    );
 }
 
 #[test]

@@ -10,6 +10,8 @@ pub struct TensorRtRelease {
     pub tensorrt: String,
     /// What the indexes of wheels call it.
     pub wheels: String,
+    /// Whether the names of its wheels do not tell what CUDA they are for.
+    pub plain_names: bool,
     /// The major releases of CUDA that it is built for.
     pub cuda: Vec<u32>,
     /// Those of them that it has bindings for arm64 for, where the row says so.
@@ -28,6 +30,7 @@ impl Row for TensorRtRelease {
     fn decode(cells: &mut Cells<'_, '_>) -> Option<Self> {
         let tensorrt = cells.read("tensorrt", release);
         let wheels = cells.optional("wheels", |cell| release(cell).map(Some));
+        let names = cells.optional("names", |cell| (cell == "plain").then_some(true));
         let cuda = cells.read("cuda", majors);
         let arm64 =
             cells.optional("arm64", |cell| Some(Some(if cell == "-" { Vec::new() } else { majors(cell)? })));
@@ -37,6 +40,7 @@ impl Row for TensorRtRelease {
         Some(Self {
             wheels: wheels?.or_else(|| tensorrt.clone())?,
             tensorrt: tensorrt?,
+            plain_names: names?,
             cuda: cuda?,
             arm64: arm64?,
             newest_python: python?.1?,

@@ -7,9 +7,10 @@ use super::wheels::{WheelRequest, installer, patterns};
 use super::{Component, Declared, Registration, cuda, python, torch};
 use crate::catalog::Capability;
 use crate::diagnostic::Problems;
+use crate::lock::PlatformLock;
 use crate::plan::Planner;
 use crate::resolve::{Context, SourceFields};
-use crate::spec::{At, Fields, Node, Span, checked, items};
+use crate::spec::{At, Fields, Node, Span, Wish, checked, items};
 
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "flash_attn", decode };
@@ -57,7 +58,7 @@ struct FlashAttnSpec {
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     let mut fields = Fields::open_versioned("`flash_attn`", node, problems)?;
-    let source = SourceFields::decode(&mut fields, None, "2.8.3", problems);
+    let source = SourceFields::decode(&mut fields, Some(PACKAGE), "2.8.3", problems);
     let jobs = decode_jobs(&mut fields, problems);
     let capabilities = match fields.take("capabilities") {
         Some(node) => items("`capabilities`", node, problems, |node, problems| {
@@ -86,6 +87,14 @@ impl Declared for FlashAttnSpec {
 
     fn targets(&self) -> Vec<&'static str> {
         vec![PACKAGE]
+    }
+
+    fn keep(&mut self, lock: &PlatformLock) {
+        self.source.keep(REGISTRATION.key, PACKAGE, lock);
+    }
+
+    fn choice(&self, _: &Context<'_>) -> Option<(At<Wish>, String)> {
+        Some((self.source.wish.clone(), self.source.version.to_string()))
     }
 
     fn resolve(

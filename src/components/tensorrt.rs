@@ -94,7 +94,7 @@ impl Declared for TensorRtSpec {
         lock.keep(
             REGISTRATION.key,
             &mut self.version,
-            &["tensorrt-cu12-bindings", "tensorrt-cu13-bindings", "tensorrt"],
+            &["tensorrt-cu12-bindings", "tensorrt-cu13-bindings", "tensorrt-bindings", "tensorrt"],
         );
     }
 
@@ -139,7 +139,10 @@ impl Declared for TensorRtSpec {
         let release = self.release(context, problems);
         let (release, cuda, python) = (release?, cuda?, context.python_home()?);
         self.check(&release, cuda, python.series, context, problems);
-        let package = |part: &str| format!("tensorrt-cu{cuda}-{part}=={}", release.wheels);
+        let package = |part: &str| {
+            let build = if release.plain_names { String::new() } else { format!("cu{cuda}-") };
+            format!("tensorrt-{build}{part}=={}", release.wheels)
+        };
         let mut requirements = vec![package("bindings")];
         let mut indexes = Vec::new();
         let mut debs = None;

@@ -502,7 +502,7 @@ const SDISTS: Shape = Shape::List(
 );
 
 const FLASH_ATTN: Shape = Shape::Fields(&[
-    VERSION_FIELD,
+    WISH_FIELD,
     URL_FIELD,
     SHA256_FIELD,
     JOBS_FIELD,
