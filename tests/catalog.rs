@@ -950,6 +950,20 @@ fn wheels_of_tensorrt_are_asked_for_by_their_own_numbers() {
 }
 
 #[test]
+fn the_release_of_a_source_archive_may_be_left_open() {
+    let with = |version: &str| {
+        let text = format!("{PYTHON}sdists: [{{name: NumPy, version: '{version}'}}]\n");
+        let plan = format!("{:?}", plan(&works(&text)).steps);
+        ["2.1.3", "2.2.6", "2.3.5"]
+            .into_iter()
+            .filter(|v| plan.contains(&format!("numpy-{v}.tar.gz")))
+            .collect()
+    };
+    let chosen: [Vec<&str>; 4] = [with("auto"), with("2.2"), with(">=2.1,<2.2"), with("2.3.5")];
+    assert_eq!(chosen, [vec!["2.3.5"], vec!["2.2.6"], vec!["2.1.3"], vec!["2.3.5"]]);
+}
+
+#[test]
 fn flash_attention_may_be_left_open() {
     let with = |version: &str| {
         let text = format!(

@@ -244,8 +244,20 @@ fn what_cannot_work_is_refused_before_the_first_download() {
             "the release of `nvidia-container-toolkit` that the spec asks for; it has 1.18.0-1",
         ),
         (
-            "sdists: [{name: numpy, version: 2.3.5}]\n",
-            "the catalog does not know numpy 2.3.5; it knows no release of it; for another release add `sha256:`",
+            "sdists: [{name: tiny, version: 2.3.5}]\n",
+            "the catalog does not know tiny 2.3.5; it knows no release of it; for another release add `sha256:`",
+        ),
+        (
+            "sdists: [{name: numpy, version: '<2'}]\n",
+            "the catalog does not know numpy <2; it knows 2.1.3, 2.2.6, 2.3.5; for another release add `sha256:`",
+        ),
+        (
+            "sdists: [{name: tiny, version: auto}]\n",
+            "the catalog does not know tiny auto; it knows no release of it; for another release add `sha256:`",
+        ),
+        (
+            "sdists: [{name: tiny, version: auto, url: 'https://a.org/t.tar.gz', sha256: SUM}]\n",
+            "one archive has one version; name the release that is at the address",
         ),
         (
             "sdists: [{name: numpy, version: 2.3.5, sha256: SUM, requires: [ninja]}]\n",

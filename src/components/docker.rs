@@ -58,7 +58,7 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
             let mut fields = Fields::open("`docker`", node, problems)?;
             let spec = match fields.take("provider").map(|node| provider(node, problems)) {
                 Some(provider) => decode_provider(provider?, &mut fields, problems),
-                None => SourceFields::decode(&mut fields, Some(REGISTRATION.key), "28.5.2", problems)
+                None => SourceFields::decode(&mut fields, REGISTRATION.key, "28.5.2", problems)
                     .map(DockerSpec::Static),
             };
             fields.finish(problems);
@@ -81,8 +81,7 @@ fn provider(node: &Node, problems: &mut Problems) -> Option<&'static str> {
 
 fn decode_provider(provider: &str, fields: &mut Fields<'_>, problems: &mut Problems) -> Option<DockerSpec> {
     if provider == "static" {
-        return SourceFields::decode(fields, Some(REGISTRATION.key), "28.5.2", problems)
-            .map(DockerSpec::Static);
+        return SourceFields::decode(fields, REGISTRATION.key, "28.5.2", problems).map(DockerSpec::Static);
     }
     let version = fields.require("version", "28.5.2", problems);
     let version = version.and_then(|n| checked("a version", n, problems, Wish::parse));

@@ -172,7 +172,7 @@ struct FfmpegSpec {
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     let mut fields = Fields::open_versioned("`ffmpeg`", node, problems)?;
-    let source = SourceFields::decode(&mut fields, Some(REGISTRATION.key), "7.1.5", problems);
+    let source = SourceFields::decode(&mut fields, REGISTRATION.key, "7.1.5", problems);
     let mut libraries = match fields.take("libraries") {
         Some(node) => entries("`libraries`", node, problems, decode_library),
         None => Vec::new(),

@@ -58,7 +58,7 @@ struct FlashAttnSpec {
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     let mut fields = Fields::open_versioned("`flash_attn`", node, problems)?;
-    let source = SourceFields::decode(&mut fields, Some(PACKAGE), "2.8.3", problems);
+    let source = SourceFields::decode(&mut fields, PACKAGE, "2.8.3", problems);
     let jobs = decode_jobs(&mut fields, problems);
     let capabilities = match fields.take("capabilities") {
         Some(node) => items("`capabilities`", node, problems, |node, problems| {

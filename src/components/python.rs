@@ -81,7 +81,7 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
             }
         }
         None => {
-            let source = SourceFields::decode(&mut fields, Some(REGISTRATION.key), "3.13.5", problems);
+            let source = SourceFields::decode(&mut fields, REGISTRATION.key, "3.13.5", problems);
             let optimize = fields.take("optimize").and_then(|n| boolean("`optimize`", n, problems));
             fields.finish(problems);
             Origin::Release { source: source?, optimize: optimize.is_some_and(|o| o.value) }

@@ -7,6 +7,7 @@
 use super::wheels::{Tools, installer};
 use super::{Component, Declared, Registration, cuda, torch};
 use crate::diagnostic::Problems;
+use crate::lock::PlatformLock;
 use crate::plan::{Action, Planner, Provided, Script, StepId};
 use crate::resolve::{Context, SourceArchive, SourceFields};
 use crate::spec::{
@@ -71,7 +72,9 @@ fn decode_sdist(node: &Node, problems: &mut Problems) -> Option<SdistSpec> {
     let mut fields = Fields::open("an entry of `sdists`", node, problems)?;
     let name = fields.require("name", "numpy", problems);
     let name = name.and_then(|n| checked("the name of a package", n, problems, Name::parse));
-    let source = SourceFields::decode(&mut fields, None, "2.3.5", problems);
+    let name = name.map(|name| name.map(|name| normal_name(name.as_str())));
+    let known = name.as_ref().map(|name| name.value.as_str()).unwrap_or_default();
+    let source = SourceFields::decode(&mut fields, known, "2.3.5", problems);
     let requires = match fields.take("requires") {
         Some(node) => items("`requires`", node, problems, pinned_requirement),
         None => Vec::new(),
@@ -96,8 +99,7 @@ fn decode_sdist(node: &Node, problems: &mut Problems) -> Option<SdistSpec> {
     };
     let jobs = decode_jobs(&mut fields, problems);
     fields.finish(problems);
-    let name = name?.map(|name| normal_name(name.as_str()));
-    Some(SdistSpec { name, source: source?, requires, packages, settings, env, uses, jobs })
+    Some(SdistSpec { name: name?, source: source?, requires, packages, settings, env, uses, jobs })
 }
 
 /// Takes `jobs`: compilers at once.
@@ -161,6 +163,12 @@ impl Declared for Sdists {
 
     fn targets(&self) -> Vec<&'static str> {
         Vec::new()
+    }
+
+    fn keep(&mut self, lock: &PlatformLock) {
+        for sdist in &mut self.0 {
+            sdist.source.keep(REGISTRATION.key, &sdist.name.value, lock);
+        }
     }
 
     fn builds(&self, package: &str) -> bool {

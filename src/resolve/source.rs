@@ -23,24 +23,19 @@ pub struct SourceFields {
 }
 
 impl SourceFields {
-    /// Takes the fields out of a component's fields. `component` is its name in the catalog; where it is not there, the
-    /// version is a whole one.
+    /// Takes the fields out of a component's fields. `component` is its name in the catalog.
     pub fn decode(
         fields: &mut Fields<'_>,
-        component: Option<&str>,
+        component: &str,
         example: &str,
         problems: &mut Problems,
     ) -> Option<Self> {
-        let read = |text: &str| match component {
-            Some(_) => Wish::parse(text),
-            None => Version::parse(text).map(Wish::Prefix),
-        };
         let wish = fields.require("version", example, problems);
-        let wish = wish.and_then(|n| checked("a version", n, problems, read));
+        let wish = wish.and_then(|n| checked("a version", n, problems, Wish::parse));
         let url = fields.take("url").and_then(|n| checked("an address", n, problems, Url::parse));
         let sha256 = fields.take("sha256");
         let sha256 = sha256.and_then(|n| checked("a SHA-256", n, problems, Sha256::parse));
-        Self::of(component.unwrap_or_default(), wish?, url, sha256)
+        Self::of(component, wish?, url, sha256)
     }
 
     /// Reads a version alone, or a mapping with these fields and no other.
@@ -52,7 +47,7 @@ impl SourceFields {
     ) -> Option<Self> {
         if let Value::Map(_) = node.value {
             let mut fields = Fields::open(of, node, problems)?;
-            let source = Self::decode(&mut fields, Some(component), "1.5.1", problems);
+            let source = Self::decode(&mut fields, component, "1.5.1", problems);
             fields.finish(problems);
             return source;
         }
@@ -61,7 +56,7 @@ impl SourceFields {
     }
 
     /// Chooses the release that a wish names, else the newest that the catalog knows of those that it admits, else one to
-    /// speak of, which a component that has releases always has.
+    /// speak of, which is refused when it is looked for.
     fn of(component: &str, wish: At<Wish>, url: Option<At<Url>>, sha256: Option<At<Sha256>>) -> Option<Self> {
         let known = catalog::releases(component);
         let known = || known.iter().map(String::as_str);
@@ -72,7 +67,7 @@ impl SourceFields {
             Wish::Prefix(version) if is_named(version) => Some(version.clone()),
             wish => {
                 let newest = wish.newest(known()).and_then(|version| Version::parse(version).ok());
-                newest.or_else(|| wish.bound().cloned())
+                newest.or_else(|| wish.bound().cloned()).or_else(|| Version::parse("0.0").ok())
             }
         };
         Some(Self { version: At::new(version?, wish.span), wish, url, sha256 })

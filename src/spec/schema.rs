@@ -480,7 +480,7 @@ const TARGET: Shape = Shape::Fields(&[
 const SDISTS: Shape = Shape::List(
     &Shape::Fields(&[
         required("name", "The package.", Shape::Text(NAME)),
-        VERSION_FIELD,
+        WISH_FIELD,
         URL_FIELD,
         SHA256_FIELD,
         optional("requires", "What it is built with, each pinned.", Shape::List(&Shape::Text(PINNED), false)),
