@@ -12,6 +12,8 @@ pub struct TensorRtRelease {
     pub wheels: String,
     /// Whether the names of its wheels do not tell what CUDA they are for.
     pub plain_names: bool,
+    /// The major release of cuDNN that it loads, where it loads one.
+    pub cudnn: Option<u32>,
     /// The major releases of CUDA that it is built for.
     pub cuda: Vec<u32>,
     /// Those of them that it has bindings for arm64 for, where the row says so.
@@ -31,6 +33,7 @@ impl Row for TensorRtRelease {
         let tensorrt = cells.read("tensorrt", release);
         let wheels = cells.optional("wheels", |cell| release(cell).map(Some));
         let names = cells.optional("names", |cell| (cell == "plain").then_some(true));
+        let cudnn = cells.optional("cudnn", |cell| cell.parse().ok().map(Some));
         let cuda = cells.read("cuda", majors);
         let arm64 =
             cells.optional("arm64", |cell| Some(Some(if cell == "-" { Vec::new() } else { majors(cell)? })));
@@ -41,6 +44,7 @@ impl Row for TensorRtRelease {
             wheels: wheels?.or_else(|| tensorrt.clone())?,
             tensorrt: tensorrt?,
             plain_names: names?,
+            cudnn: cudnn?,
             cuda: cuda?,
             arm64: arm64?,
             newest_python: python?.1?,

@@ -2,7 +2,7 @@
 
 use super::releases::{alternatives, choose, is_outside, row_of};
 use super::wheels::{WheelRequest, Wheels, installer, patterns};
-use super::{Alternative, Component, Declared, Registration};
+use super::{Alternative, Component, Declared, Registration, torch};
 use crate::catalog::OnnxRuntimeReleases;
 use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
@@ -150,12 +150,9 @@ impl OnnxRuntimeSpec {
                 "{package} {version} loads the libraries of CUDA {needs}, and the spec has CUDA {has}"
             ));
         }
-        let torch = context.torch();
-        let torch = context.catalog.torch.iter().find(|row| Some(&row.torch) == torch.as_ref());
-        if let (Some(needs), Some(torch), Some(_)) = (row.cudnn, torch, context.cuda())
-            && let Some(has) = torch.cudnn.filter(|has| *has != needs)
+        if let (Some(needs), Some(_)) = (row.cudnn, context.cuda())
+            && let Some((torch, has)) = torch::cudnn(context).filter(|(_, has)| *has != needs)
         {
-            let torch = &torch.torch;
             reasons.push(format!(
                 "{package} {version} loads cuDNN {needs}, and torch {torch} brings cuDNN {has}"
             ));

@@ -295,6 +295,11 @@ fn refusals(release: &TensorRtRelease, context: &Context<'_>) -> Vec<String> {
             board.value.l4t, board.span.start.0
         ));
     }
+    if let Some(needs) = release.cudnn
+        && let Some((torch, has)) = torch::cudnn(context).filter(|(_, has)| *has != needs)
+    {
+        reasons.push(format!("TensorRT {name} loads cuDNN {needs}, and torch {torch} brings cuDNN {has}"));
+    }
     for gpu in &context.fleet.gpus {
         let ((gpu_name, capability), line) = (&gpu.value, gpu.span.start.0);
         if release.gpus.dropped(*capability) || release.gpus.lack(*capability) {

@@ -270,6 +270,13 @@ impl TorchSpec {
     }
 }
 
+/// The release of torch in the image, and the major release of cuDNN that it brings for CUDA, where that is known.
+pub(super) fn cudnn(context: &Context<'_>) -> Option<(String, u32)> {
+    let torch = context.torch()?;
+    let row = context.catalog.torch.iter().find(|row| row.torch == torch)?;
+    Some((torch, row.cudnn?))
+}
+
 /// Whether a release has a channel.
 fn has_channel(release: &TorchRelease, channel: &str) -> bool {
     channel == INDEX_CHANNEL || release.channels.iter().any(|have| have == channel)
