@@ -598,6 +598,14 @@ fn decisions_are_explained_when_asked_for() {
     ] {
         assert!(told.contains(words), "{words} is not in:\n{told}");
     }
+    // What is passed over without being wrong is told of, too.
+    let text =
+        format!("{VENV}target: {{gpus: [T4]}}\ntorch: {{version: 2.9.1, channel: cu126}}\ntensorrt: auto\n");
+    let facts = works(&text).base.value;
+    let node = resolve(spec(&yaml(&text, 0)), facts, &Inputs { explain: true, ..Inputs::default() });
+    let told: String = node.expect("it works").decisions.iter().map(|d| d.to_text("here")).collect();
+    let words = "    not 11.4.0.106: nobody has established which GPUs TensorRT 11.4.0.106 runs on\n";
+    assert!(told.contains(words), "{words} is not in:\n{told}");
 }
 
 #[test]

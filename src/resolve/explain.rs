@@ -1,9 +1,9 @@
 //! Why components have the versions that they have, and which parts of a spec clash where none fits.
 
-use super::{Context, errors};
+use super::{Context, errors, told};
 use crate::catalog::{SUBJECTS, between, compare};
 use crate::components::{Alternative, Declared};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::spec::{At, Span, Wish};
 
 /// Releases that were passed over and are told of at most.
@@ -32,6 +32,7 @@ impl Decision {
 
 /// Why the components that choose among releases chose theirs.
 pub(super) fn decisions(context: &Context<'_>) -> Vec<Decision> {
+    let before = told(context);
     let decide = |(place, component): (usize, &At<&dyn Declared>)| {
         let (wish, version) = component.value.choice(context)?;
         let mut because = vec![match &wish.value {
@@ -43,7 +44,8 @@ pub(super) fn decisions(context: &Context<'_>) -> Vec<Decision> {
             let admitted = |other: &str| wish.value.admits(other) && compare(other, version.as_str()).is_gt();
             other.version.as_deref().is_some_and(admitted)
         });
-        because.extend(newer.filter_map(|other| passed_over(place, &other, context)).take(MAX_PASSED));
+        because
+            .extend(newer.filter_map(|other| passed_over(place, &other, &before, context)).take(MAX_PASSED));
         let key = component.value.key();
         because.extend(row(key, &version).map(|row| format!("the catalog's row: {row}")));
         Some(Decision { component: key, version, span: wish.span, because })
@@ -51,11 +53,19 @@ pub(super) fn decisions(context: &Context<'_>) -> Vec<Decision> {
     context.components.iter().enumerate().filter_map(decide).collect()
 }
 
-/// Why another release does not fit, as trying it tells.
-fn passed_over(place: usize, other: &Alternative, context: &Context<'_>) -> Option<String> {
+/// Why another release does not fit, as trying it tells: what is wrong with it, or else what it is warned of and those that
+/// were chosen are not, such as that nobody has established what it runs on.
+fn passed_over(
+    place: usize,
+    other: &Alternative,
+    before: &[Diagnostic],
+    context: &Context<'_>,
+) -> Option<String> {
     let mut components = context.components.to_vec();
     components[place].value = other.declared.as_ref();
-    let reason = errors(&Context { components: &components, ..*context }).into_iter().next()?;
+    let after = told(&Context { components: &components, ..*context });
+    let new = |severity| after.iter().find(|found| found.severity == severity && !before.contains(found));
+    let reason = new(Severity::Error).or_else(|| new(Severity::Warning))?;
     Some(format!("not {}: {}", other.version.as_deref().unwrap_or_default(), reason.message))
 }
 

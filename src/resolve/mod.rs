@@ -201,11 +201,16 @@ fn resolve_components(context: &Context<'_>, problems: &mut Problems) -> Vec<At<
     context.components.iter().filter_map(resolve).collect()
 }
 
-/// What keeps the components from fitting together.
-fn errors(context: &Context<'_>) -> Vec<Diagnostic> {
+/// All that there is to say about how the components fit together.
+fn told(context: &Context<'_>) -> Vec<Diagnostic> {
     let mut problems = Problems::default();
     resolve_components(context, &mut problems);
-    problems.found().iter().filter(|found| found.severity == Severity::Error).cloned().collect()
+    problems.found().to_vec()
+}
+
+/// What keeps the components from fitting together.
+fn errors(context: &Context<'_>) -> Vec<Diagnostic> {
+    told(context).into_iter().filter(|found| found.severity == Severity::Error).collect()
 }
 
 /// The facts of the site, where the spec names a file of them.
