@@ -955,6 +955,9 @@ fn wheels_of_tensorrt_are_asked_for_by_their_own_numbers() {
     assert_eq!(requirements(&old_gpus("tensorrt: auto")), all);
     let found = refusal(&old.replace("2.3.1", "2.5.1"));
     assert!(found.contains("TensorRT 8.6.1.6 loads cuDNN 8, and torch 2.5.1 brings cuDNN 9"), "{found}");
+    // A torch that computes without CUDA brings none.
+    let cpu = old.replace("2.3.1, channel: cu121", "2.5.1, channel: cpu");
+    assert!(!refusal(&cpu).contains("cuDNN"), "{}", refusal(&cpu));
     // With a newer cuDNN it is not chosen where it is left open.
     let found = refusal(&old_gpus("tensorrt: auto").replace("2.3.1", "2.5.1"));
     assert!(found.contains("TensorRT 10.0.1.6 does not run on compute capability 6.1 any more"), "{found}");

@@ -252,6 +252,10 @@ fn what_cannot_work_is_refused_before_the_first_download() {
             "the catalog does not know numpy <2; it knows 2.1.3, 2.2.6, 2.3.5; for another release add `sha256:`",
         ),
         (
+            "sdists: [{name: dav1d, version: 1.5.1}]\n",
+            "the catalog does not know dav1d 1.5.1; it knows no release of it; for another release add `sha256:`",
+        ),
+        (
             "sdists: [{name: tiny, version: auto}]\n",
             "the catalog does not know tiny auto; it knows no release of it; for another release add `sha256:`",
         ),

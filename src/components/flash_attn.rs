@@ -9,7 +9,7 @@ use crate::catalog::Capability;
 use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::plan::Planner;
-use crate::resolve::{Context, SourceFields};
+use crate::resolve::{Context, SourceFields, package};
 use crate::spec::{At, Fields, Node, Span, Wish, checked, items};
 
 /// The component's entry in the registry.
@@ -58,7 +58,7 @@ struct FlashAttnSpec {
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     let mut fields = Fields::open_versioned("`flash_attn`", node, problems)?;
-    let source = SourceFields::decode(&mut fields, PACKAGE, "2.8.3", problems);
+    let source = SourceFields::decode(&mut fields, &package(PACKAGE), "2.8.3", problems);
     let jobs = decode_jobs(&mut fields, problems);
     let capabilities = match fields.take("capabilities") {
         Some(node) => items("`capabilities`", node, problems, |node, problems| {
@@ -109,7 +109,7 @@ impl Declared for FlashAttnSpec {
         let installer = installer(REGISTRATION.key, context, span, problems);
         let (Some(series), true) = (self.series(context, problems), is_complete) else {
             // Else the archive is looked at with the rest of the build.
-            self.source.resolve(PACKAGE, problems);
+            self.source.resolve_package(PACKAGE, problems);
             return None;
         };
         let mut env = vec![

@@ -150,7 +150,7 @@ impl OnnxRuntimeSpec {
                 "{package} {version} loads the libraries of CUDA {needs}, and the spec has CUDA {has}"
             ));
         }
-        if let (Some(needs), Some(_)) = (row.cudnn, context.cuda())
+        if let Some(needs) = row.cudnn
             && let Some((torch, has)) = torch::cudnn(context).filter(|(_, has)| *has != needs)
         {
             reasons.push(format!(

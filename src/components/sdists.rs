@@ -9,7 +9,7 @@ use super::{Component, Declared, Registration, cuda, torch};
 use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::plan::{Action, Planner, Provided, Script, StepId};
-use crate::resolve::{Context, SourceArchive, SourceFields};
+use crate::resolve::{Context, SourceArchive, SourceFields, package};
 use crate::spec::{
     At, DebianPackage, EnvName, Fields, Name, Node, Requirement, Span, checked, entries, items, list,
     normal_name, text,
@@ -73,8 +73,8 @@ fn decode_sdist(node: &Node, problems: &mut Problems) -> Option<SdistSpec> {
     let name = fields.require("name", "numpy", problems);
     let name = name.and_then(|n| checked("the name of a package", n, problems, Name::parse));
     let name = name.map(|name| name.map(|name| normal_name(name.as_str())));
-    let known = name.as_ref().map(|name| name.value.as_str()).unwrap_or_default();
-    let source = SourceFields::decode(&mut fields, known, "2.3.5", problems);
+    let known_as = package(name.as_ref().map(|name| name.value.as_str()).unwrap_or_default());
+    let source = SourceFields::decode(&mut fields, &known_as, "2.3.5", problems);
     let requires = match fields.take("requires") {
         Some(node) => items("`requires`", node, problems, pinned_requirement),
         None => Vec::new(),
@@ -199,7 +199,7 @@ impl SdistSpec {
                 format!("take `{}:` out, or this entry", self.name),
             );
         }
-        let archive = self.source.resolve(&self.name.value, problems)?;
+        let archive = self.source.resolve_package(&self.name.value, problems)?;
         Some(Sdist { spec: self.clone(), archive, installer: installer? })
     }
 }

@@ -272,6 +272,7 @@ impl TorchSpec {
 
 /// The release of torch in the image, and the major release of cuDNN that it brings for CUDA, where that is known.
 pub(super) fn cudnn(context: &Context<'_>) -> Option<(String, u32)> {
+    context.cuda_of(REGISTRATION.key)?;
     let torch = context.torch()?;
     let row = context.catalog.torch.iter().find(|row| row.torch == torch)?;
     Some((torch, row.cudnn?))
@@ -394,6 +395,11 @@ impl Declared for VendorSpec {
 
     fn cuda(&self, context: &Context<'_>) -> Option<CudaRelease> {
         CudaRelease::parse(assigned(Self::text(context)?, "cuda")?)
+    }
+
+    fn torch(&self, context: &Context<'_>) -> Option<String> {
+        let version = assigned(Self::text(context)?, "__version__")?;
+        Some(version.split('+').next().unwrap_or(version).to_owned())
     }
 
     fn is_vendor(&self) -> bool {

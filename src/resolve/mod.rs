@@ -11,7 +11,7 @@ pub use debian::{DebPackage, INSTALLED, PackageIndex, Selection, compare_version
 pub use explain::Decision;
 pub use facts::{BaseFacts, OsRelease, machine};
 pub use fleet::{Fleet, is_older};
-pub use source::{SourceArchive, SourceFields, pinned};
+pub use source::{SourceArchive, SourceFields, package, pinned};
 
 use std::collections::BTreeMap;
 

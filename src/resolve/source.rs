@@ -22,6 +22,14 @@ pub struct SourceFields {
     sha256: Option<At<Sha256>>,
 }
 
+/// What the catalog calls a Python package, which may have the name of a program.
+pub fn package(name: &str) -> String {
+    format!("package {name}")
+}
+
+/// What to do about a release that the catalog does not know.
+const DIGEST: &str = "add `sha256:` with its digest";
+
 impl SourceFields {
     /// Takes the fields out of a component's fields. `component` is its name in the catalog.
     pub fn decode(
@@ -88,7 +96,12 @@ impl SourceFields {
 
     /// Finds the archive in the spec or the catalog.
     pub fn resolve(&self, component: &str, problems: &mut Problems) -> Option<SourceArchive> {
-        self.find(component, "add `sha256:` with its digest", problems)
+        self.find(component, component, DIGEST, problems)
+    }
+
+    /// The same of a Python package.
+    pub fn resolve_package(&self, name: &str, problems: &mut Problems) -> Option<SourceArchive> {
+        self.find(&package(name), name, DIGEST, problems)
     }
 
     /// Finds the archive of the image's architecture, where each has its own. One `sha256` is not that of two archives.
@@ -108,11 +121,17 @@ impl SourceFields {
             problems.error_with_help(sha256.span, message, format!("write it {APART}"));
             return None;
         }
-        self.find(&name, &format!("add `sha256:` with its digest {APART}"), problems)
+        self.find(&name, &name, &format!("{DIGEST} {APART}"), problems)
     }
 
-    /// `unknown` says what to do about a release that the catalog does not know.
-    fn find(&self, component: &str, unknown: &str, problems: &mut Problems) -> Option<SourceArchive> {
+    /// `known_as` is what the catalog calls the component; `unknown` says what to do about a release that it does not know.
+    fn find(
+        &self,
+        known_as: &str,
+        component: &str,
+        unknown: &str,
+        problems: &mut Problems,
+    ) -> Option<SourceArchive> {
         let version = &self.version;
         let has_source = self.url.is_some() || self.sha256.is_some();
         let is_whole = matches!(&self.wish.value, Wish::Prefix(version) if version.as_str().contains('.'));
@@ -124,12 +143,12 @@ impl SourceFields {
             );
             return None;
         }
-        let known = catalog::source(component, version.value.as_str());
+        let known = catalog::source(known_as, version.value.as_str());
         let known = known.filter(|_| self.wish.value.admits(version.value.as_str()));
         let (url, sha256) = match (&self.url, &self.sha256, known) {
             (Some(url), Some(sha256), _) => (url.value.clone(), sha256.value.clone()),
             (None, Some(sha256), _) => {
-                let Some(url) = catalog::address(component, version.value.as_str()) else {
+                let Some(url) = catalog::address(known_as, version.value.as_str()) else {
                     problems.error_with_help(
                         sha256.span,
                         format!("nobody knows where {component} is published"),
@@ -149,7 +168,7 @@ impl SourceFields {
                 return None;
             }
             (None, None, None) => {
-                let known = match catalog::versions(component).as_slice() {
+                let known = match catalog::versions(known_as).as_slice() {
                     [] => "it knows no release of it".to_owned(),
                     versions => format!("it knows {}", versions.join(", ")),
                 };

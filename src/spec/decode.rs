@@ -94,7 +94,7 @@ pub fn text(what: &str, node: &Node, problems: &mut Problems) -> Option<At<Strin
         other => {
             let message = format!("{what} is a single value, this is {}", other.kind());
             match other {
-                Value::Map(fields) if fields.iter().any(|(key, _)| key.value == "version") => {
+                Value::Map(_) if what == "a version" => {
                     problems.error_with_help(node.span, message, "write the version itself here");
                 }
                 _ => problems.error(node.span, message),

@@ -228,8 +228,11 @@ pub(crate) fn trusting_base() -> String {
 
 #[test]
 fn packages_of_the_distribution_do_not_bind_those_of_its_python() {
+    // Some images have what is left of an older release of a package, too.
+    let left = "for v in 1.0 2.0; do d=/usr/local/lib/python3.13/dist-packages/left-$v.dist-info; mkdir -p $d; \
+                printf 'Metadata-Version: 2.1\\nName: left\\nVersion: %s\\n' $v >$d/METADATA; done";
     let base = format!(
-        "FROM {}\nRUN apt-get update -q && apt-get install -qy --no-install-recommends python3 python3-six\n",
+        "FROM {}\nRUN apt-get update -q && apt-get install -qy --no-install-recommends python3 python3-six && {left}\n",
         trusting_base()
     );
     let base = Build::raw(base.as_bytes()).push("components/distribution");

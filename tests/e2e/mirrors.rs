@@ -212,22 +212,30 @@ fn a_mirror_has_a_channel_of_pytorch() {
         let page = format!("<a href='{address}#sha256={digest}'>{file}</a>");
         server.put(&format!("/mirror/{index}/{name}/"), page.into_bytes());
     };
-    for (name, release) in [("torch", "2.9.1"), ("torchvision", "0.24.1"), ("torchaudio", "2.9.1")] {
-        let requires = if name == "torch" { "triton==3.5.1" } else { "sympy" };
+    for (name, release, requires) in [
+        ("torch", "2.9.1", "triton==3.5.1"),
+        ("torchvision", "0.24.1", "sympy"),
+        ("torchaudio", "2.9.1", "sympy"),
+        ("torchao", "0.14.1", "sympy"),
+    ] {
         put("simple", name, release, "");
         put(CHANNEL, name, &format!("{release}+cu128"), requires);
     }
     // The same release in both, another file; and one that is newer in the channel, which is not for such packages.
     for index in ["simple", CHANNEL] {
         put(index, "triton", "3.5.1", "");
+        put(index, "torchtext", "1.0", "");
     }
     put("simple", "sympy", "1.13", "");
     put(CHANNEL, "sympy", "1.14", "");
+    put("simple", "speech", "1.0", "torchaudio\nRequires-Dist: torchtext");
 
     let policy_file = NamedTempFile::new().expect("a file");
     fs::write(&policy_file, policy(&format!("{}/mirror", server.address()), false)).expect("written");
     let spec = format!(
-        "name: node\nbase: {}\npython: {{version: 3.13, vendor: /usr}}\ntorch: {{version: 2.9.1, channel: cu128}}\n",
+        "name: node\nbase: {}\npython: {{version: 3.13, vendor: /usr}}\n\
+         torch: {{version: 2.9.1, channel: cu128, audio: false}}\nwheels:\n  exclude: [torchtext]\n  \
+         requirements: [speech, \"torchao; python_version < '3.9'\", 'torchtext', 'torchvision>=0.20']\n",
         base()
     );
     let build = || {
@@ -241,7 +249,10 @@ fn a_mirror_has_a_channel_of_pytorch() {
         for name in ["torch", "torchvision", "torchaudio", "triton"] {
             assert_eq!(from(name), CHANNEL, "{name}");
         }
-        assert_eq!(from("sympy"), "simple");
+        assert_eq!((from("sympy"), from("speech")), ("simple".to_owned(), "simple".to_owned()));
+        for name in ["torchao", "torchtext"] {
+            assert!(!site.join(format!("{name}.txt")).exists(), "{name} is there, and nobody wants it");
+        }
         for installed in ["torch-2.9.1+cu128", "triton-3.5.1", "sympy-1.13"] {
             assert!(site.join(format!("{installed}.dist-info")).is_dir(), "no {installed}");
         }

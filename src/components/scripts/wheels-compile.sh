@@ -78,7 +78,8 @@ exclude() {
 
 # Resolves to the file $1 with $UV for the interpreter $PYTHON as the other arguments tell it; what uv warns of is in
 # $work/warnings then. uv asks PyTorch's channels at their own address only. Where a mirror has one, $CHANNEL, those of the
-# packages $CHANNEL_PACKAGES that are wanted are required by a project with an index for them, until that names them all.
+# packages $CHANNEL_PACKAGES that are wanted are required by a project with an index for them: first those that the
+# requirements name, then $work/asked, those that others want as well, until it has all.
 compile() {
     output=$1
     shift
@@ -86,30 +87,51 @@ compile() {
         resolve --output-file "$output" "$@"
         return
     fi
-    project=$work/project/pyproject.toml
-    mkdir -p "${project%/*}"
+    mkdir -p "$work/project"
+    : >>"$work/asked"
+    : >>"$work/exclude.txt"
+    : >>"$work/warnings"
+    cp "$work/warnings" "$work/warned"
     [ ! -e "$output" ] || cp "$output" "$work/preferred"
-    awk "$NORMAL"'{ print normal($0) }' "$INPUTS/requirements.txt" | grep -Ex "$CHANNEL_PACKAGES" >"$work/asked" || :
+    of_channel >"$work/direct"
     while :; do
-        project "$work/asked" >"$project"
-        # Of versions that were chosen on the way there none is kept.
+        project >"$work/project/pyproject.toml"
+        # Nothing is kept of what was chosen or told on the way there.
         rm -f "$output"
         [ ! -e "$work/preferred" ] || cp "$work/preferred" "$output"
-        resolve --output-file "$output" "$@" "$project"
-        mv "$work/asked" "$work/before"
+        cp "$work/warned" "$work/warnings"
+        resolve --output-file "$output" "$@" "$work/project/pyproject.toml"
         sed -n 's/^name = "\(.*\)"/\1/p; s/^\([a-z0-9-]*\)==.*/\1/p' "$output" | grep -Ex "$CHANNEL_PACKAGES" |
-            sort -u - "$work/before" >"$work/asked"
-        ! cmp -s "$work/before" "$work/asked" || break
+            grep -vxFf "$work/direct" | sort -u - "$work/asked" >"$work/wanted"
+        [ "$(cat "$work/asked")" != "$(cat "$work/wanted")" ] || break
+        mv "$work/wanted" "$work/asked"
     done
     rm -f "$work/preferred"
 }
 
-# A project that requires the packages of the list $1 and knows the index for them.
+# The channel's packages that the requirements name and that are not left out, each with its marker if it has one.
+of_channel() {
+    awk -v packages="^($CHANNEL_PACKAGES)\$" "$NORMAL"'
+        FILENAME == ARGV[1] {
+            excluded[normal($0)]
+            next
+        }
+        {
+            name = normal($0)
+            sub(/ --hash=.*/, "")
+            marker = match($0, /;.*/) ? substr($0, RSTART) : ""
+            gsub(/"/, "\047", marker)
+            if (name ~ packages && !(name in excluded)) print name marker
+        }
+    ' "$work/exclude.txt" "$INPUTS/requirements.txt" | sort -u
+}
+
+# A project that requires the packages of $work/direct and $work/asked, and knows the index for them.
 project() {
     printf '[project]\nname = "channel"\nversion = "0"\ndependencies = ['
-    sed 's/.*/"&", /' "$1"
+    sed 's/.*/"&", /' "$work/direct" "$work/asked"
     printf ']\n[[tool.uv.index]]\nname = "channel"\nurl = "%s"\nexplicit = true\n[tool.uv.sources]\n' "$CHANNEL"
-    sed 's/$/ = { index = "channel" }/' "$1"
+    sed 's/;.*//; s/$/ = { index = "channel" }/' "$work/direct" "$work/asked" | sort -u
 }
 
 # Resolves as the arguments tell it. For a wheel that breaks off uv takes an older release, as if the index had none that is

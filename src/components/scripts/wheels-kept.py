@@ -29,9 +29,20 @@ def text(name, version):
     return "\n".join(lines) + "\n"
 
 
-def main(directory, kept, constraints, odd):
-    for line in kept:
+def packages(lines):
+    """Names and versions of the packages, each once: of one whose earlier release left its metadata behind, what is found."""
+    found = {}
+    for line in lines:
         name, _, version = line.strip().partition("==")
+        normal = re.sub(r"[-_.]+", "_", name).lower()
+        if normal in found:
+            version = metadata(name)["Version"]
+        found[normal] = name, version
+    return found.values()
+
+
+def main(directory, kept, constraints, odd):
+    for name, version in packages(kept):
         if not NAME.fullmatch(name) or not VERSION.fullmatch(version):
             print(name, file=odd)
             continue
