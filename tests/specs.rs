@@ -215,7 +215,7 @@ fn what_cannot_work_is_refused_before_the_first_download() {
         ),
         (
             "torch: {version: 2.9.1, channel: cu128}\ntensorrt: {version: 10.14.1.48, provider: apt}\n",
-            "the release of `libnvinfer-bin` that the spec asks for; it has 10.13.3.9-1+cuda12.9, 11.3.0.99-1+cuda13.4",
+            "the release of `libnvinfer-bin` that the spec asks for; it has 8.6.1.6-1+cuda12.0, 10.13.3.9-1+cuda12.9, 11.3.0.99-1+cuda13.4",
         ),
         (
             "torch: {version: 2.9.1, channel: cu130}\ntensorrt: {version: 10.13.3.9, provider: apt}\n",
@@ -388,6 +388,23 @@ fn what_vendors_packages_bring_is_read_from_the_base_image() {
     let found = refusal("torch: {version: 2.9.1, channel: cu130}\ncuda: vendor\n");
     let expected = "5:7: the base image has the libraries of CUDA 12.2, and torch's wheels bring them again; write `torch: vendor`";
     assert!(found.contains(expected), "{found}");
+}
+
+#[test]
+fn tensorrt_is_put_beside_the_cudnn_that_it_loads() {
+    let vendor = "python: {version: 3.11, vendor: /opt/conda}\ntorch: vendor\ntensorrt: 8.6.1.6\n";
+    let found = refusal_on("pytorch/pytorch:2.9.1-cuda12.8-cudnn9-runtime", vendor, "amd64");
+    assert!(found.contains("TensorRT 8.6.1.6 loads cuDNN 8, and torch 2.9.1 brings cuDNN 9"), "{found}");
+    // The archive's own is another copy of what torch brings.
+    let spec = parse(
+        "name: n\nbase: ubuntu:22.04\npython: {version: 3.10, venv: /opt/venv}\n\
+         torch: {version: 2.3.1, channel: cu121}\ntensorrt: {version: 8.6.1.6, provider: apt}\n",
+    )
+    .expect("a spec");
+    let facts = facts(&spec, "amd64");
+    let inputs = inputs(&spec, &facts);
+    let plan = format!("{:?}", plan(&resolve(spec, facts, &inputs).expect("it works")));
+    assert!(plan.contains("libnvinfer8_8.6.1.6") && !plan.contains("libcudnn8_"), "{plan}");
 }
 
 /// The value of a field as the README shows it.

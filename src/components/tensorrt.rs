@@ -210,8 +210,10 @@ impl TensorRtSpec {
             fits: Box::new(move |version| version.starts_with(&build)),
         };
         let in_wheels = context.cuda_of(torch::REGISTRATION.key).is_some();
+        let cudnn = release.cudnn.map(|major| format!("libcudnn{major}"));
         let stands_in = |name: &str| {
-            in_wheels && nvidia::is_in_wheels(name, cuda) || context.base_packages.contains_key(name)
+            in_wheels && (nvidia::is_in_wheels(name, cuda) || Some(name) == cudnn.as_deref())
+                || context.base_packages.contains_key(name)
         };
         let debs = archive.select(&[programs], stands_in, context, problems)?;
         let stand_in = Some(("edgenode-tensorrt-libraries", release.tensorrt.clone()));
