@@ -581,16 +581,21 @@ fn the_smallest_set_of_fields_that_clash_is_named() {
     assert!(found.contains("`target.driver` (line 4) and `torch` (line 5) clash"), "{found}");
 }
 
+/// Why the versions of a spec were chosen.
+fn explanation(text: &str) -> String {
+    let facts = works(text).base.value;
+    let node = resolve(spec(&yaml(text, 0)), facts, &Inputs { explain: true, ..Inputs::default() });
+    node.expect("it works").decisions.iter().map(|decision| decision.to_text("here")).collect()
+}
+
 #[test]
 fn decisions_are_explained_when_asked_for() {
     let text = format!(
         "{PYTHON}target: {{driver: '>=560', gpus: [RTX 3090]}}\ntorch: {{version: auto, channel: auto}}\n\
          transformers: 4.57.1\n"
     );
-    let facts = works(&text).base.value;
     assert_eq!(works(&text).decisions, [], "nobody asked");
-    let node = resolve(spec(&yaml(&text, 0)), facts, &Inputs { explain: true, ..Inputs::default() });
-    let told: String = node.expect("it works").decisions.iter().map(|d| d.to_text("here")).collect();
+    let told = explanation(&text);
     for words in [
         "  torch 2.14.1 (here)\n    the newest of `auto` that fits the rest\n    not 2.15.0: CUDA 13.2 came with the driver",
         "the catalog's row: torch 2.14.1, python 3.10 3.14",
@@ -601,9 +606,7 @@ fn decisions_are_explained_when_asked_for() {
     // What is passed over without being wrong is told of, too.
     let text =
         format!("{VENV}target: {{gpus: [T4]}}\ntorch: {{version: 2.9.1, channel: cu126}}\ntensorrt: auto\n");
-    let facts = works(&text).base.value;
-    let node = resolve(spec(&yaml(&text, 0)), facts, &Inputs { explain: true, ..Inputs::default() });
-    let told: String = node.expect("it works").decisions.iter().map(|d| d.to_text("here")).collect();
+    let told = explanation(&text);
     let words = "    not 11.4.0.106: nobody has established which GPUs TensorRT 11.4.0.106 runs on\n";
     assert!(told.contains(words), "{words} is not in:\n{told}");
 }
@@ -942,9 +945,8 @@ fn wheels_of_tensorrt_are_asked_for_by_their_own_numbers() {
     ] {
         assert_eq!(wheels(version).as_deref(), Some(expected));
     }
-    let old = "name: n\nbase: ubuntu:22.04\npython: {version: 3.10, venv: /opt/venv}\n\
-               torch: {version: 2.3.1, channel: cu121}\ntensorrt: 8.6\n";
-    let all = requirements(old);
+    let old = format!("{VENV}torch: {{version: 2.3.1, channel: cu121}}\ntensorrt: 8.6\n");
+    let all = requirements(&old);
     for name in ["tensorrt-bindings==8.6.1", "tensorrt-libs==8.6.1"] {
         assert!(all.contains(&name.to_owned()), "{name}: {all:?}");
     }
@@ -965,40 +967,34 @@ fn wheels_of_tensorrt_are_asked_for_by_their_own_numbers() {
     assert!(found.contains("TensorRT 10.4.0.26 does not run on compute capability 6.1"), "{found}");
 }
 
+/// Which of these releases of a package the plan of a spec takes as a source archive.
+fn archives<'v>(text: &str, package: &str, versions: [&'v str; 3]) -> Vec<&'v str> {
+    let steps = format!("{:?}", plan(&works(text)).steps);
+    versions.into_iter().filter(|version| steps.contains(&format!("{package}-{version}.tar.gz"))).collect()
+}
+
 #[test]
 fn the_release_of_a_source_archive_may_be_left_open() {
     let with = |version: &str| {
         let text = format!("{PYTHON}sdists: [{{name: NumPy, version: '{version}'}}]\n");
-        let plan = format!("{:?}", plan(&works(&text)).steps);
-        ["2.1.3", "2.2.6", "2.3.5"]
-            .into_iter()
-            .filter(|v| plan.contains(&format!("numpy-{v}.tar.gz")))
-            .collect()
+        archives(&text, "numpy", ["2.1.3", "2.2.6", "2.3.5"])
     };
-    let chosen: [Vec<&str>; 4] = [with("auto"), with("2.2"), with(">=2.1,<2.2"), with("2.3.5")];
+    let chosen = [with("auto"), with("2.2"), with(">=2.1,<2.2"), with("2.3.5")];
     assert_eq!(chosen, [vec!["2.3.5"], vec!["2.2.6"], vec!["2.1.3"], vec!["2.3.5"]]);
 }
 
 #[test]
 fn flash_attention_may_be_left_open() {
-    let with = |version: &str| {
-        let text = format!(
+    let text = |version: &str| {
+        format!(
             "name: n\nbase: ubuntu:22.04\npython: {{version: 3.13.5}}\ntorch: {{version: 2.9.1, channel: cu130}}\n\
              cuda: {{version: 13.0, compiler: wheels}}\nflash_attn: {{version: '{version}', capabilities: [9.0]}}\n"
-        );
-        let node = works(&text);
-        let plan = format!("{:?}", plan(&node).steps);
-        ["2.8.1", "2.8.2", "2.8.3"]
-            .into_iter()
-            .filter(|v| plan.contains(&format!("flash_attn-{v}.tar.gz")))
-            .collect()
+        )
     };
-    let chosen: [Vec<&str>; 4] = [with("auto"), with("2.8"), with(">=2.8,<2.8.3"), with("2.8.1")];
+    let with = |version: &str| archives(&text(version), "flash_attn", ["2.8.1", "2.8.2", "2.8.3"]);
+    let chosen = [with("auto"), with("2.8"), with(">=2.8,<2.8.3"), with("2.8.1")];
     assert_eq!(chosen, [vec!["2.8.3"], vec!["2.8.3"], vec!["2.8.2"], vec!["2.8.1"]]);
-    let found = refusal(
-        "name: n\nbase: ubuntu:22.04\npython: {version: 3.13.5}\ntorch: {version: 2.9.1, channel: cu130}\n\
-         cuda: {version: 13.0, compiler: wheels}\nflash_attn: {version: '<2', capabilities: [9.0]}\n",
-    );
+    let found = refusal(&text("<2"));
     assert!(
         found.contains("the catalog does not know flash-attn <2; it knows 2.8.1, 2.8.2, 2.8.3"),
         "{found}"

@@ -6,7 +6,7 @@ use super::{Component, Declared, Registration, docker};
 use crate::diagnostic::Problems;
 use crate::plan::{Planner, Provided, TextFile};
 use crate::resolve::{BaseFacts, Context};
-use crate::spec::{At, Fields, Node, Span, Url, Value, Wish, checked};
+use crate::spec::{At, Fields, Node, Span, Url, Value, Wish, checked, checked_version};
 
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "nvidia_container_toolkit", decode };
@@ -25,12 +25,12 @@ struct ToolkitSpec {
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     if let Value::Scalar(_) = &node.value {
-        let version = checked("a version", node, problems, Wish::parse)?;
+        let version = checked_version(node, problems, Wish::parse)?;
         return Some(Box::new(ToolkitSpec { version, repository: None }));
     }
     let mut fields = Fields::open("`nvidia_container_toolkit`", node, problems)?;
     let version = fields.require("version", "1.18.0", problems);
-    let version = version.and_then(|n| checked("a version", n, problems, Wish::parse));
+    let version = version.and_then(|n| checked_version(n, problems, Wish::parse));
     let repository = fields.take("repository").and_then(|n| checked("an address", n, problems, Url::parse));
     fields.finish(problems);
     Some(Box::new(ToolkitSpec { version: version?, repository }))

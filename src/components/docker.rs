@@ -9,7 +9,7 @@ use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::plan::{Action, Part, Planner, Provided, StepId, TextFile};
 use crate::resolve::{BaseFacts, Context, OsRelease, SourceArchive, SourceFields};
-use crate::spec::{At, Fields, Node, Scalar, Span, Url, Value, Wish, checked, text};
+use crate::spec::{At, Fields, Node, Scalar, Span, Url, Value, Wish, checked, checked_version, text};
 
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "docker", decode };
@@ -84,7 +84,7 @@ fn decode_provider(provider: &str, fields: &mut Fields<'_>, problems: &mut Probl
         return SourceFields::decode(fields, REGISTRATION.key, "28.5.2", problems).map(DockerSpec::Static);
     }
     let version = fields.require("version", "28.5.2", problems);
-    let version = version.and_then(|n| checked("a version", n, problems, Wish::parse));
+    let version = version.and_then(|n| checked_version(n, problems, Wish::parse));
     let repository = fields.take("repository").and_then(|n| checked("an address", n, problems, Url::parse));
     Some(DockerSpec::Apt { version: version?, repository })
 }

@@ -7,7 +7,7 @@ use crate::catalog::OnnxRuntimeReleases;
 use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::resolve::Context;
-use crate::spec::{At, Fields, Node, Span, Value, Wish, checked, text};
+use crate::spec::{At, Fields, Node, Span, Value, Wish, checked_version, text};
 use crate::suggest::nearest;
 
 /// The component's entry in the registry.
@@ -25,12 +25,12 @@ struct OnnxRuntimeSpec {
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     if let Value::Scalar(_) = &node.value {
-        let version = checked("a version", node, problems, Wish::parse)?;
+        let version = checked_version(node, problems, Wish::parse)?;
         return Some(Box::new(OnnxRuntimeSpec { version, flavour: At::new("cpu", node.span) }));
     }
     let mut fields = Fields::open("`onnxruntime`", node, problems)?;
     let version = fields.require("version", "1.23.2", problems);
-    let version = version.and_then(|n| checked("a version", n, problems, Wish::parse));
+    let version = version.and_then(|n| checked_version(n, problems, Wish::parse));
     let flavour = match fields.take("flavour") {
         Some(node) => flavour(node, problems),
         None => Some(At::new("cpu", node.span)),
@@ -150,13 +150,7 @@ impl OnnxRuntimeSpec {
                 "{package} {version} loads the libraries of CUDA {needs}, and the spec has CUDA {has}"
             ));
         }
-        if let Some(needs) = row.cudnn
-            && let Some((torch, has)) = torch::cudnn(context).filter(|(_, has)| *has != needs)
-        {
-            reasons.push(format!(
-                "{package} {version} loads cuDNN {needs}, and torch {torch} brings cuDNN {has}"
-            ));
-        }
+        reasons.extend(torch::other_cudnn(&format!("{package} {version}"), row.cudnn, context));
         reasons
     }
 }

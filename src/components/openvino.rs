@@ -8,7 +8,7 @@ use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::plan::{Planner, Provided, TextFile};
 use crate::resolve::Context;
-use crate::spec::{At, Node, Span, Wish, checked};
+use crate::spec::{At, Node, Span, Wish, checked_version};
 
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "openvino", decode };
@@ -22,7 +22,7 @@ struct OpenVinoSpec {
 }
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
-    let version = checked("a version", node, problems, Wish::parse)?;
+    let version = checked_version(node, problems, Wish::parse)?;
     Some(Box::new(OpenVinoSpec { version }))
 }
 

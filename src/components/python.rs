@@ -12,7 +12,7 @@ use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::plan::{Interpreter, Mount, Planner, Provided, RUN_DIR, Script, Vendor};
 use crate::resolve::{Context, SourceArchive, SourceFields};
-use crate::spec::{At, Fields, ImagePath, Node, Span, Version, Wish, boolean, checked};
+use crate::spec::{At, Fields, ImagePath, Node, Span, Version, Wish, boolean, checked, checked_version};
 
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "python", decode };
@@ -71,7 +71,7 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
         Some(place) => {
             let prefix = checked("a directory", place, problems, ImagePath::parse);
             let version = fields.require("version", "3.13", problems);
-            let version = version.and_then(|n| checked("a version", n, problems, Version::parse));
+            let version = version.and_then(|n| checked_version(n, problems, Version::parse));
             fields.finish(problems);
             let (version, prefix) = (version?, prefix?);
             if vendor.is_some() {

@@ -14,7 +14,7 @@ use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::plan::{Planner, Provided, TextFile};
 use crate::resolve::{BaseFacts, Context};
-use crate::spec::{At, Fields, Node, Span, Url, Value, Version, Wish, checked, text};
+use crate::spec::{At, Fields, Node, Span, Url, Value, Version, Wish, checked, checked_version, text};
 
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "tensorrt", decode };
@@ -57,7 +57,7 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     }
     let mut fields = Fields::open("`tensorrt`", node, problems)?;
     let version = fields.require("version", "10.13.3.9", problems);
-    let version = version.and_then(|n| checked("a version", n, problems, Wish::parse));
+    let version = version.and_then(|n| checked_version(n, problems, Wish::parse));
     let provider = match fields.take("provider") {
         Some(node) => provider(node, problems)?,
         None => WHEELS,
@@ -297,11 +297,7 @@ fn refusals(release: &TensorRtRelease, context: &Context<'_>) -> Vec<String> {
             board.value.l4t, board.span.start.0
         ));
     }
-    if let Some(needs) = release.cudnn
-        && let Some((torch, has)) = torch::cudnn(context).filter(|(_, has)| *has != needs)
-    {
-        reasons.push(format!("TensorRT {name} loads cuDNN {needs}, and torch {torch} brings cuDNN {has}"));
-    }
+    reasons.extend(torch::other_cudnn(&format!("TensorRT {name}"), release.cudnn, context));
     for gpu in &context.fleet.gpus {
         let ((gpu_name, capability), line) = (&gpu.value, gpu.span.start.0);
         if release.gpus.dropped(*capability) || release.gpus.lack(*capability) {

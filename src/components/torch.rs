@@ -10,7 +10,7 @@ use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::plan::{Planner, Vendor};
 use crate::resolve::{BaseFacts, Context};
-use crate::spec::{At, Fields, Node, Span, Value, Version, Wish, boolean, checked, text};
+use crate::spec::{At, Fields, Node, Span, Value, Version, Wish, boolean, checked_version, text};
 use crate::suggest::nearest;
 
 /// The component's entry in the registry.
@@ -70,7 +70,7 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
         }
     };
     let version = fields.require("version", "2.9.1", problems);
-    let version = version.and_then(|n| checked("a version", n, problems, Wish::parse));
+    let version = version.and_then(|n| checked_version(n, problems, Wish::parse));
     let channel = fields.require("channel", "cpu", problems);
     let channel = channel.and_then(|n| text("`channel`", n, problems));
     let mut switch = |key: &'static str, problems: &mut Problems| {
@@ -270,12 +270,13 @@ impl TorchSpec {
     }
 }
 
-/// The release of torch in the image, and the major release of cuDNN that it brings for CUDA, where that is known.
-pub(super) fn cudnn(context: &Context<'_>) -> Option<(String, u32)> {
+/// Why what loads a major release of cuDNN does not fit the torch in the image, if it is known to bring another one.
+pub(super) fn other_cudnn(what: &str, needs: Option<u32>, context: &Context<'_>) -> Option<String> {
     context.cuda_of(REGISTRATION.key)?;
     let torch = context.torch()?;
-    let row = context.catalog.torch.iter().find(|row| row.torch == torch)?;
-    Some((torch, row.cudnn?))
+    let has = context.catalog.torch.iter().find(|row| row.torch == torch)?.cudnn?;
+    let needs = needs.filter(|needs| *needs != has)?;
+    Some(format!("{what} loads cuDNN {needs}, and torch {torch} brings cuDNN {has}"))
 }
 
 /// Whether a release has a channel.

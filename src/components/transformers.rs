@@ -7,7 +7,7 @@ use crate::catalog::{TransformersReleases, compare};
 use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::resolve::Context;
-use crate::spec::{At, Node, Span, Wish, checked};
+use crate::spec::{At, Node, Span, Wish, checked_version};
 
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "transformers", decode };
@@ -18,7 +18,7 @@ struct TransformersSpec {
 }
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
-    let version = checked("a version", node, problems, Wish::parse)?;
+    let version = checked_version(node, problems, Wish::parse)?;
     Some(Box::new(TransformersSpec { version }))
 }
 

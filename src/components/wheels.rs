@@ -674,6 +674,16 @@ impl Tools {
     }
 
     fn run_sourcing(&self, script: &Script, others: &[Script], planner: &mut Planner) -> Run {
+        let mut run = self.prepare(script, others, planner);
+        match self.wheelhouse {
+            Some(wheelhouse) => wheelhouse.apply(&mut run),
+            None => self.connect(&mut run, planner),
+        }
+        run
+    }
+
+    /// A run of a script with uv and the interpreter, and nothing yet to take packages from.
+    fn prepare(&self, script: &Script, others: &[Script], planner: &mut Planner) -> Run {
         let mut run = planner.script_with(script, others, self.interpreter.root, Vec::new());
         let mount = |at: &str, from, part: &str| Mount { at: at.to_owned(), from, part: part.to_owned() };
         let uv_dir = format!("{RUN_DIR}/uv");
@@ -687,10 +697,6 @@ impl Tools {
         ]);
         if home.is_distribution() {
             run.env.push(("SITE".to_owned(), home.site()));
-        }
-        match self.wheelhouse {
-            Some(wheelhouse) => wheelhouse.apply(&mut run),
-            None => self.connect(&mut run, planner),
         }
         run
     }
@@ -747,21 +753,7 @@ impl Tools {
 
     /// A run that installs wheels which it has, as its arguments tell uv: without network, cache, indexes and secrets.
     pub(super) fn run_offline(&self, planner: &mut Planner) -> Run {
-        const ONLINE: [&str; 7] = [
-            "CHANNEL",
-            "CHANNEL_PACKAGES",
-            "NETRC",
-            "UV_CACHE_DIR",
-            "UV_DEFAULT_INDEX",
-            "UV_INDEX",
-            "UV_TORCH_BACKEND",
-        ];
-        let mut run = self.run(&OFFLINE, planner);
-        run.env.retain(|(name, _)| !ONLINE.contains(&name.as_str()));
-        run.caches.clear();
-        run.secrets.clear();
-        run.network = false;
-        run
+        self.prepare(&OFFLINE, &[], planner)
     }
 }
 

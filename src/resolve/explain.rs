@@ -3,7 +3,7 @@
 use super::{Context, errors, told};
 use crate::catalog::{SUBJECTS, between, compare};
 use crate::components::{Alternative, Declared};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Problems, Severity};
 use crate::spec::{At, Span, Wish};
 
 /// Releases that were passed over and are told of at most.
@@ -58,13 +58,14 @@ pub(super) fn decisions(context: &Context<'_>) -> Vec<Decision> {
 fn passed_over(
     place: usize,
     other: &Alternative,
-    before: &[Diagnostic],
+    before: &Problems,
     context: &Context<'_>,
 ) -> Option<String> {
     let mut components = context.components.to_vec();
     components[place].value = other.declared.as_ref();
     let after = told(&Context { components: &components, ..*context });
-    let new = |severity| after.iter().find(|found| found.severity == severity && !before.contains(found));
+    let is_new = |found: &&Diagnostic| !before.found().contains(found);
+    let new = |severity| after.found().iter().filter(is_new).find(|found| found.severity == severity);
     let reason = new(Severity::Error).or_else(|| new(Severity::Warning))?;
     Some(format!("not {}: {}", other.version.as_deref().unwrap_or_default(), reason.message))
 }

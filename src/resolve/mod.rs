@@ -202,15 +202,15 @@ fn resolve_components(context: &Context<'_>, problems: &mut Problems) -> Vec<At<
 }
 
 /// All that there is to say about how the components fit together.
-fn told(context: &Context<'_>) -> Vec<Diagnostic> {
+fn told(context: &Context<'_>) -> Problems {
     let mut problems = Problems::default();
     resolve_components(context, &mut problems);
-    problems.found().to_vec()
+    problems
 }
 
 /// What keeps the components from fitting together.
 fn errors(context: &Context<'_>) -> Vec<Diagnostic> {
-    told(context).into_iter().filter(|found| found.severity == Severity::Error).collect()
+    told(context).found().iter().filter(|found| found.severity == Severity::Error).cloned().collect()
 }
 
 /// The facts of the site, where the spec names a file of them.
@@ -242,11 +242,7 @@ const MAX_WAYS: usize = 4;
 
 /// The changes of one field after which what is wrong `is_out`. Each is tried before it is named.
 fn ways_out(context: &Context<'_>, is_out: impl Fn(&Problems) -> bool) -> Vec<String> {
-    let fits = |context: &Context<'_>| {
-        let mut after = Problems::default();
-        resolve_components(context, &mut after);
-        is_out(&after)
-    };
+    let fits = |context: &Context<'_>| is_out(&told(context));
     let mut ways = Vec::new();
     for (place, component) in context.components.iter().enumerate() {
         let mut found = component.value.alternatives(context).into_iter().filter_map(|alternative| {

@@ -4,7 +4,7 @@ use super::Context;
 use crate::catalog;
 use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
-use crate::spec::{At, Fields, Node, Sha256, Span, Url, Value, Version, Wish, checked};
+use crate::spec::{At, Fields, Node, Sha256, Span, Url, Value, Version, Wish, checked, checked_version};
 
 /// Where digests are written that are not the same for all platforms.
 const APART: &str = "in a spec for each of `platforms`, of which one `extends` the other, and has `platforms`, `sha256` and, \
@@ -39,7 +39,7 @@ impl SourceFields {
         problems: &mut Problems,
     ) -> Option<Self> {
         let wish = fields.require("version", example, problems);
-        let wish = wish.and_then(|n| checked("a version", n, problems, Wish::parse));
+        let wish = wish.and_then(|n| checked_version(n, problems, Wish::parse));
         let url = fields.take("url").and_then(|n| checked("an address", n, problems, Url::parse));
         let sha256 = fields.take("sha256");
         let sha256 = sha256.and_then(|n| checked("a SHA-256", n, problems, Sha256::parse));
@@ -59,7 +59,7 @@ impl SourceFields {
             fields.finish(problems);
             return source;
         }
-        let wish = checked("a version", node, problems, Wish::parse)?;
+        let wish = checked_version(node, problems, Wish::parse)?;
         Self::of(component, wish, None, None)
     }
 

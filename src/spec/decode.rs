@@ -92,16 +92,28 @@ pub fn text(what: &str, node: &Node, problems: &mut Problems) -> Option<At<Strin
     match &node.value {
         Value::Scalar(scalar) if !scalar.is_null() => Some(At::new(scalar.text.clone(), node.span)),
         other => {
-            let message = format!("{what} is a single value, this is {}", other.kind());
-            match other {
-                Value::Map(_) if what == "a version" => {
-                    problems.error_with_help(node.span, message, "write the version itself here");
-                }
-                _ => problems.error(node.span, message),
-            }
+            problems.error(node.span, not_single(what, other));
             None
         }
     }
+}
+
+fn not_single(what: &str, value: &Value) -> String {
+    format!("{what} is a single value, this is {}", value.kind())
+}
+
+/// A version checked by its grammar; a mapping in its place is told what belongs there.
+pub fn checked_version<T>(
+    node: &Node,
+    problems: &mut Problems,
+    check: impl Fn(&str) -> Result<T, String>,
+) -> Option<At<T>> {
+    const WHAT: &str = "a version";
+    if let Value::Map(_) = node.value {
+        problems.error_with_help(node.span, not_single(WHAT, &node.value), "write the version itself here");
+        return None;
+    }
+    checked(WHAT, node, problems, check)
 }
 
 /// A single value checked by a grammar. `check` gives the typed value or says what is wrong with the text.

@@ -4,7 +4,7 @@ use super::command::devices;
 use super::node::shorten;
 use super::{
     At, ContextPath, DeviceName, Duration, EnvName, Fields, FileMode, ImagePath, Name, Node, Secret, Sha256,
-    Value, boolean, checked, entries, items, list, text,
+    Value, boolean, checked, checked_version, entries, items, list, text,
 };
 use crate::diagnostic::Problems;
 use crate::suggest::nearest;
@@ -150,7 +150,7 @@ impl Test {
         list_of("decoders", "a decoder", word, Check::Decoder, &mut fields, &mut checks, problems);
         if let Some(node) = fields.take("versions") {
             checks.extend(entries("`versions`", node, problems, |package, node, problems| {
-                let version = checked("a version", node, problems, word)?;
+                let version = checked_version(node, problems, word)?;
                 if let Err(help) = word(&package.value) {
                     let message = format!("`{}` is not a Python package", package.value.escape_debug());
                     problems.error_with_help(package.span, message, help);

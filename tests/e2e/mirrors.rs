@@ -41,6 +41,20 @@ impl Login {
     }
 }
 
+/// A policy for a server that is a mirror below `/mirror` and has no stand-ins of releases.
+fn policy_of(server: &Server) -> NamedTempFile {
+    let file = NamedTempFile::new().expect("a file");
+    fs::write(&file, policy(&format!("{}/mirror", server.address()), false)).expect("written");
+    file
+}
+
+/// A build of a spec that downloads from such a server.
+fn through(server: &Server, policy: &NamedTempFile, spec: &str) -> Build {
+    Build::new(spec)
+        .with("--build-arg", &format!("EDGENODE_MIRROR={}/mirror", server.address()))
+        .env("EXPERIMENTAL_BUILDKIT_SOURCE_POLICY", &policy.path().display().to_string())
+}
+
 /// A mirror with a package of each kind, which nobody can have from anywhere else.
 struct Mirror {
     server: Server,
@@ -67,8 +81,7 @@ impl Mirror {
         let program = format!("#!/bin/sh\necho {name}\n").into_bytes();
         let digest = sha256(&program);
         server.put("/mirror/files.invalid/ngrok", program);
-        let policy_file = NamedTempFile::new().expect("a file");
-        fs::write(&policy_file, policy(&format!("{}/mirror", server.address()), false)).expect("written");
+        let policy = policy_of(&server);
         let base = knowing(&base(), "http://archive.invalid/debian", true, "http://kept.invalid");
         let node = format!("name: node\nbase: {base}\n");
         let system = format!("{node}system: {{packages: [{name}]}}\n");
@@ -77,13 +90,11 @@ impl Mirror {
         );
         let download =
             format!("{node}ngrok: {{version: 1.2.3, url: 'http://files.invalid/ngrok', sha256: {digest}}}\n");
-        Self { server, login, policy: policy_file, name, system, wheels, download }
+        Self { server, login, policy, name, system, wheels, download }
     }
 
     fn build(&self, spec: &str) -> Build {
-        Build::new(spec)
-            .with("--build-arg", &format!("EDGENODE_MIRROR={}/mirror", self.server.address()))
-            .env("EXPERIMENTAL_BUILDKIT_SOURCE_POLICY", &self.policy.path().display().to_string())
+        through(&self.server, &self.policy, spec)
     }
 
     /// The same with all that the server wants.
@@ -230,19 +241,14 @@ fn a_mirror_has_a_channel_of_pytorch() {
     put(CHANNEL, "sympy", "1.14", "");
     put("simple", "speech", "1.0", "torchaudio\nRequires-Dist: torchtext");
 
-    let policy_file = NamedTempFile::new().expect("a file");
-    fs::write(&policy_file, policy(&format!("{}/mirror", server.address()), false)).expect("written");
+    let policy = policy_of(&server);
     let spec = format!(
         "name: node\nbase: {}\npython: {{version: 3.13, vendor: /usr}}\n\
          torch: {{version: 2.9.1, channel: cu128, audio: false}}\nwheels:\n  exclude: [torchtext]\n  \
          requirements: [speech, \"torchao; python_version < '3.9'\", 'torchtext', 'torchvision>=0.20']\n",
         base()
     );
-    let build = || {
-        Build::new(&spec)
-            .with("--build-arg", &format!("EDGENODE_MIRROR={}/mirror", server.address()))
-            .env("EXPERIMENTAL_BUILDKIT_SOURCE_POLICY", &policy_file.path().display().to_string())
-    };
+    let build = || through(&server, &policy, &spec);
     let check = |image: &TempDir| {
         let site = image.path().join("usr/local/lib/python3.13/dist-packages");
         let from = |name: &str| fs::read_to_string(site.join(format!("{name}.txt"))).expect(name);

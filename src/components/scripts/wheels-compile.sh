@@ -89,7 +89,6 @@ compile() {
     fi
     mkdir -p "$work/project"
     : >>"$work/asked"
-    : >>"$work/exclude.txt"
     : >>"$work/warnings"
     cp "$work/warnings" "$work/warned"
     [ ! -e "$output" ] || cp "$output" "$work/preferred"

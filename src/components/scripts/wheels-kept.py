@@ -30,7 +30,8 @@ def text(name, version):
 
 
 def packages(lines):
-    """Names and versions of the packages, each once: of one whose earlier release left its metadata behind, what is found."""
+    """Names and versions of the packages by the names that files have. Each is there once: of one whose earlier release left
+    its metadata behind, what is found."""
     found = {}
     for line in lines:
         name, _, version = line.strip().partition("==")
@@ -38,15 +39,15 @@ def packages(lines):
         if normal in found:
             version = metadata(name)["Version"]
         found[normal] = name, version
-    return found.values()
+    return found
 
 
 def main(directory, kept, constraints, odd):
-    for name, version in packages(kept):
+    for normal, (name, version) in packages(kept).items():
         if not NAME.fullmatch(name) or not VERSION.fullmatch(version):
             print(name, file=odd)
             continue
-        stem = re.sub(r"[-_.]+", "_", name).lower() + f"-{version}"
+        stem = f"{normal}-{version}"
         path = directory / f"{stem}-py3-none-any.whl"
         with zipfile.ZipFile(path, "w") as wheel:
             info = f"{stem}.dist-info"
