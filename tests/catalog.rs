@@ -744,6 +744,28 @@ fn flash_attention_is_built_with_what_there_is_for_the_python() {
 }
 
 #[test]
+fn a_package_that_is_a_component_comes_from_nowhere_else() {
+    let text = flash_attn("version: 3.13.5", "", "13.0", "[9.0]");
+    for (more, expected) in [
+        (
+            "sdists: [{name: Flash_Attn, version: auto}]\n",
+            "`flash-attn` is a component of the spec already; take `flash_attn:`",
+        ),
+        (
+            "sdists: [{name: torch, version: 2.9.1}]\n",
+            "`torch` is a component of the spec already; take `torch:`",
+        ),
+        (
+            "wheels: {local: [dist/flash_attn-2.8.3-cp313-cp313-linux_x86_64.whl]}\n",
+            "`flash-attn` is a component of the spec already; take `flash_attn:`",
+        ),
+    ] {
+        let found = refusal(&format!("{text}{more}"));
+        assert!(found.contains(expected), "{found}");
+    }
+}
+
+#[test]
 fn flash_attention_tells_its_own_problems_beside_those_of_others() {
     let text = flash_attn("version: 3.13.5", "tensorrt: 1.0.0\n", "13.0", "[9.0]");
     let sum = format!(", url: 'https://a.org/f.tar.gz', sha256: {}", "a".repeat(64));

@@ -117,11 +117,11 @@ impl LocalWheel {
 
     /// Refuses a package that the spec has from elsewhere, and one that is built for another Python or machine.
     pub(super) fn check(&self, context: &Context<'_>, problems: &mut Problems) {
-        if context.has(&self.name) {
+        if let Some(key) = context.called(&self.name) {
             problems.error_with_help(
                 self.span,
                 format!("`{}` is a component of the spec already", self.name),
-                format!("take `{}:` out, or this wheel", self.name),
+                format!("take `{key}:` out, or this wheel"),
             );
         }
         if let Some(PythonHome { series, .. }) = context.python_home()

@@ -176,6 +176,15 @@ impl Declared for Sdists {
     }
 
     fn resolve(&self, context: &Context<'_>, _: Span, problems: &mut Problems) -> Option<Box<dyn Component>> {
+        for name in self.0.iter().map(|sdist| &sdist.name) {
+            if let Some(key) = context.called(&name.value) {
+                problems.error_with_help(
+                    name.span,
+                    format!("`{name}` is a component of the spec already"),
+                    format!("take `{key}:` out, or this entry"),
+                );
+            }
+        }
         let sdists: Vec<_> = self.0.iter().map(|sdist| sdist.resolve(context, problems)).collect();
         Some(Box::new(Built(sdists.into_iter().collect::<Option<_>>()?)))
     }
@@ -190,13 +199,6 @@ impl SdistSpec {
                 self.name.span,
                 format!("`{}` is built with `{key}`, which the spec does not have", self.name),
                 format!("add `{key}:` to the spec"),
-            );
-        }
-        if context.has(&self.name.value) {
-            problems.error_with_help(
-                self.name.span,
-                format!("`{}` is a component of the spec already", self.name),
-                format!("take `{}:` out, or this entry", self.name),
             );
         }
         let archive = self.source.resolve_package(&self.name.value, problems)?;

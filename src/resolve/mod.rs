@@ -21,7 +21,7 @@ use crate::diagnostic::{Diagnostic, Problems, Severity};
 use crate::lock::LockUse;
 use crate::spec::{
     Arg, At, Command, CpuLevel, ImageSettings, Name, PlatformName, Repository, Secret, Span, Spec, Status,
-    Suite, TagSchema, Test, Version, list,
+    Suite, TagSchema, Test, Version, list, normal_name,
 };
 
 /// A spec in which nothing is left to choose.
@@ -412,6 +412,12 @@ impl<'a> Context<'a> {
     /// Whether the spec has the component.
     pub fn has(&self, key: &str) -> bool {
         self.component(key).is_some()
+    }
+
+    /// The component of the spec that is called like a Python package, whose name is in its normal form: `flash_attn` for
+    /// `flash-attn`.
+    pub fn called(&self, package: &str) -> Option<&'static str> {
+        self.components.iter().map(|component| component.value.key()).find(|key| normal_name(key) == package)
     }
 
     /// The release of a component that the spec has.
