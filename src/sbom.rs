@@ -284,16 +284,17 @@ fn python_package(
 ) -> Package {
     let PythonPackage { name, version, .. } = package;
     let key = (name.clone(), version.clone());
-    let built = plan.sources.get(&format!("{name} {version}"));
+    let fetched = plan.sources.get(&format!("{name} {version}"));
     let source = |what: &str| Some(format!("{what}; {}", package.file));
     let made = Package::new("python", name, version);
-    let made = match (parts.local.get(&key), built.or(wheels.get(&key))) {
-        (Some(sha256), _) => Package {
+    let made = match (fetched, parts.local.get(&key)) {
+        (None, Some(sha256)) => Package {
             sha256: Some(sha256.to_string()),
             source: source("a wheel of the build context"),
             ..made
         },
-        (None, found) => {
+        (fetched, _) => {
+            let found = fetched.or(wheels.get(&key));
             let purl = format!("pkg:pypi/{}@{}", encoded(name), encoded(version));
             Package { purl: Some(purl), source: source("a Python package"), ..made.from(found) }
         }

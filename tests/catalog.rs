@@ -848,6 +848,81 @@ fn local_wheels_of_another_python_or_machine_are_refused() {
 }
 
 #[test]
+fn wheels_by_their_addresses_are_looked_at_like_those_of_the_build_context() {
+    let digest = "a".repeat(64);
+    let address = |file: &str| format!("https://example.org/{file}#sha256={digest}");
+    let spec = |more: &str, requirement: &str| {
+        format!("{PYTHON}wheels:\n  requirements:\n    - \"{requirement}\"\n{more}")
+    };
+    let of = |package: &str, file: &str| format!("{package} @ {}", address(file));
+    let pure = of("my_app[web]", "My_App-1.0-py3-none-any.whl");
+    let found = requirements(&spec("", &pure));
+    assert!(
+        found.contains(&"my-app[web] @ file:///run/edgenode/local/My_App-1.0-py3-none-any.whl".to_owned()),
+        "{found:?}"
+    );
+    // Whose marker is of another machine is not there.
+    let elsewhere = format!("{pure} ; platform_machine == 'aarch64'");
+    assert!(requirements(&spec("", &elsewhere)).is_empty());
+    for (more, requirement, words) in [
+        ("", of("a", "a-1.0-cp312-cp312-linux_x86_64.whl"), "is built for another Python than 3.13"),
+        (
+            "",
+            of("a", "a-1.0-cp313-cp313-linux_aarch64.whl"),
+            "is built for other machines than Linux on amd64",
+        ),
+        ("  exclude: [My.App]\n", pure.clone(), "`my-app` is here and in `exclude`"),
+        ("  local: [My_App-1.1-py3-none-any.whl]\n", pure.clone(), "`my-app` is here for the second time"),
+        (
+            "torch: {version: 2.9.1, channel: cpu}\n",
+            of("torch", "torch-2.9.1-py3-none-any.whl"),
+            "`torch` is a component of the spec already",
+        ),
+        (
+            "target: {driver: '>=570'}\n",
+            of("torch", "torch-2.9.1-py3-none-any.whl"),
+            "whether a torch that is required as a package runs on the `target` is not known",
+        ),
+    ] {
+        let found = refusal(&spec(more, &requirement));
+        assert!(found.contains(words), "{requirement}: {found}");
+    }
+
+    for (requirement, words) in [
+        (of("b", "a-1.0-py3-none-any.whl"), "`a-1.0-py3-none-any.whl` is not the name of a wheel of `b`"),
+        ("a @ https://example.org/a-1.0-py3-none-any.whl".to_owned(), "end the address with `#sha256=`"),
+        ("a @ git+https://example.org/a@v1".to_owned(), "write an entry of `sdists`"),
+    ] {
+        let found = decode(&yaml(&spec("", &requirement), 0), Problems::default());
+        let found = lines(&found.err().unwrap_or_default());
+        assert!(found.contains("6:7: ") && found.contains(words), "{requirement}: {found}");
+    }
+
+    // A file of requirements has the digest as pip writes it, too.
+    let with = |lines: &str| {
+        let text = format!("{PYTHON}wheels: {{files: [site.yaml]}}\n");
+        try_resolve(&yaml(&text, 0), "amd64", lines).map(|_| ())
+    };
+    let bare = "my_app @ https://example.org/My_App-1.0-py3-none-any.whl";
+    assert!(with(&format!("six\n{bare} \\\n  --hash=sha256:{digest}\n")).is_ok());
+    assert!(with(&format!("{bare}#sha256={digest} --hash=sha256:{digest}\n")).is_ok());
+    let found = lines(
+        &with(&format!("{bare}#sha256={digest} --hash=sha256:{}\n", "b".repeat(64)))
+            .err()
+            .unwrap_or_default(),
+    );
+    assert!(found.contains("`site.yaml`, line 1: this is not a Python requirement"), "{found}");
+    let wrong = format!("six\nb @ {}\n", address("a-1.0-py3-none-any.whl"));
+    let found = lines(&with(&wrong).err().unwrap_or_default());
+    assert!(
+        found.contains(
+            "4:18: `site.yaml`, line 2: `a-1.0-py3-none-any.whl` is not the name of a wheel of `b`"
+        ),
+        "{found}"
+    );
+}
+
+#[test]
 fn tensorrt_is_taken_for_the_cuda_and_the_machine_that_it_is_built_for() {
     let with = |torch: &str, version: &str| {
         let (release, channel) = torch.split_once(' ').expect("two words");

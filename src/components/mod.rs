@@ -8,7 +8,6 @@ mod docker;
 mod ffmpeg;
 mod files;
 mod flash_attn;
-mod local_wheels;
 mod ngrok;
 mod nodejs;
 mod nvidia;
@@ -24,13 +23,14 @@ mod torch;
 mod transformers;
 mod uv;
 mod vendor;
+mod wheel_files;
 mod wheelhouse;
 mod wheels;
 
 pub(crate) use ffmpeg::flag as ffmpeg_flag;
 pub(crate) use flash_attn::capability;
-pub use local_wheels::{WHEEL_END_BYTES, is_wheel_path, wheel_mark};
 pub use system::System;
+pub use wheel_files::{WHEEL_END_BYTES, is_wheel_path, wheel_mark};
 pub use wheelhouse::CONTEXT as WHEELHOUSE;
 pub use wheels::{WheelBranch, WheelRequest, install_wheels};
 

@@ -15,7 +15,7 @@ mod locked;
 
 use std::collections::BTreeMap;
 
-use super::local_wheels::{self, LOCAL_DIR, LocalWheel};
+use super::wheel_files::{self, WheelFile};
 use super::wheelhouse::Wheelhouse;
 use super::{Alternative, Component, Declared, REGISTRY, Registration, python, torch};
 use crate::catalog::compare;
@@ -26,8 +26,8 @@ use crate::plan::{
 };
 use crate::resolve::{Context, Node as ResolvedNode, SourceArchive, pinned, short};
 use crate::spec::{
-    At, ContextPath, Fields, Name, Node, PackagePattern, Requirement, Sha256, Span, Url, checked, entries,
-    items, normal_name, text,
+    At, ContextPath, Fields, Name, Node, PackagePattern, PackageRequirement, Requirement, Sha256, Span, Url,
+    checked, entries, items, normal_name, text,
 };
 
 /// The component's entry in the registry.
@@ -212,7 +212,7 @@ struct WheelsSpec {
     files: Vec<At<ContextPath>>,
     exclude: Vec<At<Name>>,
     indexes: Vec<At<Url>>,
-    local: Vec<LocalWheel>,
+    wheel_files: Vec<WheelFile>,
     groups: Vec<Group>,
     cpu_baseline: Option<CpuBaseline>,
 }
@@ -299,9 +299,9 @@ enum CpuBaseline {
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     let mut fields = Fields::open("`wheels`", node, problems)?;
-    let mut requirements = match fields.take("requirements") {
+    let wanted = match fields.take("requirements") {
         Some(list) => items("`requirements`", list, problems, |node, problems| {
-            checked("a Python requirement", node, problems, Requirement::parse)
+            checked("a Python requirement", node, problems, PackageRequirement::parse)
         }),
         None => Vec::new(),
     };
@@ -323,12 +323,22 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
         }),
         None => Vec::new(),
     };
-    let local = fields.take("local").map(|list| local_wheels::decode(list, problems)).unwrap_or_default();
+    let mut wheel_files =
+        fields.take("local").map(|list| wheel_files::decode(list, problems)).unwrap_or_default();
     let groups = fields.take("groups").map(|node| groups(node, problems)).unwrap_or_default();
     let cpu_baseline = fields.take("cpu_baseline").and_then(|node| baseline(node, problems));
     fields.finish(problems);
+    let mut requirements = Vec::new();
+    for At { value, span } in wanted {
+        match value {
+            PackageRequirement::Release(requirement) => requirements.push(At::new(requirement, span)),
+            PackageRequirement::Wheel(address) => {
+                wheel_files.extend(WheelFile::of_address(address, span, "", problems));
+            }
+        }
+    }
     requirements.sort_by(|a, b| a.value.cmp(&b.value));
-    Some(Box::new(WheelsSpec { requirements, files, exclude, indexes, local, groups, cpu_baseline }))
+    Some(Box::new(WheelsSpec { requirements, files, exclude, indexes, wheel_files, groups, cpu_baseline }))
 }
 
 fn baseline(node: &Node, problems: &mut Problems) -> Option<CpuBaseline> {
@@ -358,7 +368,7 @@ impl Declared for WheelsSpec {
     }
 
     fn local_wheels(&self) -> Vec<At<ContextPath>> {
-        self.local.iter().map(LocalWheel::place).collect()
+        self.wheel_files.iter().filter_map(WheelFile::path).collect()
     }
 
     fn is_for_any_x86(&self) -> bool {
@@ -396,16 +406,18 @@ impl Declared for WheelsSpec {
         let installer = installer(REGISTRATION.key, context, span, problems);
         check_groups(&self.groups, context, problems);
         let mut wanted: Vec<_> = self.requirements.iter().map(Wanted::of_spec).collect();
+        let mut wheel_files = self.wheel_files.clone();
         for path in &self.files {
-            wanted.extend(read_file(path, context, problems));
+            read_file(path, context, &mut wanted, &mut wheel_files, problems);
         }
+        wheel_files.retain(|wheel| wheel.is_wanted(context));
         if let Some(limit) = context.numpy_limit() {
             check_numpy(&wanted, limit, problems);
         }
-        check_torch(&wanted, context, problems);
+        check_torch(&wanted, &wheel_files, context, problems);
         let mut requirements: Vec<_> = wanted.into_iter().map(|wanted| wanted.line).collect();
-        self.local.iter().for_each(|wheel| wheel.check(context, problems));
-        requirements.extend(self.local.iter().map(LocalWheel::requirement));
+        wheel_files::check(&wheel_files, &self.exclude, context, problems);
+        requirements.extend(wheel_files.iter().map(WheelFile::requirement));
         requirements.sort();
         requirements.dedup();
         let installer = installer?;
@@ -421,29 +433,29 @@ impl Declared for WheelsSpec {
             packages: group.packages.iter().map(ToString::to_string).collect(),
             ..WheelRequest::new(group.name.value.as_str(), "group", installer.clone(), group.name.span)
         });
-        Some(Box::new(AllWheels { requests: groups.chain([rest]).collect(), local: self.local.clone() }))
+        Some(Box::new(AllWheels { requests: groups.chain([rest]).collect(), wheel_files }))
     }
 }
 
-/// The groups of the spec, the rest, and wheels of the build context.
+/// The groups of the spec, the rest, and wheels that are named by their files.
 #[derive(Debug)]
 struct AllWheels {
     requests: Vec<WheelRequest>,
-    local: Vec<LocalWheel>,
+    wheel_files: Vec<WheelFile>,
 }
 
 impl Component for AllWheels {
     fn plan(&self, span: Span, planner: &mut Planner) {
-        if !self.local.is_empty() {
-            let files = local_wheels::gather(&self.local, span, planner);
-            planner.set_local_wheels(files);
-        }
+        let files = wheel_files::gather(&self.wheel_files, span, planner);
+        planner.set_wheel_files(files);
         self.requests.iter().for_each(|request| planner.request_wheels(request.clone()));
     }
 
     fn finish(&self, _: Span, planner: &mut Planner) {
-        let (Some(files), Some(rest)) = (planner.local_wheels(), self.requests.last()) else { return };
-        self.local.iter().for_each(|wheel| wheel.plan(files, &rest.installer, planner));
+        let Some(rest) = self.requests.last() else { return };
+        for (wheel, file) in self.wheel_files.iter().zip(planner.wheel_files().to_vec()) {
+            wheel.plan(file, &rest.installer, planner);
+        }
     }
 }
 
@@ -468,13 +480,15 @@ impl Wanted {
 
 /// Reports torch as a package like any other where the spec says what GPUs it must run on: nobody would look whether
 /// its wheels do.
-fn check_torch(wanted: &[Wanted], context: &Context<'_>, problems: &mut Problems) {
+fn check_torch(wanted: &[Wanted], wheels: &[WheelFile], context: &Context<'_>, problems: &mut Problems) {
     if !context.fleet.has_gpus() || context.has(torch::REGISTRATION.key) {
         return;
     }
-    for Wanted { span, place, .. } in wanted.iter().filter(|w| w.requirement.package() == "torch") {
+    let required = wanted.iter().filter(|w| w.requirement.package() == "torch").map(|w| (w.span, &w.place));
+    let files = wheels.iter().filter(|wheel| wheel.name == "torch").map(|wheel| (wheel.span, &wheel.place));
+    for (span, place) in required.chain(files) {
         problems.error_with_help(
-            *span,
+            span,
             format!("{place}whether a torch that is required as a package runs on the `target` is not known"),
             "take it out and write it as a component, such as `torch: {version: auto, channel: auto}`, whose wheels \
              are chosen for the target",
@@ -497,28 +511,38 @@ fn check_numpy(wanted: &[Wanted], limit: &str, problems: &mut Problems) {
     }
 }
 
-/// The requirements of a file of the build context, in the form that pip reads: one in a line, `#` before comments.
-fn read_file(path: &At<ContextPath>, context: &Context<'_>, problems: &mut Problems) -> Vec<Wanted> {
+/// Adds the requirements of a file of the build context, in the form that pip reads: one in a line, `#` before comments.
+fn read_file(
+    path: &At<ContextPath>,
+    context: &Context<'_>,
+    wanted: &mut Vec<Wanted>,
+    wheel_files: &mut Vec<WheelFile>,
+    problems: &mut Problems,
+) {
+    let span = path.span;
     let Some(text) = context.file(path.value.as_str()) else {
         problems.error_with_help(
-            path.span,
+            span,
             format!("`{path}` is not in the build context"),
             "name a file beside the spec, and see whether `.dockerignore` leaves it out",
         );
-        return Vec::new();
+        return;
     };
-    let mut all = Vec::new();
     for (number, line) in whole_lines(text) {
         let place = format!("`{path}`, line {number}: ");
         match requirement_of(&line) {
-            Ok((requirement, line)) => all.push(Wanted { requirement, line, span: path.span, place }),
+            Ok((PackageRequirement::Release(requirement), line)) => {
+                wanted.push(Wanted { requirement, line, span, place });
+            }
+            Ok((PackageRequirement::Wheel(address), _)) => {
+                wheel_files.extend(WheelFile::of_address(address, span, &place, problems));
+            }
             Err(help) => {
                 let message = format!("{place}this is not a Python requirement");
-                problems.error_with_help(path.span, message, help);
+                problems.error_with_help(span, message, help);
             }
         }
     }
-    all
 }
 
 /// The lines of a file of requirements with their numbers, without comments; one that ends with `\` goes on in the next.
@@ -545,11 +569,10 @@ fn whole_lines(text: &str) -> Vec<(usize, String)> {
         .collect()
 }
 
-/// A requirement, and behind it the digests that its files may have, as pip writes them: `--hash=sha256:…`.
-fn requirement_of(line: &str) -> Result<(Requirement, String), String> {
+/// A requirement, and the same with the digests behind it that its files may have, as pip writes them: `--hash=sha256:…`.
+fn requirement_of(line: &str) -> Result<(PackageRequirement, String), String> {
     let (words, digests): (Vec<_>, Vec<_>) =
         line.split_whitespace().partition(|word| !word.starts_with("--hash="));
-    let requirement = Requirement::parse(&words.join(" "))?;
     for digest in &digests {
         let sha256 = digest.strip_prefix("--hash=sha256:").map(Sha256::parse);
         if !matches!(sha256, Some(Ok(_))) {
@@ -558,8 +581,20 @@ fn requirement_of(line: &str) -> Result<(Requirement, String), String> {
             ));
         }
     }
-    let line = [&[requirement.as_str()], digests.as_slice()].concat().join(" ");
+    let requirement = PackageRequirement::parse(&with_digest(&words, &digests))?;
+    let line = [words, digests].concat().join(" ");
     Ok((requirement, line))
+}
+
+/// The words of a requirement; where they have an address and there is one digest besides, it ends the address.
+fn with_digest(words: &[&str], digests: &[&str]) -> String {
+    let ([digest], Some(place)) = (digests, words.iter().position(|word| word.contains("://"))) else {
+        return words.join(" ");
+    };
+    let digest = digest.trim_start_matches("--hash=").replace(':', "=");
+    let address = words[place].trim_end_matches(&format!("#{digest}"));
+    let address = format!("{address}#{digest}");
+    [&words[..place], &[address.as_str()], &words[place + 1..]].concat().join(" ")
 }
 
 /// A component that is nothing but packages.
@@ -803,12 +838,6 @@ fn lines(path: &str, lines: Vec<String>) -> TextFile {
     TextFile { path: path.to_owned(), mode: 0o644, text }
 }
 
-/// Shows a resolution the wheels of the build context, whose dependencies it must know.
-fn mount_local(run: &mut Run, planner: &Planner) {
-    let mount = |from| Mount { at: LOCAL_DIR.to_owned(), from, part: "/".to_owned() };
-    run.mounts.extend(planner.local_wheels().map(mount));
-}
-
 /// Resolves all requirements together. The result is a list for each branch, with versions and digests, and the list of
 /// those that are parted from their groups. No more than `most` have just one wheel.
 fn choose(requests: &[WheelRequest], most: usize, tools: &Tools, planner: &mut Planner) -> StepId {
@@ -826,7 +855,8 @@ fn choose(requests: &[WheelRequest], most: usize, tools: &Tools, planner: &mut P
     inputs.push(lines("/groups.txt", patterns.chain(rest).collect()));
     let span = requests.last().map(|request| request.span).unwrap_or_default();
     let mut run = tools.run_with(&CHOOSE, "wheels", inputs, planner);
-    mount_local(&mut run, planner);
+    // It must know what wheels that are named by their files depend on.
+    run.mounts.extend(planner.wheel_files().iter().cloned());
     run.env.push(("MOST_ALONE".to_owned(), most.to_string()));
     planner.run("[wheels] find versions".to_owned(), span, run)
 }

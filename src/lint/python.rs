@@ -210,7 +210,9 @@ fn unused_python(subject: &Subject<'_>) -> Vec<(Span, String)> {
 }
 
 fn floating(subject: &Subject<'_>) -> Vec<(Span, String)> {
-    let floating = subject.requirements().into_iter().filter(|wanted| !wanted.text.contains("=="));
+    // An address has one file, and a digest.
+    let floats = |wanted: &Wanted<'_>| !wanted.text.contains("==") && !wanted.text.contains("://");
+    let floating = subject.requirements().into_iter().filter(floats);
     floating
         .map(|Wanted { text, span, .. }| {
             (span, format!("`{text}` is another release tomorrow; write `==` and a version"))

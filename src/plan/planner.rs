@@ -173,7 +173,7 @@ pub struct Planner {
     interpreter: Option<Interpreter>,
     vendor: Vec<Vendor>,
     excluded: Vec<String>,
-    local_wheels: Option<StepId>,
+    wheel_files: Vec<Mount>,
     codecs: Vec<Codec>,
     chosen: Option<ChosenWheels>,
     netrc: Option<Secret>,
@@ -221,7 +221,7 @@ impl Planner {
             interpreter: None,
             vendor: Vec::new(),
             excluded: Vec::new(),
-            local_wheels: None,
+            wheel_files: Vec::new(),
             codecs: Vec::new(),
             chosen: None,
             netrc: None,
@@ -270,14 +270,23 @@ impl Planner {
         self.download(label, &file)
     }
 
+    /// A file that is fetched as it is; what the lock has of `label` comes first.
+    pub fn fetch_file(&mut self, label: &str, file: LockedFile) -> StepId {
+        let file = self.locked_file(label, file);
+        self.download(label, &file)
+    }
+
     /// The file of a release: that of the lock, where there is one.
     fn locked_source(&mut self, label: &str, archive: &SourceArchive) -> LockedFile {
         let SourceArchive { url, sha256, span, .. } = archive.clone();
-        let mut file = LockedFile { url, sha256, size: None, span };
+        self.locked_file(label, LockedFile { url, sha256, size: None, span })
+    }
+
+    fn locked_file(&mut self, label: &str, mut file: LockedFile) -> LockedFile {
         if let LockUse::Fixed(lock) = &self.lock {
             match lock.sources.get(label) {
                 Some(locked) => file = locked.clone(),
-                None => self.unlocked(label, archive.span),
+                None => self.unlocked(label, file.span),
             }
         }
         self.sources.insert(label.to_owned(), file.clone());
@@ -524,14 +533,14 @@ impl Planner {
         step
     }
 
-    /// Says which step has the wheels of the build context.
-    pub fn set_local_wheels(&mut self, step: StepId) {
-        self.local_wheels = Some(step);
+    /// Says where steps find the wheels that the spec names by their files.
+    pub fn set_wheel_files(&mut self, files: Vec<Mount>) {
+        self.wheel_files = files;
     }
 
-    /// The step that has the wheels of the build context.
-    pub fn local_wheels(&self) -> Option<StepId> {
-        self.local_wheels
+    /// Where steps find the wheels that the spec names by their files.
+    pub fn wheel_files(&self) -> &[Mount] {
+        &self.wheel_files
     }
 
     /// Adds a run as a step.

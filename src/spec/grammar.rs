@@ -341,6 +341,16 @@ fn split_host(name: &str) -> (&str, &str) {
 impl Requirement {
     /// Reads a requirement. Its text is kept as written.
     pub fn parse(text: &str) -> Result<Self, String> {
+        match Self::parsed(text)?.version_or_url {
+            Some(pep508_rs::VersionOrUrl::Url(_)) => {
+                Err("a package by its address is not known here; name a released version".to_owned())
+            }
+            _ => Ok(Self(text.to_owned())),
+        }
+    }
+
+    /// What a requirement says, be it by address or not.
+    pub(super) fn parsed(text: &str) -> Result<pep508_rs::Requirement, String> {
         let help = "write a requirement such as `numpy>=2.1`";
         if text.chars().any(char::is_control) {
             return Err(help.to_owned());
@@ -355,33 +365,24 @@ impl Requirement {
         if words.into_iter().any(|word| word.ends_with(['-', '_', '.'])) {
             return Err(help.to_owned());
         }
-        match pep508_rs::Requirement::<pep508_rs::VerbatimUrl>::from_str(text) {
-            Ok(requirement) if requirement.version_or_url.as_ref().is_some_and(is_url) => {
-                Err("requirements by address are not supported yet; name a released version".to_owned())
-            }
-            Ok(_) => Ok(Self(text.to_owned())),
-            Err(error) => {
-                let message = error.to_string();
-                let first = message.lines().next().unwrap_or(help);
-                Err(format!("{help} ({first})"))
-            }
-        }
+        pep508_rs::Requirement::from_str(text).map_err(|error| {
+            let message = error.to_string();
+            format!("{help} ({})", message.lines().next().unwrap_or(help))
+        })
     }
-}
 
-impl Requirement {
-    fn parsed(&self) -> Option<pep508_rs::Requirement<pep508_rs::VerbatimUrl>> {
-        pep508_rs::Requirement::from_str(&self.0).ok()
+    fn known(&self) -> Option<pep508_rs::Requirement> {
+        Self::parsed(&self.0).ok()
     }
 
     /// The package's name in its normal form. Source: PEP 503.
     pub fn package(&self) -> String {
-        self.parsed().map(|requirement| requirement.name.to_string()).unwrap_or_default()
+        self.known().map(|requirement| requirement.name.to_string()).unwrap_or_default()
     }
 
     /// Whether a version meets the requirement.
     pub fn admits(&self, version: &str) -> bool {
-        match self.parsed().and_then(|requirement| requirement.version_or_url) {
+        match self.known().and_then(|requirement| requirement.version_or_url) {
             Some(pep508_rs::VersionOrUrl::VersionSpecifier(specifiers)) => {
                 pep508_rs::pep440_rs::Version::from_str(version)
                     .is_ok_and(|version| specifiers.contains(&version))
@@ -392,8 +393,7 @@ impl Requirement {
 
     /// The oldest version that is admitted, where the requirement names one.
     pub fn lower_bound(&self) -> Option<String> {
-        let Some(pep508_rs::VersionOrUrl::VersionSpecifier(specifiers)) = self.parsed()?.version_or_url
-        else {
+        let Some(pep508_rs::VersionOrUrl::VersionSpecifier(specifiers)) = self.known()?.version_or_url else {
             return None;
         };
         let from = |text: String| {
@@ -402,10 +402,6 @@ impl Requirement {
         };
         specifiers.iter().find_map(|specifier| from(specifier.to_string()))
     }
-}
-
-fn is_url(version_or_url: &pep508_rs::VersionOrUrl) -> bool {
-    matches!(version_or_url, pep508_rs::VersionOrUrl::Url(_))
 }
 
 impl ContextPath {

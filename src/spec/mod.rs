@@ -16,6 +16,7 @@ mod suite;
 mod tag;
 mod target;
 mod test;
+mod wheel_address;
 mod wish;
 
 pub(crate) use args::nearest_name;
@@ -38,6 +39,7 @@ pub use suite::Suite;
 pub use tag::TagSchema;
 pub use target::{CpuLevel, DriverRange, Target};
 pub use test::{Check, FileCheck, Need, Program, Stream, Test, Text};
+pub use wheel_address::{PackageRequirement, WheelAddress};
 pub use wish::{Bound, Wish};
 
 use std::collections::BTreeSet;

@@ -11,8 +11,8 @@ use crate::components::{capability, ffmpeg_flag};
 
 use super::{
     ContextPath, DebianPackage, DeviceName, DriverRange, Duration, EDITIONS, EnvName, FileMode, ImagePath,
-    ImageReference, Locale, Name, PackagePattern, Port, Repository, Requirement, Sha256, Signal, TagSchema,
-    TimeZone, Url, User, UserId, UserName, Version, Wish,
+    ImageReference, Locale, Name, PackagePattern, PackageRequirement, Port, Repository, Requirement, Sha256,
+    Signal, TagSchema, TimeZone, Url, User, UserId, UserName, Version, Wish,
 };
 
 /// A field of a mapping.
@@ -182,7 +182,7 @@ grammar!(
     false,
     "^\\s*[A-Za-z0-9].*$",
     None,
-    |t| Requirement::parse(t).is_ok(),
+    |t| PackageRequirement::parse(t).is_ok(),
     ["numpy==2.2.6", "six"]
 );
 grammar!(

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
 use crate::components::trusting_base;
-use crate::harness::{Build, wheel};
+use crate::harness::{Build, Server, wheel};
 
 /// A node with the distribution's Python, which is there in no time.
 fn node() -> String {
@@ -196,4 +196,68 @@ fn one_more_of_many_small_wheels_installs_a_part_of_them() {
     let installed: Vec<_> =
         changed.executed().into_iter().filter(|step| step.ends_with("install wheels")).collect();
     assert_eq!(installed, ["[wheels] install wheels"]);
+}
+
+#[test]
+fn wheels_by_their_addresses_are_downloads_whose_dependencies_are_resolved_with_the_rest() {
+    let server = Server::start();
+    // Packages that no index has, and releases of six that are not its last one.
+    let id = std::process::id();
+    let (near, far) = (format!("edgenode_near_{id}"), format!("edgenode_far_{id}"));
+    let put = |name: &str, requires: &str| {
+        let code = format!("told = '{name}'\n").into_bytes();
+        let made = wheel(name, "1.0", requires, &[(&format!("{name}.py"), code)]);
+        server.put(&format!("/{name}-1.0-py3-none-any.whl"), made)
+    };
+    let (near_url, near_sum) = put(&near, "six==1.16.0; extra == 'old'");
+    let (far_url, far_sum) = put(&far, &near);
+    let node = node().replace("/opt/venv", &format!("/opt/venv-{id}"));
+    // What its marker leaves out is not fetched: nobody has it.
+    let gone = format!("gone @ {}/gone-1.0-py3-none-any.whl#sha256={near_sum}", server.address());
+    let spec = |sum: &str| {
+        format!(
+            "{node}wheels:\n  files: [requirements.txt]\n  requirements:\n    - {near}\n    \
+             - {near}[old] @ {near_url}#sha256={sum}\n    - {gone} ; python_version < '3'\ntests:\n  \
+             - {{name: told, run: [python3, -c, 'import six, {near}, {far}; print(six.__version__, {far}.told)']}}\n"
+        )
+    };
+    let build = |sum: &str| {
+        let build = Build::new(&spec(sum));
+        let lines = format!("{far} @ {far_url} --hash=sha256:{far_sum}\n");
+        fs::write(build.dir().join("requirements.txt"), lines).expect("written");
+        build
+    };
+    let wrong = "0".repeat(64);
+    build(&wrong).fail(&[
+        "digest mismatch",
+        "node.yaml:9",
+        &format!("[{} 1.0] download", near.replace('_', "-")),
+    ]);
+
+    let told = |build: Build| {
+        let reports = build.with("--target", "test").files();
+        fs::read_to_string(reports.path().join("told.txt")).expect("a report")
+    };
+    assert_eq!(told(build(&near_sum)), format!("1.16.0 {far}\n"));
+    let lock = build(&near_sum).with("--target", "lock").files();
+    let lock = fs::read_to_string(lock.path().join("node.lock")).expect("a lock");
+    for part in [near_url.as_str(), &far_url, "six-1.16.0"] {
+        assert!(lock.contains(part), "{part} is not in:\n{lock}");
+    }
+    let locked = || {
+        let build = build(&near_sum);
+        fs::write(build.dir().join("node.lock"), &lock).expect("written");
+        build
+    };
+    assert_eq!(python_files(locked()), python_files(build(&near_sum)));
+    let graph = build(&near_sum).with("--target", "graph").files();
+    let graph = fs::read_to_string(graph.path().join("graph.txt")).expect("a graph");
+    let installs = graph.lines().filter(|line| line.contains("] install wheel "));
+    let installs: Vec<_> = installs.inspect(|line| assert!(line.contains("(run, needs"), "{line}")).collect();
+    assert_eq!(installs.len(), 2, "{graph}");
+    let sbom = locked().with("--target", "sbom").files();
+    let sbom = fs::read_to_string(sbom.path().join("sbom.spdx.json")).expect("a document");
+    for part in [&near_url, &far_sum] {
+        assert!(sbom.contains(part), "{part} is not in:\n{sbom}");
+    }
 }

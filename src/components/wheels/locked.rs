@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{PARTS, Requirements, Tools, WheelRequest, chosen_of, lines, mount_local};
+use super::{PARTS, Requirements, Tools, WheelRequest, chosen_of, lines};
 use crate::components::python;
 use crate::lock::{Earlier, LockUse, LockedWheel, PlatformLock};
 use crate::plan::{Mount, Planner, Provided, RUN_DIR, Run, Script, StepId, Unlocked};
-use crate::spec::{Requirement, Span};
+use crate::spec::{Requirement, Span, normal_name};
 
 const RESOLVE: Script =
     Script { name: "wheels-resolve.sh", text: include_str!("../scripts/wheels-resolve.sh") };
@@ -172,6 +172,11 @@ fn report_unlocked(requests: &[WheelRequest], wheels: &BTreeMap<String, LockedWh
     let vendor = vendor.unwrap_or_default();
     let kept: Vec<_> = planner.kept().iter().flat_map(|vendor| vendor.packages.clone()).collect();
     for request in requests {
+        // Wheels that are named by their files are not in this part of the lock.
+        let by_file = |name: &str| {
+            let mut files = request.requirements.iter().filter(|text| text.contains(" @ "));
+            files.any(|text| normal_name(text) == name)
+        };
         // What a marker says is for uv to know.
         let plain = request.requirements.iter().filter(|requirement| !requirement.contains(';'));
         for (requirement, digests) in plain.filter_map(|text| with_digests(text)) {
@@ -180,7 +185,8 @@ fn report_unlocked(requests: &[WheelRequest], wheels: &BTreeMap<String, LockedWh
                 let is_pinned = digests.is_empty() || digests.contains(&wheel.file.sha256.as_str());
                 is_pinned && requirement.admits(&wheel.version)
             });
-            if !met && !excluded.contains(&name) && !kept.contains(&name) && !vendor.contains(&name) {
+            let elsewhere = excluded.contains(&name) || kept.contains(&name) || vendor.contains(&name);
+            if !met && !elsewhere && !by_file(&name) {
                 planner.unlocked(requirement.as_str(), request.span);
             }
         }
@@ -208,7 +214,7 @@ impl Tools {
         let mut files = requirements.files();
         files.push(lines("/preferences.txt", preferred.to_vec()));
         let mut run = self.run_with(&RESOLVE, label, files, planner);
-        mount_local(&mut run, planner);
+        run.mounts.extend(planner.wheel_files().iter().cloned());
         planner.run(format!("[{label}] find versions"), span, run)
     }
 

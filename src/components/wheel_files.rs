@@ -1,15 +1,16 @@
-//! `wheels.local`: wheels that lie in the build context. Each is a branch of its own, installed as it is; what it depends
-//! on is resolved with all other requirements.
+//! Wheels that are named by their file: `wheels.local` in the build context, and those that a requirement has the address
+//! of. Each is a branch of its own, installed as it is; what it depends on is resolved with all other requirements.
 
 use super::PythonHome;
 use super::wheels::Tools;
 use crate::diagnostic::Problems;
-use crate::plan::{Action, Mount, Part, Planner, Provided, StepId};
+use crate::lock::LockedFile;
+use crate::plan::{Action, Mount, Part, Planner, Provided};
 use crate::resolve::{Context, SourceArchive, machine};
-use crate::spec::{At, ContextPath, Name, Node, Sha256, Span, checked, items, normal_name};
+use crate::spec::{At, ContextPath, Name, Node, Sha256, Span, WheelAddress, checked, items, normal_name};
 
-/// Where steps find the wheels of the build context.
-pub(super) const LOCAL_DIR: &str = "/run/edgenode/local";
+/// Where steps find them.
+const FILES_DIR: &str = "/run/edgenode/local";
 
 /// How much of a wheel's end is read to tell what it says of itself. The list of its files is there; that of torch, one
 /// of the longest, has 2 MB.
@@ -44,27 +45,38 @@ fn metadata_checksum(end: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-/// A wheel of the build context. Source of the form of its name: the binary distribution format (PEP 427).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct LocalWheel {
+/// A wheel that is named by its file. Source of the form of its name: the binary distribution format (PEP 427).
+#[derive(Clone, Debug)]
+pub(super) struct WheelFile {
     /// The package, in the normal form of its name.
     pub name: String,
     version: String,
     tags: Tags,
-    path: ContextPath,
+    file_name: String,
+    origin: Origin,
+    /// Its place in the spec.
     pub span: Span,
+    /// Its place in the file of requirements, as messages begin with it; nothing where the spec itself has it.
+    pub place: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Origin {
+    Context(ContextPath),
+    Address(WheelAddress),
 }
 
 /// Whether a path of the build context can be that of a wheel.
 pub fn is_wheel_path(text: &str) -> bool {
-    ContextPath::parse(text).is_ok_and(|path| LocalWheel::of(&At::new(path, Span::default())).is_some())
+    ContextPath::parse(text)
+        .is_ok_and(|path| WheelFile::of_context(&At::new(path, Span::default())).is_some())
 }
 
-/// Reads the list.
-pub(super) fn decode(node: &Node, problems: &mut Problems) -> Vec<LocalWheel> {
-    let wheels = items("`local`", node, problems, |node, problems| {
+/// Reads the list of those in the build context.
+pub(super) fn decode(node: &Node, problems: &mut Problems) -> Vec<WheelFile> {
+    items("`local`", node, problems, |node, problems| {
         let path = checked("a wheel in the build context", node, problems, ContextPath::parse)?;
-        let wheel = LocalWheel::of(&path);
+        let wheel = WheelFile::of_context(&path);
         if wheel.is_none() {
             problems.error_with_help(
                 path.span,
@@ -73,19 +85,65 @@ pub(super) fn decode(node: &Node, problems: &mut Problems) -> Vec<LocalWheel> {
             );
         }
         wheel
-    });
-    for (i, wheel) in wheels.iter().enumerate() {
-        if let Some(first) = wheels[..i].iter().find(|other| other.name == wheel.name) {
-            let message = format!("the package `{}` is here for the second time", wheel.name);
-            problems.error_with_help(wheel.span, message, format!("the first is at {}", first.span));
-        }
-    }
-    wheels
+    })
 }
 
-impl LocalWheel {
-    fn of(path: &At<ContextPath>) -> Option<Self> {
-        let parts: Vec<_> = file_name(&path.value).strip_suffix(".whl")?.split('-').collect();
+/// Refuses packages that the spec has twice or from elsewhere, those that it excludes, and wheels for another Python or
+/// machine.
+pub(super) fn check(
+    wheels: &[WheelFile],
+    exclude: &[At<Name>],
+    context: &Context<'_>,
+    problems: &mut Problems,
+) {
+    for (i, wheel) in wheels.iter().enumerate() {
+        let mut refuse = |message: String, help: String| {
+            problems.error_with_help(wheel.span, format!("{}{message}", wheel.place), help);
+        };
+        if let Some(first) = wheels[..i].iter().find(|other| other.name == wheel.name) {
+            let message = format!("the package `{}` is here for the second time", wheel.name);
+            refuse(message, format!("{}the first is at {}", first.place, first.span));
+        }
+        if exclude.iter().any(|name| normal_name(name.value.as_str()) == wheel.name) {
+            let message = format!("`{}` is here and in `exclude`", wheel.name);
+            refuse(message, "take it out of one of them".to_owned());
+        }
+        wheel.check(context, &mut refuse);
+    }
+}
+
+impl WheelFile {
+    fn of_context(path: &At<ContextPath>) -> Option<Self> {
+        let file_name = path.value.as_str().rsplit('/').next().unwrap_or_default();
+        Self::of(file_name, Origin::Context(path.value.clone()), path.span)
+    }
+
+    /// The wheel at an address. `place` is where a file of requirements names it.
+    pub(super) fn of_address(
+        address: WheelAddress,
+        span: Span,
+        place: &str,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let file_name = locked(&address, span).name();
+        let package = address.package.clone();
+        let wheel =
+            Self::of(&file_name, Origin::Address(address), span).filter(|wheel| wheel.name == package);
+        if wheel.is_none() {
+            problems.error_with_help(
+                span,
+                format!("{place}`{}` is not the name of a wheel of `{package}`", file_name.escape_debug()),
+                format!(
+                    "name the file that it was built as, such as `{}-1.0-py3-none-any.whl`, and the package that it is",
+                    package.replace('-', "_")
+                ),
+            );
+        }
+        wheel.map(|wheel| Self { place: place.to_owned(), ..wheel })
+    }
+
+    fn of(file_name: &str, origin: Origin, span: Span) -> Option<Self> {
+        let parts: Vec<_> = file_name.strip_suffix(".whl")?.split('-').collect();
         let ([name, version, python, abi, platform] | [name, version, _, python, abi, platform]) =
             parts.as_slice()
         else {
@@ -100,69 +158,117 @@ impl LocalWheel {
             name: normal_name(name.as_str()),
             version: (*version).to_owned(),
             tags: Tags { python: set(python), abi: set(abi), platform: set(platform) },
-            path: path.value.clone(),
-            span: path.span,
+            file_name: file_name.to_owned(),
+            origin,
+            span,
+            place: String::new(),
         })
     }
 
-    /// Its path, where the spec names it.
-    pub(super) fn place(&self) -> At<ContextPath> {
-        At::new(self.path.clone(), self.span)
+    /// Its path in the build context, where the spec names it.
+    pub(super) fn path(&self) -> Option<At<ContextPath>> {
+        match &self.origin {
+            Origin::Context(path) => Some(At::new(path.clone(), self.span)),
+            Origin::Address(_) => None,
+        }
+    }
+
+    /// Whether the image is to have it: what the marker of its requirement says.
+    pub(super) fn is_wanted(&self, context: &Context<'_>) -> bool {
+        match (&self.origin, context.python_home()) {
+            (Origin::Address(address), Some(home)) => {
+                address.is_for(home.series, machine(&context.facts.architecture))
+            }
+            _ => true,
+        }
     }
 
     /// The requirement that only this file meets. Its characters are those of names, so it needs no escapes.
     pub(super) fn requirement(&self) -> String {
-        format!("{} @ file://{LOCAL_DIR}/{}", self.name, file_name(&self.path))
+        let extras = match &self.origin {
+            Origin::Address(address) if !address.extras.is_empty() => {
+                format!("[{}]", address.extras.join(","))
+            }
+            _ => String::new(),
+        };
+        format!("{}{extras} @ file://{FILES_DIR}/{}", self.name, self.file_name)
     }
 
-    /// Refuses a package that the spec has from elsewhere, and one that is built for another Python or machine.
-    pub(super) fn check(&self, context: &Context<'_>, problems: &mut Problems) {
+    fn check(&self, context: &Context<'_>, refuse: &mut impl FnMut(String, String)) {
         if let Some(key) = context.called(&self.name) {
-            problems.error_with_help(
-                self.span,
-                format!("`{}` is a component of the spec already", self.name),
-                format!("take `{key}:` out, or this wheel"),
-            );
+            let message = format!("`{}` is a component of the spec already", self.name);
+            refuse(message, format!("take `{key}:` out, or this wheel"));
         }
         if let Some(PythonHome { series, .. }) = context.python_home()
             && !self.tags.fit_python(series)
         {
             let message = format!(
                 "`{}` is built for another Python than 3.{series}: its name says {}-{}",
-                file_name(&self.path),
+                self.file_name,
                 self.tags.python.join("."),
                 self.tags.abi.join(".")
             );
             let help = format!("take one with `cp3{series}-cp3{series}`, `abi3` or `py3-none` in its name");
-            problems.error_with_help(self.span, message, help);
+            refuse(message, help);
         }
         let architecture = context.facts.architecture.as_str();
         if !self.tags.fit_machine(architecture) {
             let message = format!(
                 "`{}` is built for other machines than Linux on {architecture}: its name says {}",
-                file_name(&self.path),
+                self.file_name,
                 self.tags.platform.join(".")
             );
             let help = format!("take one that ends with `{}.whl` or `any.whl`", machine(architecture));
-            problems.error_with_help(self.span, message, help);
+            refuse(message, help);
         }
     }
 
-    /// Adds the step that installs it.
-    pub(super) fn plan(&self, files: StepId, installer: &SourceArchive, planner: &mut Planner) {
+    /// Adds the step that installs it from where it is found.
+    pub(super) fn plan(&self, file: Mount, installer: &SourceArchive, planner: &mut Planner) {
         let Some(interpreter) = planner.interpreter().cloned() else { return };
         let tools = Tools::new(interpreter, installer, planner);
         let mut run = tools.run_offline(planner);
-        let at = format!("{LOCAL_DIR}/{}", file_name(&self.path));
-        run.argv.push(at.clone());
-        // The file alone, so that no other wheel's change runs this step again.
-        run.mounts.push(Mount { at, from: files, part: format!("/{}", file_name(&self.path)) });
+        run.argv.push(file.at.clone());
+        run.mounts.push(file);
         tools.slim(&mut run, planner);
-        let label = format!("{} {}", self.name, self.version);
-        let tree = planner.run(format!("[{label}] install wheel"), self.span, run);
+        let tree = planner.run(format!("[{}] install wheel", self.label()), self.span, run);
         let version = self.version.clone();
         planner.provide(Provided { version, ..tools.provided(&self.name, tree, self.span) });
     }
+
+    fn label(&self) -> String {
+        format!("{} {}", self.name, self.version)
+    }
+}
+
+/// The file at an address.
+fn locked(address: &WheelAddress, span: Span) -> LockedFile {
+    LockedFile { url: address.url.clone(), sha256: address.sha256.clone(), size: None, span }
+}
+
+/// Where steps find each of the wheels. They are mounted one by one, so that no other wheel's change runs a step again.
+pub(super) fn gather(wheels: &[WheelFile], span: Span, planner: &mut Planner) -> Vec<Mount> {
+    let local: Vec<_> = wheels.iter().filter_map(|wheel| Some((wheel, wheel.path()?.value))).collect();
+    let gathered = (!local.is_empty()).then(|| {
+        let from = planner.context(local.iter().map(|(_, path)| path.to_string()));
+        let parts = local.iter().map(|(wheel, path)| Part {
+            from: format!("/{path}"),
+            to: format!("/{}", wheel.file_name),
+            mode: None,
+            directory: false,
+        });
+        let action = Action::Place { from, parts: parts.collect() };
+        planner.step("[wheels] gather local wheels".to_owned(), span, action)
+    });
+    let mount = |wheel: &WheelFile| {
+        let from = match &wheel.origin {
+            Origin::Context(_) => gathered?,
+            Origin::Address(address) => planner.fetch_file(&wheel.label(), locked(address, wheel.span)),
+        };
+        let part = format!("/{}", wheel.file_name);
+        Some(Mount { at: format!("{FILES_DIR}{part}"), from, part })
+    };
+    wheels.iter().filter_map(mount).collect()
 }
 
 /// What a wheel is built for, as its name says: it fits where one of each set does. Source: PEP 425.
@@ -210,29 +316,12 @@ fn fits_python(python: &str, abi: &str, series: u32) -> bool {
     }
 }
 
-/// The step that has all of them side by side.
-pub(super) fn gather(wheels: &[LocalWheel], span: Span, planner: &mut Planner) -> StepId {
-    let from = planner.context(wheels.iter().map(|wheel| wheel.path.to_string()));
-    let parts = wheels.iter().map(|wheel| Part {
-        from: format!("/{}", wheel.path),
-        to: format!("/{}", file_name(&wheel.path)),
-        mode: None,
-        directory: false,
-    });
-    let action = Action::Place { from, parts: parts.collect() };
-    planner.step("[wheels] gather local wheels".to_owned(), span, action)
-}
-
-fn file_name(path: &ContextPath) -> &str {
-    path.as_str().rsplit('/').next().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn wheel(path: &str) -> Option<LocalWheel> {
-        LocalWheel::of(&At::new(ContextPath::parse(path).ok()?, Span::default()))
+    fn wheel(path: &str) -> Option<WheelFile> {
+        WheelFile::of_context(&At::new(ContextPath::parse(path).ok()?, Span::default()))
     }
 
     /// The list of an archive's files: names and checksums.
@@ -277,7 +366,7 @@ mod tests {
             "a b-1-py3-none-any.whl",
             "a-$(x)-py3-none-any.whl",
         ] {
-            assert_eq!(wheel(path), None, "{path}");
+            assert!(wheel(path).is_none(), "{path}");
         }
     }
 
