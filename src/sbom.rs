@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use crate::components::address_label;
 use crate::lock::LockedFile;
 use crate::plan::Plan;
 use crate::resolve::{BaseFacts, OsRelease};
@@ -284,18 +285,21 @@ fn python_package(
 ) -> Package {
     let PythonPackage { name, version, .. } = package;
     let key = (name.clone(), version.clone());
-    let fetched = plan.sources.get(&format!("{name} {version}"));
+    let built = plan.sources.get(&format!("{name} {version}"));
+    let fetched = plan.sources.get(&address_label(name, version));
     let source = |what: &str| Some(format!("{what}; {}", package.file));
     let made = Package::new("python", name, version);
+    // A file that the spec names need not be what the public index has by that name.
     let made = match (fetched, parts.local.get(&key)) {
+        (Some(file), _) => Package { source: source("a wheel by its address"), ..made.from(Some(file)) },
         (None, Some(sha256)) => Package {
             sha256: Some(sha256.to_string()),
             source: source("a wheel of the build context"),
             ..made
         },
-        (fetched, _) => {
-            let found = fetched.or(wheels.get(&key));
+        (None, None) => {
             let purl = format!("pkg:pypi/{}@{}", encoded(name), encoded(version));
+            let found = built.or(wheels.get(&key));
             Package { purl: Some(purl), source: source("a Python package"), ..made.from(found) }
         }
     };

@@ -872,11 +872,23 @@ fn wheels_by_their_addresses_are_looked_at_like_those_of_the_build_context() {
             "is built for other machines than Linux on amd64",
         ),
         ("  exclude: [My.App]\n", pure.clone(), "`my-app` is here and in `exclude`"),
+        ("  groups: {own: [my-app]}\n", pure.clone(), "`my-app` is a wheel that is named by its file"),
+        ("  groups: {my_app: [six]}\n", pure.clone(), "a group cannot be called `my_app`"),
+        (
+            "sdists: [{name: numpy, version: 2.3.5}]\n",
+            of("numpy", "numpy-2.3.5-cp313-cp313-manylinux_2_28_x86_64.whl"),
+            "`numpy` is here and built by `sdists`",
+        ),
         ("  local: [My_App-1.1-py3-none-any.whl]\n", pure.clone(), "`my-app` is here for the second time"),
         (
             "torch: {version: 2.9.1, channel: cpu}\n",
             of("torch", "torch-2.9.1-py3-none-any.whl"),
             "`torch` is a component of the spec already",
+        ),
+        (
+            "  cpu_baseline: x86-64\n",
+            of("numpy", "numpy-2.4.0-cp313-cp313-manylinux_2_28_x86_64.whl"),
+            "numpy's wheels from 2.4 on ask for processors of level x86-64-v2",
         ),
         (
             "target: {driver: '>=570'}\n",
@@ -898,6 +910,20 @@ fn wheels_by_their_addresses_are_looked_at_like_those_of_the_build_context() {
         assert!(found.contains("6:7: ") && found.contains(words), "{requirement}: {found}");
     }
 
+    // Named twice it is one, with all that is wanted of it; the order does not count.
+    let twice = |first: &str, second: &str| {
+        format!("{PYTHON}wheels:\n  requirements:\n    - \"{first}\"\n    - \"{second}\"\n")
+    };
+    let more = of("My-App[cli,web]", "My_App-1.0-py3-none-any.whl");
+    let joined = ["my-app[cli,web] @ file:///run/edgenode/local/My_App-1.0-py3-none-any.whl"];
+    assert_eq!(requirements(&twice(&pure, &more)), joined);
+    let other = of("other", "other-1.0-py3-none-any.whl");
+    let steps = |text: &str| {
+        let plan: Plan = plan(&works(text));
+        plan.steps.into_iter().map(|step| (step.name, format!("{:?}", step.action))).collect::<Vec<_>>()
+    };
+    assert_eq!(steps(&twice(&pure, &other)), steps(&twice(&other, &pure)));
+
     // A file of requirements has the digest as pip writes it, too.
     let with = |lines: &str| {
         let text = format!("{PYTHON}wheels: {{files: [site.yaml]}}\n");
@@ -912,6 +938,9 @@ fn wheels_by_their_addresses_are_looked_at_like_those_of_the_build_context() {
             .unwrap_or_default(),
     );
     assert!(found.contains("`site.yaml`, line 1: this is not a Python requirement"), "{found}");
+    let b = "b".repeat(64);
+    assert!(with(&format!("{bare}#sha256={digest} --hash=sha256:{b} --hash=sha256:{digest}\n")).is_ok());
+    assert!(with(&format!("{bare} --hash=sha256:{b} --hash=sha256:{digest}\n")).is_err());
     let wrong = format!("six\nb @ {}\n", address("a-1.0-py3-none-any.whl"));
     let found = lines(&with(&wrong).err().unwrap_or_default());
     assert!(

@@ -14,9 +14,10 @@ RUN cd /src && tar -xf *.tar.* && cd */ && ./configure --prefix=/usr/local $ffmp
 
 FROM base AS python
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked --mount=type=cache,target=/var/lib/apt,sharing=locked \
-    apt-get update && apt-get install -y --no-install-recommends python3 python3-venv
+    apt-get update && apt-get install -y --no-install-recommends $python_needs
 ADD --checksum=sha256:$uv_sha256 $uv_url /src/
-RUN tar -xf /src/*.tar.gz -C /usr/local/bin --strip-components=1 && python3 -m venv /opt/venv
+$python_add
+RUN tar -xf /src/*.tar.gz -C /usr/local/bin --strip-components=1 && $python_make
 
 FROM python AS resolve
 RUN --mount=type=cache,target=/root/.cache/uv echo "$exclude" | tr ' ' '\n' >/exclude.txt \
@@ -44,7 +45,7 @@ RUN --mount=type=cache,target=/root/.cache/uv \
 
 FROM base
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked --mount=type=cache,target=/var/lib/apt,sharing=locked \
-    apt-get update && apt-get install -y --no-install-recommends $system python3 python3-venv
+    apt-get update && apt-get install -y --no-install-recommends $system $python_runs
 COPY $link --from=python /opt/venv /opt/venv
 COPY $link --from=torch /out /
 COPY $link --from=models /out /

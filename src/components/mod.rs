@@ -30,7 +30,7 @@ mod wheels;
 pub(crate) use ffmpeg::flag as ffmpeg_flag;
 pub(crate) use flash_attn::capability;
 pub use system::System;
-pub use wheel_files::{WHEEL_END_BYTES, is_wheel_path, wheel_mark};
+pub use wheel_files::{WHEEL_END_BYTES, address_label, is_wheel_path, wheel_mark};
 pub use wheelhouse::CONTEXT as WHEELHOUSE;
 pub use wheels::{WheelBranch, WheelRequest, install_wheels};
 

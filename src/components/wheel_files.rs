@@ -5,12 +5,12 @@ use super::PythonHome;
 use super::wheels::Tools;
 use crate::diagnostic::Problems;
 use crate::lock::LockedFile;
-use crate::plan::{Action, Mount, Part, Planner, Provided};
+use crate::plan::{Action, Mount, Part, Planner, Provided, RUN_DIR};
 use crate::resolve::{Context, SourceArchive, machine};
 use crate::spec::{At, ContextPath, Name, Node, Sha256, Span, WheelAddress, checked, items, normal_name};
 
-/// Where steps find them.
-const FILES_DIR: &str = "/run/edgenode/local";
+/// As many can be in an image beside all else: each is a layer.
+const MOST: usize = 64;
 
 /// How much of a wheel's end is read to tell what it says of itself. The list of its files is there; that of torch, one
 /// of the longest, has 2 MB.
@@ -50,7 +50,7 @@ fn metadata_checksum(end: &[u8]) -> Option<Vec<u8>> {
 pub(super) struct WheelFile {
     /// The package, in the normal form of its name.
     pub name: String,
-    version: String,
+    pub version: String,
     tags: Tags,
     file_name: String,
     origin: Origin,
@@ -60,7 +60,7 @@ pub(super) struct WheelFile {
     pub place: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Origin {
     Context(ContextPath),
     Address(WheelAddress),
@@ -88,6 +88,25 @@ pub(super) fn decode(node: &Node, problems: &mut Problems) -> Vec<WheelFile> {
     })
 }
 
+/// Joins those that are named more than once, in an order that does not depend on the spec's.
+pub(super) fn join(mut wheels: Vec<WheelFile>) -> Vec<WheelFile> {
+    wheels.sort_by(|a, b| a.name.cmp(&b.name));
+    wheels.dedup_by(|other, first| {
+        let (Origin::Address(other), Origin::Address(first)) = (&other.origin, &mut first.origin) else {
+            return false;
+        };
+        let is_same =
+            (&other.package, &other.url, &other.sha256) == (&first.package, &first.url, &first.sha256);
+        if is_same {
+            first.extras.extend(other.extras.clone());
+            first.extras.sort();
+            first.extras.dedup();
+        }
+        is_same
+    });
+    wheels
+}
+
 /// Refuses packages that the spec has twice or from elsewhere, those that it excludes, and wheels for another Python or
 /// machine.
 pub(super) fn check(
@@ -96,6 +115,17 @@ pub(super) fn check(
     context: &Context<'_>,
     problems: &mut Problems,
 ) {
+    if let Some(wheel) = wheels.get(MOST) {
+        let message = format!(
+            "{}more than {MOST} wheels are named by their files, each a layer of the image",
+            wheel.place
+        );
+        problems.error_with_help(
+            wheel.span,
+            message,
+            "require released versions, and give the wheels as the build context `wheelhouse`",
+        );
+    }
     for (i, wheel) in wheels.iter().enumerate() {
         let mut refuse = |message: String, help: String| {
             problems.error_with_help(wheel.span, format!("{}{message}", wheel.place), help);
@@ -108,8 +138,17 @@ pub(super) fn check(
             let message = format!("`{}` is here and in `exclude`", wheel.name);
             refuse(message, "take it out of one of them".to_owned());
         }
+        if context.builds(&wheel.name) {
+            let message = format!("`{}` is here and built by `sdists`", wheel.name);
+            refuse(message, "take it out of one of them".to_owned());
+        }
         wheel.check(context, &mut refuse);
     }
+}
+
+/// What the lock calls the wheel of a package that a requirement has the address of.
+pub fn address_label(name: &str, version: &str) -> String {
+    format!("{name} {version} wheel")
 }
 
 impl WheelFile {
@@ -150,8 +189,8 @@ impl WheelFile {
             return None;
         };
         let name = Name::parse(name).ok()?;
-        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '!' | '_');
-        if !version.starts_with(|c: char| c.is_ascii_digit()) || !version.chars().all(fits) {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '+' | '!' | '_');
+        if !version.starts_with(|c: char| c.is_ascii_digit()) || !file_name.chars().all(fits) {
             return None;
         }
         Some(Self {
@@ -183,7 +222,7 @@ impl WheelFile {
         }
     }
 
-    /// The requirement that only this file meets. Its characters are those of names, so it needs no escapes.
+    /// The requirement that only this file meets. Its characters need no escapes.
     pub(super) fn requirement(&self) -> String {
         let extras = match &self.origin {
             Origin::Address(address) if !address.extras.is_empty() => {
@@ -191,7 +230,7 @@ impl WheelFile {
             }
             _ => String::new(),
         };
-        format!("{}{extras} @ file://{FILES_DIR}/{}", self.name, self.file_name)
+        format!("{}{extras} @ file://{RUN_DIR}/local/{}", self.name, self.file_name)
     }
 
     fn check(&self, context: &Context<'_>, refuse: &mut impl FnMut(String, String)) {
@@ -231,13 +270,9 @@ impl WheelFile {
         run.argv.push(file.at.clone());
         run.mounts.push(file);
         tools.slim(&mut run, planner);
-        let tree = planner.run(format!("[{}] install wheel", self.label()), self.span, run);
+        let tree = planner.run(format!("[{} {}] install wheel", self.name, self.version), self.span, run);
         let version = self.version.clone();
         planner.provide(Provided { version, ..tools.provided(&self.name, tree, self.span) });
-    }
-
-    fn label(&self) -> String {
-        format!("{} {}", self.name, self.version)
     }
 }
 
@@ -258,21 +293,26 @@ pub(super) fn gather(wheels: &[WheelFile], span: Span, planner: &mut Planner) ->
             directory: false,
         });
         let action = Action::Place { from, parts: parts.collect() };
-        planner.step("[wheels] gather local wheels".to_owned(), span, action)
+        let step = planner.step("[wheels] gather local wheels".to_owned(), span, action);
+        planner.set_local_wheels(step);
+        step
     });
     let mount = |wheel: &WheelFile| {
         let from = match &wheel.origin {
             Origin::Context(_) => gathered?,
-            Origin::Address(address) => planner.fetch_file(&wheel.label(), locked(address, wheel.span)),
+            Origin::Address(address) => {
+                let label = address_label(&wheel.name, &wheel.version);
+                planner.fetch_file(&label, locked(address, wheel.span))
+            }
         };
         let part = format!("/{}", wheel.file_name);
-        Some(Mount { at: format!("{FILES_DIR}{part}"), from, part })
+        Some(Mount { at: format!("{RUN_DIR}/local{part}"), from, part })
     };
     wheels.iter().filter_map(mount).collect()
 }
 
 /// What a wheel is built for, as its name says: it fits where one of each set does. Source: PEP 425.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 struct Tags {
     python: Vec<String>,
     abi: Vec<String>,
@@ -365,6 +405,8 @@ mod tests {
             "a-1-py3-none-any.zip",
             "a b-1-py3-none-any.whl",
             "a-$(x)-py3-none-any.whl",
+            "a-1-py3-none-any.x\nsix.whl",
+            "a-1-py3-none-any#x.whl",
         ] {
             assert!(wheel(path).is_none(), "{path}");
         }

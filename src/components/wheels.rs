@@ -249,8 +249,22 @@ fn groups(node: &Node, problems: &mut Problems) -> Vec<Group> {
     })
 }
 
-/// Reports packages that are in two groups, and groups that are called like another part of the image.
-fn check_groups(groups: &[Group], context: &Context<'_>, problems: &mut Problems) {
+/// Reports packages that are in two groups, or are a branch of their own as wheels that are named by their files are, and
+/// groups that are called like another part of the image.
+fn check_groups(groups: &[Group], wheels: &[WheelFile], context: &Context<'_>, problems: &mut Problems) {
+    let by_file = |name: &str| wheels.iter().any(|wheel| wheel.name == name);
+    for Group { name, packages } in groups {
+        let called = normal_name(name.value.as_str());
+        for package in packages.iter().filter(|package| by_file(package.value.as_str())) {
+            let message = format!("`{package}` is a wheel that is named by its file, and lies by itself");
+            problems.error_with_help(package.span, message, "take it out of the group");
+        }
+        if by_file(&called) {
+            let message =
+                format!("a group cannot be called `{name}`, like a wheel that is named by its file");
+            problems.error_with_help(name.span, message, "give the group another name");
+        }
+    }
     for Group { name, .. } in groups.iter().filter(|group| context.builds(group.name.value.as_str())) {
         let message = format!("a group cannot be called `{name}`, which `sdists` builds a package of");
         problems.error_with_help(name.span, message, "give the group another name");
@@ -404,19 +418,20 @@ impl Declared for WheelsSpec {
         problems: &mut Problems,
     ) -> Option<Box<dyn Component>> {
         let installer = installer(REGISTRATION.key, context, span, problems);
-        check_groups(&self.groups, context, problems);
         let mut wanted: Vec<_> = self.requirements.iter().map(Wanted::of_spec).collect();
         let mut wheel_files = self.wheel_files.clone();
         for path in &self.files {
             read_file(path, context, &mut wanted, &mut wheel_files, problems);
         }
         wheel_files.retain(|wheel| wheel.is_wanted(context));
+        let wheel_files = wheel_files::join(wheel_files);
         if let Some(limit) = context.numpy_limit() {
-            check_numpy(&wanted, limit, problems);
+            check_numpy(&wanted, &wheel_files, limit, problems);
         }
         check_torch(&wanted, &wheel_files, context, problems);
         let mut requirements: Vec<_> = wanted.into_iter().map(|wanted| wanted.line).collect();
         wheel_files::check(&wheel_files, &self.exclude, context, problems);
+        check_groups(&self.groups, &wheel_files, context, problems);
         requirements.extend(wheel_files.iter().map(WheelFile::requirement));
         requirements.sort();
         requirements.dedup();
@@ -497,16 +512,18 @@ fn check_torch(wanted: &[Wanted], wheels: &[WheelFile], context: &Context<'_>, p
 }
 
 /// Reports requirements that ask for numpy from `limit` on.
-fn check_numpy(wanted: &[Wanted], limit: &str, problems: &mut Problems) {
-    for Wanted { requirement, span, place, .. } in
-        wanted.iter().filter(|w| w.requirement.package() == "numpy")
-    {
-        if requirement.lower_bound().is_some_and(|lowest| compare(&lowest, limit).is_ge()) {
+fn check_numpy(wanted: &[Wanted], wheels: &[WheelFile], limit: &str, problems: &mut Problems) {
+    let required = wanted.iter().filter(|wanted| wanted.requirement.package() == "numpy");
+    let required = required.map(|w| (w.requirement.lower_bound(), w.span, &w.place));
+    let files = wheels.iter().filter(|wheel| wheel.name == "numpy");
+    let files = files.map(|wheel| (Some(wheel.version.clone()), wheel.span, &wheel.place));
+    for (lowest, span, place) in required.chain(files) {
+        if lowest.is_some_and(|lowest| compare(&lowest, limit).is_ge()) {
             let message = format!(
                 "{place}numpy's wheels from {} on ask for processors of level x86-64-v2, and the spec is for any x86-64",
                 short(limit)
             );
-            problems.error(*span, message);
+            problems.error(span, message);
         }
     }
 }
@@ -586,14 +603,19 @@ fn requirement_of(line: &str) -> Result<(PackageRequirement, String), String> {
     Ok((requirement, line))
 }
 
-/// The words of a requirement; where they have an address and there is one digest besides, it ends the address.
+/// The words of a requirement; where they have an address, the digest that its file has ends it.
 fn with_digest(words: &[&str], digests: &[&str]) -> String {
-    let ([digest], Some(place)) = (digests, words.iter().position(|word| word.contains("://"))) else {
+    let Some(place) = words.iter().position(|word| word.contains("://")).filter(|_| !digests.is_empty())
+    else {
         return words.join(" ");
     };
-    let digest = digest.trim_start_matches("--hash=").replace(':', "=");
-    let address = words[place].trim_end_matches(&format!("#{digest}"));
-    let address = format!("{address}#{digest}");
+    let fragments = digests.iter().map(|digest| digest.trim_start_matches("--hash=").replace(':', "="));
+    let fragments: Vec<_> = fragments.collect();
+    let address = match words[place].split_once('#') {
+        Some((_, fragment)) if fragments.iter().any(|allowed| allowed == fragment) => words[place].to_owned(),
+        // What does not fit together is no address.
+        _ => format!("{}#{}", words[place], fragments.join("#")),
+    };
     [&words[..place], &[address.as_str()], &words[place + 1..]].concat().join(" ")
 }
 

@@ -220,9 +220,9 @@ fn check_fit(planner: &mut Planner, looks: &[(String, StepId)], system: StepId, 
 /// Lists what is in the finished image. It runs there, as a mount of the whole image would have to be hashed.
 fn list_parts(planner: &mut Planner, image: StepId) -> StepId {
     let mut run = planner.script(&LIST_PARTS, image, Vec::new());
-    if let Some(file) = planner.wheel_files().first() {
-        let at = file.at.trim_end_matches(&file.part).to_owned();
-        run.mounts.extend(planner.wheel_files().iter().cloned());
+    if let Some(from) = planner.local_wheels() {
+        let at = format!("{RUN_DIR}/local");
+        run.mounts.push(Mount { at: at.clone(), from, part: "/".to_owned() });
         run.env.push(("LOCAL".to_owned(), at));
     }
     planner.run("[sbom] list parts".to_owned(), Span::default(), run)

@@ -174,6 +174,7 @@ pub struct Planner {
     vendor: Vec<Vendor>,
     excluded: Vec<String>,
     wheel_files: Vec<Mount>,
+    local_wheels: Option<StepId>,
     codecs: Vec<Codec>,
     chosen: Option<ChosenWheels>,
     netrc: Option<Secret>,
@@ -222,6 +223,7 @@ impl Planner {
             vendor: Vec::new(),
             excluded: Vec::new(),
             wheel_files: Vec::new(),
+            local_wheels: None,
             codecs: Vec::new(),
             chosen: None,
             netrc: None,
@@ -541,6 +543,16 @@ impl Planner {
     /// Where steps find the wheels that the spec names by their files.
     pub fn wheel_files(&self) -> &[Mount] {
         &self.wheel_files
+    }
+
+    /// Says which step has those of the build context.
+    pub fn set_local_wheels(&mut self, step: StepId) {
+        self.local_wheels = Some(step);
+    }
+
+    /// The step that has the wheels of the build context.
+    pub fn local_wheels(&self) -> Option<StepId> {
+        self.local_wheels
     }
 
     /// Adds a run as a step.

@@ -40,14 +40,6 @@ impl PackageRequirement {
             _ => Requirement::parse(text).map(Self::Release),
         }
     }
-
-    /// The package's name in its normal form.
-    pub fn package(&self) -> String {
-        match self {
-            Self::Release(requirement) => requirement.package(),
-            Self::Wheel(address) => address.package.clone(),
-        }
-    }
 }
 
 impl WheelAddress {
@@ -57,17 +49,27 @@ impl WheelAddress {
             return Err("variables are not known in an address; write it out".to_owned());
         }
         let (_, rest) = text.split_once('@').unwrap_or_default();
-        let address = rest.split_whitespace().next().unwrap_or_default();
+        let (address, marker) = rest.trim().split_once(' ').unwrap_or((rest.trim(), ""));
+        // The library drops what it does not understand.
+        let Some(marker) = marker.trim().strip_prefix(';').or(marker.is_empty().then_some("")) else {
+            return Err(format!(
+                "`{marker}` behind the address is not known here; ` ; ` comes before a marker"
+            ));
+        };
         if address.starts_with("git+") {
             return Err("what comes from git is built: write an entry of `sdists` with the address of the commit's archive \
                         and its digest"
                 .to_owned());
         }
+        if !address.starts_with("http:") && !address.starts_with("https:") {
+            return Err("write an address that begins with `https://`; a wheel of the build context is one of `wheels.local`"
+                .to_owned());
+        }
         let (address, fragment) = address.split_once('#').unwrap_or((address, ""));
-        let url = Url::parse(address)
-            .map_err(|help| format!("{help}; a wheel of the build context is one of `wheels.local`"))?;
+        let url = Url::parse(address)?;
         if !url.file_name().ends_with(".whl") {
-            return Err("only wheels are installed as they are: write an entry of `sdists`, which builds a source archive"
+            return Err("only wheels are installed as they are, and an address of one ends with its name; write an entry of \
+                        `sdists` for a source archive"
                 .to_owned());
         }
         let sha256 = fragment.strip_prefix("sha256=").and_then(|digits| Sha256::parse(digits).ok());
@@ -75,8 +77,9 @@ impl WheelAddress {
             "a download needs a digest: end the address with `#sha256=` and the 64 digits that \
                                    `sha256sum` prints for the file",
         )?;
-        let marker = text.split_once(" ;").map_or("", |(_, marker)| marker);
-        if let Some(unknown) = UNKNOWN.iter().find(|unknown| marker.contains(*unknown)) {
+        // Older markers have dots.
+        let asked = marker.replace('.', "_");
+        if let Some(unknown) = UNKNOWN.iter().find(|unknown| asked.contains(*unknown)) {
             return Err(format!("`{unknown}` is not known before the image runs; `python_version` is"));
         }
         Ok(Self {
@@ -145,6 +148,11 @@ mod tests {
             ("https://example.org/a-1.0.tar.gz#sha256=12", "`sdists`"),
             ("git+https://example.org/a@v1", "`sdists`"),
             ("file:///a-1.0-py3-none-any.whl", "`wheels.local`"),
+            (
+                "https://example.org/a-1.0-py3-none-any.whl#sha256=12 python_version < '3.9'",
+                "before a marker",
+            ),
+            ("https://example.org/a-1.0-py3-none-any.whl#sha256=12 --hash=sha256:12", "behind the address"),
             ("https://u:p@example.org/a-1.0-py3-none-any.whl", "secret"),
             ("https://example.org/${HOME}/a-1.0-py3-none-any.whl", "variables"),
         ] {
@@ -163,6 +171,7 @@ mod tests {
         assert!(wanted("sys_platform == 'linux'"));
         assert!(!wanted("platform_machine == 'x86_64'"));
         assert!(!wanted("python_version < '3.12'"));
+        assert!(with("platform.version == '1'").is_err());
         assert!(with("python_full_version > '3.12.1'").is_err_and(|help| help.contains("`python_version`")));
     }
 }

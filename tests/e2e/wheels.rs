@@ -260,4 +260,6 @@ fn wheels_by_their_addresses_are_downloads_whose_dependencies_are_resolved_with_
     for part in [&near_url, &far_sum] {
         assert!(sbom.contains(part), "{part} is not in:\n{sbom}");
     }
+    // What lies at an address is not what the public index may have by its name.
+    assert!(sbom.contains("pkg:pypi/six@") && !sbom.contains("pkg:pypi/edgenode"), "{sbom}");
 }

@@ -36,7 +36,7 @@ awk -v wheels="$OUT/wheels" "$DIGESTS"'
     }
     # Writes the package that was read: with the digests that the requirements allow, where they name any.
     function finish(i, digests, fitting, file) {
-        # Wheels of the build context are installed elsewhere.
+        # Wheels that are named by their files are installed elsewhere.
         if (name == "" || local) return
         for (i = 1; i <= files; i++) {
             if (allows(name, digest[i])) {

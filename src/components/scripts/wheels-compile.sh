@@ -93,6 +93,8 @@ compile() {
     cp "$work/warnings" "$work/warned"
     [ ! -e "$output" ] || cp "$output" "$work/preferred"
     of_channel >"$work/direct"
+    # Whose file is named comes from no index.
+    awk "$NORMAL"'/ @ / { print normal($0) }' "$INPUTS/requirements.txt" >"$work/named"
     while :; do
         project >"$work/project/pyproject.toml"
         # Nothing is kept of what was chosen or told on the way there.
@@ -101,7 +103,7 @@ compile() {
         cp "$work/warned" "$work/warnings"
         resolve --output-file "$output" "$@" "$work/project/pyproject.toml"
         sed -n 's/^name = "\(.*\)"/\1/p; s/^\([a-z0-9-]*\)==.*/\1/p' "$output" | grep -Ex "$CHANNEL_PACKAGES" |
-            grep -vxFf "$work/direct" | sort -u - "$work/asked" >"$work/wanted"
+            grep -vxFf "$work/direct" | grep -vxFf "$work/named" | sort -u - "$work/asked" >"$work/wanted"
         [ "$(cat "$work/asked")" != "$(cat "$work/wanted")" ] || break
         mv "$work/wanted" "$work/asked"
     done
@@ -120,7 +122,7 @@ of_channel() {
             sub(/ --hash=.*/, "")
             marker = match($0, /;.*/) ? substr($0, RSTART) : ""
             gsub(/"/, "\047", marker)
-            if (name ~ packages && !(name in excluded)) print name marker
+            if (name ~ packages && !(name in excluded) && !/ @ /) print name marker
         }
     ' "$work/exclude.txt" "$INPUTS/requirements.txt" | sort -u
 }

@@ -46,7 +46,7 @@ awk "$DIGESTS"'
         local = 0
     }
     $1 == "[[packages]]" { finish() }
-    # Wheels of the build context are installed elsewhere.
+    # Wheels that are named by their files are installed elsewhere.
     $1 == "archive" { local = 1 }
     $1 == "name" { name = cell($0, "name") }
     $1 == "version" { version = cell($0, "version") }

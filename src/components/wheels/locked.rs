@@ -171,12 +171,10 @@ fn report_unlocked(requests: &[WheelRequest], wheels: &BTreeMap<String, LockedWh
     let vendor = planner.lock().locked().filter(|_| is_vendor).map(|lock| lock.vendor.clone());
     let vendor = vendor.unwrap_or_default();
     let kept: Vec<_> = planner.kept().iter().flat_map(|vendor| vendor.packages.clone()).collect();
+    // Wheels that are named by their files are not in this part of the lock.
+    let files = requests.iter().flat_map(|request| &request.requirements).filter(|text| text.contains(" @ "));
+    let files: Vec<_> = files.map(|text| normal_name(text)).collect();
     for request in requests {
-        // Wheels that are named by their files are not in this part of the lock.
-        let by_file = |name: &str| {
-            let mut files = request.requirements.iter().filter(|text| text.contains(" @ "));
-            files.any(|text| normal_name(text) == name)
-        };
         // What a marker says is for uv to know.
         let plain = request.requirements.iter().filter(|requirement| !requirement.contains(';'));
         for (requirement, digests) in plain.filter_map(|text| with_digests(text)) {
@@ -186,7 +184,7 @@ fn report_unlocked(requests: &[WheelRequest], wheels: &BTreeMap<String, LockedWh
                 is_pinned && requirement.admits(&wheel.version)
             });
             let elsewhere = excluded.contains(&name) || kept.contains(&name) || vendor.contains(&name);
-            if !met && !elsewhere && !by_file(&name) {
+            if !met && !elsewhere && !files.contains(&name) {
                 planner.unlocked(requirement.as_str(), request.span);
             }
         }
