@@ -231,7 +231,7 @@ fn wheels_by_their_addresses_are_downloads_whose_dependencies_are_resolved_with_
     build(&wrong).fail(&[
         "digest mismatch",
         "node.yaml:9",
-        &format!("[{} 1.0] download", near.replace('_', "-")),
+        &format!("[{} 1.0 wheel] download", near.replace('_', "-")),
     ]);
 
     let told = |build: Build| {
