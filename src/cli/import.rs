@@ -14,7 +14,7 @@ use super::init::{list, quote};
 use super::load::values;
 use super::{Failure, Told};
 use crate::spec::{
-    ContextPath, DebianPackage, Duration, EnvName, ImagePath, ImageReference, Name, PackageRequirement, Port,
+    ContextPath, DebianPackage, Duration, EnvName, ImagePath, ImageReference, Name, Port, Requirement,
     Signal, User,
 };
 
@@ -449,8 +449,8 @@ impl Import {
                     );
                 }
                 option if option.starts_with('-') => {}
-                requirement => match PackageRequirement::parse(requirement) {
-                    Ok(_) => self.requirements.push(requirement.to_owned()),
+                requirement => match Requirement::parse(requirement) {
+                    Ok(requirement) => self.requirements.push(requirement.to_string()),
                     Err(_) => self.note(line, &format!("the requirement {requirement}")),
                 },
             }

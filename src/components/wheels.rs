@@ -638,7 +638,7 @@ pub fn install_wheels(planner: &mut Planner, node: &ResolvedNode) {
         indexes: requests.iter().flat_map(|request| request.indexes.clone()).collect(),
         ..Tools::new(interpreter, &first.installer, planner)
     };
-    let most = most_alone(&requests, node);
+    let most = most_alone(&requests, node, planner.wheel_files().len());
     if locked::take_over(&requests, most, &tools, planner) {
         return;
     }
@@ -668,12 +668,14 @@ fn chosen_of(requests: &[WheelRequest], step: StepId, pinned: BTreeMap<String, S
     ChosenWheels { step, groups, named, pinned }
 }
 
-/// How many wheels may have a branch each, with all the layers that the image has besides.
-fn most_alone(requests: &[WheelRequest], node: &ResolvedNode) -> usize {
+/// How many wheels may have a branch each, with all the layers that the image has besides, `files` of them of wheels that
+/// are named by their files.
+fn most_alone(requests: &[WheelRequest], node: &ResolvedNode, files: usize) -> usize {
     // Some components have a second tree, groups one of what is parted; the system has three layers and its indexes one.
     let spread = requests.iter().filter(|request| request.parting.is_some_and(|parting| parting.apart > 0));
     let groups = 2 * requests.len() + (PARTS - 1) * spread.count();
-    let others = node.base.value.layers + 2 * node.components.len() + groups + node.commands.len() + 4;
+    let others =
+        node.base.value.layers + 2 * node.components.len() + groups + node.commands.len() + files + 4;
     MAX_LAYERS.saturating_sub(others).min(MOST_ALONE)
 }
 
