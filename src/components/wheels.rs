@@ -493,15 +493,35 @@ impl Wanted {
     }
 }
 
+/// A place where a package is asked for, by its releases or by a wheel of it.
+struct Asked<'a> {
+    /// The oldest version that is admitted, where one is named.
+    lowest: Option<String>,
+    span: Span,
+    place: &'a str,
+}
+
+/// All places where a package is asked for.
+fn asked<'a>(
+    package: &str,
+    wanted: &'a [Wanted],
+    wheels: &'a [WheelFile],
+) -> impl Iterator<Item = Asked<'a>> {
+    let wanted = wanted.iter().filter(move |wanted| wanted.requirement.package() == package);
+    let wheels = wheels.iter().filter(move |wheel| wheel.name == package);
+    let released =
+        |w: &'a Wanted| Asked { lowest: w.requirement.lower_bound(), span: w.span, place: &w.place };
+    let filed = |w: &'a WheelFile| Asked { lowest: Some(w.version.clone()), span: w.span, place: &w.place };
+    wanted.map(released).chain(wheels.map(filed))
+}
+
 /// Reports torch as a package like any other where the spec says what GPUs it must run on: nobody would look whether
 /// its wheels do.
 fn check_torch(wanted: &[Wanted], wheels: &[WheelFile], context: &Context<'_>, problems: &mut Problems) {
     if !context.fleet.has_gpus() || context.has(torch::REGISTRATION.key) {
         return;
     }
-    let required = wanted.iter().filter(|w| w.requirement.package() == "torch").map(|w| (w.span, &w.place));
-    let files = wheels.iter().filter(|wheel| wheel.name == "torch").map(|wheel| (wheel.span, &wheel.place));
-    for (span, place) in required.chain(files) {
+    for Asked { span, place, .. } in asked("torch", wanted, wheels) {
         problems.error_with_help(
             span,
             format!("{place}whether a torch that is required as a package runs on the `target` is not known"),
@@ -513,11 +533,7 @@ fn check_torch(wanted: &[Wanted], wheels: &[WheelFile], context: &Context<'_>, p
 
 /// Reports requirements that ask for numpy from `limit` on.
 fn check_numpy(wanted: &[Wanted], wheels: &[WheelFile], limit: &str, problems: &mut Problems) {
-    let required = wanted.iter().filter(|wanted| wanted.requirement.package() == "numpy");
-    let required = required.map(|w| (w.requirement.lower_bound(), w.span, &w.place));
-    let files = wheels.iter().filter(|wheel| wheel.name == "numpy");
-    let files = files.map(|wheel| (Some(wheel.version.clone()), wheel.span, &wheel.place));
-    for (lowest, span, place) in required.chain(files) {
+    for Asked { lowest, span, place } in asked("numpy", wanted, wheels) {
         if lowest.is_some_and(|lowest| compare(&lowest, limit).is_ge()) {
             let message = format!(
                 "{place}numpy's wheels from {} on ask for processors of level x86-64-v2, and the spec is for any x86-64",

@@ -341,12 +341,14 @@ fn split_host(name: &str) -> (&str, &str) {
 impl Requirement {
     /// Reads a requirement. Its text is kept as written.
     pub fn parse(text: &str) -> Result<Self, String> {
-        match Self::parsed(text)?.version_or_url {
-            Some(pep508_rs::VersionOrUrl::Url(_)) => {
-                Err("a package by its address is not known here; name a released version".to_owned())
-            }
-            _ => Ok(Self(text.to_owned())),
-        }
+        Self::of_releases(text, &Self::parsed(text)?)
+            .ok_or_else(|| "a package by its address is not known here; name a released version".to_owned())
+    }
+
+    /// A text that was read before; `None` where it names a package by its address.
+    pub(super) fn of_releases(text: &str, parsed: &pep508_rs::Requirement) -> Option<Self> {
+        let is_address = matches!(parsed.version_or_url, Some(pep508_rs::VersionOrUrl::Url(_)));
+        (!is_address).then(|| Self(text.to_owned()))
     }
 
     /// What a requirement says, be it by address or not.

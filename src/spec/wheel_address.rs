@@ -1,6 +1,6 @@
 //! Python packages that are required by the address of their wheel.
 
-use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder, MarkerTree, VersionOrUrl};
+use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder, MarkerTree};
 
 use super::{Requirement, Sha256, Url};
 
@@ -35,9 +35,9 @@ impl PackageRequirement {
     /// Reads a requirement of either kind.
     pub fn parse(text: &str) -> Result<Self, String> {
         let parsed = Requirement::parsed(text)?;
-        match &parsed.version_or_url {
-            Some(VersionOrUrl::Url(_)) => WheelAddress::of(text, &parsed).map(Self::Wheel),
-            _ => Requirement::parse(text).map(Self::Release),
+        match Requirement::of_releases(text, &parsed) {
+            Some(requirement) => Ok(Self::Release(requirement)),
+            None => WheelAddress::of(text, &parsed).map(Self::Wheel),
         }
     }
 }
@@ -73,10 +73,8 @@ impl WheelAddress {
                 .to_owned());
         }
         let sha256 = fragment.strip_prefix("sha256=").and_then(|digits| Sha256::parse(digits).ok());
-        let sha256 = sha256.ok_or(
-            "a download needs a digest: end the address with `#sha256=` and the 64 digits that \
-                                   `sha256sum` prints for the file",
-        )?;
+        let help = "end the address with `#sha256=` and the 64 digits that `sha256sum` prints for the file";
+        let sha256 = sha256.ok_or_else(|| format!("a download needs a digest: {help}"))?;
         // Older markers have dots.
         let asked = marker.replace('.', "_");
         if let Some(unknown) = UNKNOWN.iter().find(|unknown| asked.contains(*unknown)) {
