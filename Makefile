@@ -55,7 +55,7 @@ bench-cold: ## The first build of the example, against one chain of steps (half 
 bench-sizes: ## How large the CPU and GPU images are, against recipes (an hour and 60 GB)
 	tests/env/run benches/sizes
 
-bench-replay: ## The owners' edits one after another, against Dockerfiles (hours; EDITS, VARIANTS, FFMPEG, PYTHON and TORCH choose)
+bench-replay: ## The owners' edits one after another, against Dockerfiles (hours; NODE, EDITS, VARIANTS, FFMPEG, PYTHON and TORCH choose)
 	tests/env/run benches/replay/run target/replay.json
 	benches/replay/plot target/replay.json >target/replay.svg
 

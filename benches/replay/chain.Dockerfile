@@ -12,8 +12,9 @@ ADD --checksum=sha256:$uv_sha256 $uv_url /src/
 RUN tar -xf /src/*.tar.gz -C /usr/local/bin --strip-components=1
 $python_add
 RUN $python_make
+$cuda_chain
 RUN echo "$exclude" | tr ' ' '\n' >/exclude.txt \
-    && SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt UV_NO_PROGRESS=1 uv pip install --no-cache \
+    && SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt UV_NO_PROGRESS=1 $uv_index uv pip install --no-cache \
         --python /opt/venv/bin/python3 --only-binary :all: --excludes /exclude.txt $requirements
-ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin $env
+ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin $cuda_env $env
 ENTRYPOINT $entrypoint

@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 # What BuildKit makes possible: a stage for each part, caches, one resolution and three groups of wheels, linked copies.
 FROM $base AS base
-ENV DEBIAN_FRONTEND=noninteractive UV_NO_PROGRESS=1 UV_LINK_MODE=copy SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+ENV DEBIAN_FRONTEND=noninteractive UV_NO_PROGRESS=1 UV_LINK_MODE=copy SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt $uv_index
 RUN rm -f /etc/apt/apt.conf.d/docker-clean && echo 'Binary::apt::APT::Keep-Downloaded-Packages "true";' \
     >/etc/apt/apt.conf.d/keep-cache
 
@@ -43,6 +43,7 @@ COPY --from=resolve /groups/rest/list.txt /list.txt
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv pip install --python /opt/venv/bin/python3 --prefix /out/opt/venv --no-deps -r /list.txt
 
+$cuda_stage
 FROM base
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked --mount=type=cache,target=/var/lib/apt,sharing=locked \
     apt-get update && apt-get install -y --no-install-recommends $system $python_runs
@@ -51,5 +52,6 @@ COPY $link --from=torch /out /
 COPY $link --from=models /out /
 COPY $link --from=rest /out /
 COPY $link --from=ffmpeg /out /
-ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LD_LIBRARY_PATH=/usr/local/lib $env
+$cuda_copy
+ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LD_LIBRARY_PATH=/usr/local/lib $cuda_env $env
 ENTRYPOINT $entrypoint
