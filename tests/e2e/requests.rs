@@ -76,10 +76,19 @@ fn the_calls_of_the_daemon_are_told() {
         build.with("--build-arg", &format!("EDGENODE_TRACE={value}"))
     };
     let log = trace("1").succeed().log;
-    let told =
-        log.lines().find(|line| line.contains("calls of the daemon, in ms: Ping 0.")).expect("the calls");
+    let (_, told) = log.split_once("calls of the daemon, in ms: ").expect("the calls");
+    let told = told.lines().next().unwrap_or_default();
+    // A call as `Ping 0.4-0.9`: when it began and when it ended.
+    let lasted = |call: &str| {
+        let (began, ended) = call.split_once(' ')?.1.split_once('-')?;
+        Some(ended.parse::<f64>().ok()? >= began.parse::<f64>().ok()?)
+    };
+    let ended = |name: &str| {
+        told.split(", ").filter(|call| call.starts_with(name) && lasted(call) == Some(true)).count()
+    };
     // The handshake, the spec and its lock, the base image, the graph.
-    assert!(told.contains("ResolveImageConfig ") && told.matches("Solve ").count() >= 3, "{told}");
+    assert!(told.starts_with("Ping ") && ended("Ping ") == 1, "{told}");
+    assert!(ended("ResolveImageConfig ") >= 1 && ended("Solve ") >= 3, "{told}");
     assert!(!trace("0").succeed().log.contains("calls of the daemon"));
     trace("maybe").fail(&["EDGENODE_TRACE is `true` or `false`"]);
 }
