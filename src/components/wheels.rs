@@ -47,6 +47,12 @@ const OFFLINE: Script = Script { name: "wheels-offline.sh", text: include_str!("
 
 const SLIM: Script = Script { name: "wheels-slim.py", text: include_str!("scripts/wheels-slim.py") };
 
+/// The public index of packages (PEP 503), and what it says of how long its pages and its files are good for, in HTTP's terms.
+/// Source: its own answers.
+const PUBLIC_INDEX: &str = "https://pypi.org/simple";
+const PAGES_ARE_GOOD_FOR: &str = "max-age=600";
+const FILES_ARE_GOOD_FOR: &str = "max-age=365000000, immutable";
+
 /// Where PyTorch's channels are, each an index of packages (PEP 503).
 const CHANNELS: &str = "https://download.pytorch.org/whl";
 
@@ -777,16 +783,17 @@ impl Tools {
     }
 
     /// Has a run take packages from indexes, and keep them on the builder.
-    fn connect(&self, run: &mut Run, planner: &Planner) {
+    fn connect(&self, run: &mut Run, planner: &mut Planner) {
         let cache = format!("{RUN_DIR}-uv-cache");
         run.env.push(("UV_CACHE_DIR".to_owned(), cache.clone()));
+        let settings = planner.files("[internal] uv.toml".to_owned(), vec![settings(planner.mirror())]);
+        let at = format!("{RUN_DIR}/uv-settings");
+        run.env.push(("UV_CONFIG_FILE".to_owned(), format!("{at}/uv.toml")));
+        run.mounts.push(Mount { at, from: settings, part: "/".to_owned() });
         let mirror = planner.mirror();
         if !self.indexes.is_empty() {
             let indexes: Vec<_> = self.indexes.iter().map(|index| mirror::address(mirror, index)).collect();
             run.env.push(("UV_INDEX".to_owned(), indexes.join(" ")));
-        }
-        if let Some(mirror) = mirror {
-            run.env.push(("UV_DEFAULT_INDEX".to_owned(), mirror::public_index(mirror)));
         }
         match (&self.channel, mirror) {
             (Some(channel), None) => run.env.push(("UV_TORCH_BACKEND".to_owned(), channel.clone())),
@@ -830,6 +837,17 @@ impl Tools {
     pub(super) fn run_offline(&self, planner: &mut Planner) -> Run {
         self.prepare(&OFFLINE, &[], planner)
     }
+}
+
+/// Tells uv where the public index is, and on a line of its own how long what it says is good for, whoever answers for it:
+/// mirrors seldom say, and what says nothing uv fetches anew each time.
+fn settings(mirror: Option<&str>) -> TextFile {
+    let index = mirror.map_or_else(|| PUBLIC_INDEX.to_owned(), mirror::public_index);
+    let text = format!(
+        "[[index]]\nurl = \"{index}\"\ndefault = true\n\
+         cache-control = {{ api = \"{PAGES_ARE_GOOD_FOR}\", files = \"{FILES_ARE_GOOD_FOR}\" }}\n"
+    );
+    TextFile { path: "/uv.toml".to_owned(), mode: 0o644, text }
 }
 
 /// What is resolved together.

@@ -530,6 +530,8 @@ pub(crate) struct Server {
     moved: Arc<Mutex<Vec<(String, String)>>>,
     /// Files of which half is sent before the connection ends.
     broken: Arc<Mutex<BTreeSet<String>>>,
+    /// The paths that were asked for, in their order.
+    asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
@@ -540,18 +542,22 @@ impl Server {
         let guarded = Arc::new(Mutex::new(Vec::<(String, String)>::new()));
         let broken = Arc::new(Mutex::new(BTreeSet::<String>::new()));
         let moved = Arc::new(Mutex::new(Vec::<(String, String)>::new()));
+        let asked = Arc::new(Mutex::new(Vec::new()));
         let (served, guards, breaks, moves) = (files.clone(), guarded.clone(), broken.clone(), moved.clone());
+        let log = asked.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { continue };
                 let (served, guards, breaks, moves) =
                     (served.clone(), guards.clone(), breaks.clone(), moves.clone());
+                let log = log.clone();
                 std::thread::spawn(move || {
                     let mut lines = BufReader::new(stream.try_clone().expect("cloned")).lines();
                     let Some(Ok(request)) = lines.next() else { return };
                     let head: Vec<String> =
                         lines.by_ref().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
                     let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
+                    log.lock().expect("not poisoned").push(path.clone());
                     let file = served.lock().expect("not poisoned").get(&path).cloned();
                     let known = |line: &String, word: &str| {
                         let (name, value) = line.split_once(": ").unwrap_or_default();
@@ -574,8 +580,13 @@ impl Server {
                         (None, Some(address)) => (format!("302 Found\r\nLocation: {address}"), Vec::new()),
                         (None, None) => ("404 Not Found".to_owned(), Vec::new()),
                     };
-                    // A path like a directory's is a page of a package index.
-                    let kind = if path.ends_with('/') { "text/html" } else { "application/octet-stream" };
+                    // A path like a directory's is a page of a package index, and a mirror does not say how long one is
+                    // good for.
+                    let kind = match path.ends_with('/') {
+                        true if path.starts_with("/mirror/") => "text/html",
+                        true => "text/html\r\nCache-Control: max-age=600",
+                        false => "application/octet-stream",
+                    };
                     let head = format!(
                         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
                         body.len()
@@ -589,7 +600,7 @@ impl Server {
                 });
             }
         });
-        Self { address, files, guarded, moved, broken }
+        Self { address, files, guarded, moved, broken, asked }
     }
 
     /// Where it listens, such as `http://127.0.0.1:8080`.
@@ -600,6 +611,11 @@ impl Server {
     /// Asks for a header `Authorization` where paths begin like this.
     pub(crate) fn guard(&self, start: &str, authorization: &str) {
         self.guarded.lock().expect("not poisoned").push((start.to_owned(), authorization.to_owned()));
+    }
+
+    /// How often a path was asked for.
+    pub(crate) fn asked(&self, path: &str) -> usize {
+        self.asked.lock().expect("not poisoned").iter().filter(|asked| *asked == path).count()
     }
 
     /// Serves a file no longer.

@@ -134,6 +134,26 @@ fn a_package_index_that_breaks_off_leaves_no_lock() {
     assert!(index.is_locked(&text, "1.1"), "{text}");
 }
 
+#[test]
+fn a_release_that_came_out_after_its_page_was_read_is_found() {
+    let index = Index::of("since");
+    let installed = |wanted: &str, version: &str| {
+        let files = Build::new(&index.node(wanted)).with("--target", "wheels").files();
+        let site = files.path().join("usr/local/lib/python3.13/dist-packages");
+        assert!(site.join(format!("{}-{version}.dist-info", index.name)).is_dir(), "{wanted}");
+    };
+    index.offer(&[("1.0", None)], true);
+    installed(">=1", "1.0");
+    // The page is good for ten minutes, and the builder has it.
+    index.offer(&[("1.0", None), ("1.1", None)], true);
+    installed(">=0.9", "1.0");
+    installed("==1.1", "1.1");
+    index.offer(&[("1.0", None), ("1.1", None), ("1.2", None)], true);
+    let text = lock(&index.node(">=1"), "", "lock");
+    assert!(index.is_locked(&text, "1.2"), "{text}");
+    no_lock(&index.node("==1.3"), &["there is no version of", "==1.3"]);
+}
+
 /// A Debian package that has nothing but its name.
 fn deb(name: &str) -> Vec<u8> {
     let dir = tempfile::tempdir().expect("a directory");
@@ -255,6 +275,28 @@ fn a_package_that_a_builder_has_had_is_not_downloaded_again() {
     let status = fs::read_to_string(image.path().join("var/lib/dpkg/status"));
     assert!(status.expect("read").contains(&format!("Package: {name}\n")));
     Build::new(&more).on(&Fresh::start().builder).fail(&["404", &name]);
+}
+
+#[test]
+fn a_package_that_came_out_after_the_lists_were_read_is_found() {
+    let (server, name, base) = distribution("lists", false);
+    let fetched = || places("/debian", "Release").iter().map(|place| server.asked(place)).sum::<usize>();
+    // Nobody else's archives on this builder.
+    let fresh = Fresh::start();
+    let build = |packages: &str| {
+        let spec = format!("name: node\nbase: {base}\nsystem: {{packages: [{packages}]}}\n");
+        let outcome = Build::new(&spec).on(&fresh.builder).succeed();
+        assert!(outcome.executed().contains(&"[system] install packages"), "{}", outcome.log);
+    };
+    build(&name);
+    assert_eq!(fetched(), 1);
+    // That is there already.
+    build(&format!("{name}, apt"));
+    assert_eq!(fetched(), 1, "the lists of a moment ago count");
+    let other = format!("other{name}");
+    archive(&server, "/debian", &other);
+    build(&other);
+    assert_eq!(fetched(), 2);
 }
 
 #[test]

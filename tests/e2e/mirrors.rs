@@ -171,6 +171,32 @@ fn a_mirror_that_wants_a_password_gets_it_and_nobody_else() {
 }
 
 #[test]
+fn a_mirror_is_asked_once_for_a_page_of_the_public_index() {
+    let server = Server::start();
+    let policy = policy_of(&server);
+    let name = |end: &str| format!("page-{end}{}", std::process::id());
+    let page = |end: &str| format!("/mirror/simple/{}/", name(end));
+    let put = |end: &str| {
+        let file = format!("{}-1.0-py3-none-any.whl", name(end).replace('-', "_"));
+        let data = wheel(&name(end), "1.0", "", &[(&format!("{end}.py"), b"# mirrored".to_vec())]);
+        let (_, digest) = server.put(&format!("{}{file}", page(end)), data);
+        server.put(&page(end), format!("<a href='{file}#sha256={digest}'>{file}</a>").into_bytes());
+    };
+    let build = |requirements: &[String]| {
+        let spec = format!(
+            "name: node\nbase: {}\npython: {{version: 3.13, vendor: /usr}}\nwheels: {{requirements: [{}]}}\n",
+            base(),
+            requirements.join(", ")
+        );
+        through(&server, &policy, &spec).with("--target", "wheels").succeed()
+    };
+    ["kept", "added"].iter().for_each(|end| put(end));
+    build(&[name("kept")]);
+    build(&[name("kept"), name("added")]);
+    assert_eq!(["kept", "added"].map(|end| server.asked(&page(end))), [1, 1]);
+}
+
+#[test]
 fn a_lock_of_a_package_index_that_wants_a_password() {
     let (server, name) = (Server::start(), format!("private{}", std::process::id()));
     let login = Login::to(&server);

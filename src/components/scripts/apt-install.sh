@@ -18,15 +18,17 @@ Dpkg::Options { "--force-unsafe-io"; };
 CONFIG
 ask_mirror
 take_cache
-apt-get update -q
-apt-get install -q -y --no-install-recommends --download-only -- "$@"
-# The lists as they are now: another step may fetch newer ones meanwhile. Archives stay, so nobody needs to be kept off.
-cp -R /var/lib/apt/lists "$work/now"
+install_from_lists -q -y --no-install-recommends --download-only -- "$@"
+# The lists as they are now, by the same path: another step may fetch newer ones meanwhile. Archives stay, so nobody needs to
+# be kept off.
+cp -a /var/lib/apt/lists "$work/now"
+[ ! -f "$kept/srcpkgcache.bin" ] || cp "$kept/srcpkgcache.bin" "$work"
 leave_cache
+rm "$work/lists"
+mv "$work/now" "$work/lists"
 cat >>"$config" <<CONFIG
-Dir::State::lists "$work/now";
 Dir::Cache::pkgcache "";
-Dir::Cache::srcpkgcache "";
+Dir::Cache::srcpkgcache "$work/srcpkgcache.bin";
 Debug::NoLocking "true";
 CONFIG
 apt-get install -q -y --no-install-recommends --no-download -- "$@"

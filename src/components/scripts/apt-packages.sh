@@ -46,17 +46,20 @@ CONFIG
 # distributions tell apt to delete archives after use (docker-clean), even where it only asks for lists; the cache wants to
 # keep them, and steps beside this one install them. Archives are kept by where a root takes them from: apt knows them by
 # name and size, and deletes what is not what its own lists say. What it has read of lists it keeps there, too, so that the
-# next step need not read them again while they are the same. A name is a name, not a pattern, and lists that cannot be
-# had are an error, not old ones.
+# next step need not read them again while they are the same and have the same path. A name is a name, not a pattern, and
+# lists that cannot be had are an error, not old ones. Nobody is asked anything before packages are unpacked.
 configure_apt() {
-    work=$(mktemp -d)
+    work=/tmp/edgenode-apt
+    mkdir "$work"
     kept=/var/cache/apt/$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | sha256sum | cut -c 1-16)
     mkdir -p "$kept/partial" /var/lib/apt/lists/partial
+    ln -s /var/lib/apt/lists "$work/lists"
     mkdir "$work/apt.conf.d"
     [ ! -d /etc/apt/apt.conf.d ] || cp -R /etc/apt/apt.conf.d/. "$work/apt.conf.d"
     config=$work/apt.conf.d/zz-edgenode
     {
-        printf '#clear %s::Post-Invoke;\n' DPkg APT::Update
+        printf '#clear %s;\n' DPkg::Post-Invoke APT::Update::Post-Invoke DPkg::Pre-Install-Pkgs
+        printf 'Dir::State::lists "%s/lists";\n' "$work"
         printf 'Dir::Cache::archives "%s";\n' "$kept"
         printf 'Dir::Cache::srcpkgcache "%s/srcpkgcache.bin";\n' "$kept"
         printf '%s;\n' 'APT::Cmd::Pattern-Only "true"' 'APT::Update::Error-Mode "any"' 'Acquire::Retries "3"'
@@ -94,6 +97,37 @@ take_cache() {
 leave_cache() {
     flock -u 9
     exec 9>&-
+}
+
+# Has apt fetch the lists. $fetched has the archives and the session that they are of, and its time.
+fetched=/var/cache/apt/edgenode.lists
+fetch_lists() {
+    rm -f "$fetched"
+    apt-get update -q
+    printf '%s\n' "$kept ${MIRROR:-}" "${SESSION:-}" >"$fetched"
+}
+
+# Whether there are lists of the root's archives, and no others, that count: those of the same $SESSION, in which all of a
+# lock is made; else those of the last ten minutes.
+has_lists() {
+    [ -f "$fetched" ] || return 1
+    { IFS= read -r whose && IFS= read -r session; } <"$fetched"
+    [ "$whose" = "$kept ${MIRROR:-}" ] || return 1
+    ls /var/lib/apt/lists/*Release >/dev/null 2>&1 || return 1
+    if [ -n "${SESSION:-}" ]; then
+        [ "$session" = "$SESSION" ]
+    else
+        [ -n "$(find "$fetched" -mmin -10)" ]
+    fi
+}
+
+# Does as `apt-get install` is told, with lists that count unless they lack what is asked for: it may have come out since.
+install_from_lists() {
+    if has_lists && apt-get install "$@"; then
+        return 0
+    fi
+    fetch_lists
+    apt-get install "$@"
 }
 
 # Nothing volatile stays in the root.

@@ -16,7 +16,7 @@ configure_apt </dev/null
 mkdir -p "$work/archives/partial"
 ask_mirror
 take_cache
-apt-get update -q
+has_lists || fetch_lists
 # apt's configuration may say where the states of a host's archives are kept; those of the distributions are known.
 # Source: apt-get(8), option --snapshot.
 now=$(date -u +%Y%m%dT%H%M%SZ)

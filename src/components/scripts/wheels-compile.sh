@@ -135,12 +135,18 @@ project() {
     sed 's/;.*//; s/$/ = { index = "channel" }/' "$work/direct" "$work/asked" | sort -u
 }
 
-# Resolves as the arguments tell it. For a wheel that breaks off uv takes an older release, as if the index had none that is
-# newer: here that is an error.
+# Resolves as the arguments tell it, and with pages of indexes as $pages has it: `--refresh`, all as they are now;
+# `--offline`, those of the last time. Else those that uv's cache has count as long as they are good for, unless they lack
+# what is required: it may have come out since. For a wheel that breaks off uv takes an older release, as if the index had
+# none that is newer: here that is an error.
 resolve() {
-    ended=0
-    RUST_LOG=uv_resolver=warn "$UV" pip compile --python "$PYTHON" --only-binary :all: --no-annotate --no-header "$@" \
-        >/dev/null 2>"$work/told" || ended=$?
+    if [ -n "${pages:-}" ]; then
+        ask "$pages" "$@"
+    else
+        ask "$@"
+        # uv's status where no versions fit.
+        [ "$ended" -ne 1 ] || ask --refresh "$@"
+    fi
     # An empty list is nothing to be told of.
     sed -i '/^warning: Requirements file /d' "$work/told"
     cat "$work/told" >&2
@@ -154,4 +160,18 @@ resolve() {
         exit "$ended"
     fi
     sed -n 's/^warning: //p' "$work/told" >>"$work/warnings"
+}
+
+# Asks uv; what it tells is in $work/told then, and its status in $ended.
+ask() {
+    ended=0
+    (
+        # What its settings say of how long pages are good for goes before `--refresh`.
+        if [ "$1" = --refresh ] && [ -n "${UV_CONFIG_FILE:-}" ]; then
+            grep -v '^cache-control ' "$UV_CONFIG_FILE" >"$work/uv.toml"
+            export UV_CONFIG_FILE="$work/uv.toml"
+        fi
+        RUST_LOG=uv_resolver=warn exec "$UV" pip compile --python "$PYTHON" --only-binary :all: \
+            --no-annotate --no-header "$@" >/dev/null 2>"$work/told"
+    ) || ended=$?
 }

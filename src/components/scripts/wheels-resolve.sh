@@ -7,11 +7,13 @@ set -eu
 
 # shellcheck source-path=SCRIPTDIR source=wheels-compile.sh
 . "${0%/*}/wheels-compile.sh"
-# uv keeps the versions that its output file has already, and of what its cache knows of indexes it asks what is new.
+# uv keeps the versions that its output file has already.
 exclude
 cp "$INPUTS/preferences.txt" "$work/chosen.txt"
-compile "$work/chosen.txt" --refresh --excludes "$work/exclude.txt" --constraints "$INPUTS/constraints.txt" \
+pages=--refresh
+compile "$work/chosen.txt" --excludes "$work/exclude.txt" --constraints "$INPUTS/constraints.txt" \
     --constraints "$work/kept.txt" "$INPUTS/requirements.txt"
+pages=--offline
 compile "$work/pylock.toml" --no-deps --format pylock.toml "$work/chosen.txt"
 awk "$DIGESTS"'
     function cell(line, key) {
