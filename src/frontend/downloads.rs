@@ -4,6 +4,7 @@
 use buildkit_frontend::{Error, Gateway};
 use buildkit_llb::{Meta, Source};
 
+use super::args::MIRROR_ARG;
 use super::{Build, marshal};
 use crate::mirror;
 use crate::plan::Plan;
@@ -12,12 +13,27 @@ use crate::plan::Plan;
 const HEADER: &str = "HTTP_AUTH_HEADER_";
 /// What BuildKit says of a server that answers with something else than what it was asked for.
 const STATUS: &str = "invalid response status ";
+/// What it says where nothing answers: the name is not known, the port is closed, the time is up.
+const UNREACHABLE: &str = ": dial tcp";
+/// What addresses of registries have. Source: OCI Distribution Specification.
+const REGISTRY: &str = "/v2/";
 /// What it says where it has a digest to compare: then it does not look at the status.
 const MISMATCH: &str = "digest mismatch ";
 
-/// Adds to the error of a download that was refused what the user can do.
+/// Adds to the error of a download that was refused, or whose server cannot be reached, what the user can do.
 pub(super) fn explain(error: Error, gateway: &Gateway) -> Error {
     let message = error.to_string();
+    if message.contains(UNREACHABLE) {
+        return error.help(match message.contains(REGISTRY) {
+            true => "the builder pulls images, not the client: it must reach that registry, or be configured with a \
+                     mirror of it"
+                .to_owned(),
+            false => format!(
+                "the builder downloads, not the client: it must reach that server, or a mirror in place of all: \
+                 `--build-arg {MIRROR_ARG}=URL`"
+            ),
+        });
+    }
     if !["401", "403"].iter().any(|status| message.contains(&format!("{STATUS}{status}"))) {
         return error;
     }

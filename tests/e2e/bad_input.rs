@@ -162,6 +162,27 @@ fn a_source_that_cannot_be_reached() {
 }
 
 #[test]
+fn a_mirror_that_cannot_be_reached() {
+    let spec = format!(
+        "{GOOD}ngrok:\n  version: 1.0.0\n  url: https://example.org/ngrok\n  sha256: {}\n",
+        "0".repeat(64)
+    );
+    let help = "it must reach that server, or a mirror in place of all: `--build-arg EDGENODE_MIRROR=URL`";
+    Build::new(&spec).with("--build-arg", "EDGENODE_MIRROR=http://127.0.0.1:1").fail(&[
+        "http://127.0.0.1:1/example.org/ngrok",
+        "connection refused",
+        ">>>   version: 1.0.0",
+        help,
+    ]);
+}
+
+#[test]
+fn a_registry_that_cannot_be_reached() {
+    let help = "it must reach that registry, or be configured with a mirror of it";
+    refused("name: node\nbase: 127.0.0.1:1/debian:13\n", &["connection refused", "3 | >>> base: 127", help]);
+}
+
+#[test]
 fn a_checksum_that_does_not_match() {
     let (url, _) = Server::start().put("/ffmpeg-1.0.tar.gz", b"something else".to_vec());
     let sha256 = "0".repeat(64);
