@@ -64,6 +64,11 @@ fn majors(cell: &str) -> Option<Vec<u32>> {
 }
 
 impl TensorRtRelease {
+    /// What the wheel of a part (`bindings`, `libs`) for a major release of CUDA is called.
+    pub fn package(&self, cuda: u32, part: &str) -> String {
+        if self.plain_names { format!("tensorrt-{part}") } else { format!("tensorrt-cu{cuda}-{part}") }
+    }
+
     /// The major releases of CUDA that it can be installed for on an architecture.
     pub fn cuda_on(&self, architecture: &str) -> &[u32] {
         match &self.arm64 {

@@ -24,6 +24,14 @@ const INDEX: &str = "https://pypi.nvidia.com/";
 
 /// What is installed in the component's group.
 const PACKAGES: [&str; 1] = ["tensorrt-*"];
+/// What the bindings are called that a lock may have.
+const BINDINGS: [&str; 5] = [
+    "tensorrt-cu11-bindings",
+    "tensorrt-cu12-bindings",
+    "tensorrt-cu13-bindings",
+    "tensorrt-bindings",
+    "tensorrt",
+];
 
 /// The bindings' module has another name. NVIDIA's package of this name is not published as a wheel.
 const MODULE: &str = "\"\"\"TensorRT by the name that programs import.\"\"\"\n\nfrom tensorrt_bindings import *\n\
@@ -91,11 +99,7 @@ impl Declared for TensorRtSpec {
     }
 
     fn keep(&mut self, lock: &PlatformLock) {
-        lock.keep(
-            REGISTRATION.key,
-            &mut self.version,
-            &["tensorrt-cu12-bindings", "tensorrt-cu13-bindings", "tensorrt-bindings", "tensorrt"],
-        );
+        lock.keep(REGISTRATION.key, &mut self.version, &BINDINGS);
     }
 
     fn version(&self) -> Option<&Version> {
@@ -139,10 +143,7 @@ impl Declared for TensorRtSpec {
         let release = self.release(context, problems);
         let (release, cuda, python) = (release?, cuda?, context.python_home()?);
         self.check(&release, cuda, python.series, context, problems);
-        let package = |part: &str| {
-            let build = if release.plain_names { String::new() } else { format!("cu{cuda}-") };
-            format!("tensorrt-{build}{part}=={}", release.wheels)
-        };
+        let package = |part: &str| format!("{}=={}", release.package(cuda, part), release.wheels);
         let mut requirements = vec![package("bindings")];
         let mut indexes = Vec::new();
         let mut debs = None;
@@ -348,5 +349,21 @@ impl Component for TensorRt {
             libraries_of,
             ..Provided::new("tensorrt-module", version, tree, span)
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+
+    #[test]
+    fn the_bindings_of_all_releases_are_found_in_a_lock() {
+        let builds = Catalog::embedded()
+            .tensorrt
+            .iter()
+            .flat_map(|release| release.cuda.iter().map(move |&cuda| release.package(cuda, "bindings")));
+        let unknown: Vec<_> = builds.filter(|name| !BINDINGS.contains(&name.as_str())).collect();
+        assert_eq!(unknown, [""; 0]);
     }
 }

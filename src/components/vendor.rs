@@ -92,10 +92,13 @@ impl Declared for VendorCuda {
 pub(super) struct VendorTensorRt;
 
 /// What is not installed beside it, whoever asks for it: the packages that have its module or its libraries.
-const TENSORRT_PACKAGES: [&str; 10] = [
+const TENSORRT_PACKAGES: [&str; 13] = [
     "nvidia-tensorrt",
     "tensorrt",
     "tensorrt-bindings",
+    "tensorrt-cu11",
+    "tensorrt-cu11-bindings",
+    "tensorrt-cu11-libs",
     "tensorrt-cu12",
     "tensorrt-cu12-bindings",
     "tensorrt-cu12-libs",
