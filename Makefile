@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-SCRIPTS := $(shell git ls-files '*.sh' .ci/run 'tests/env/*' tests/conformance/run examples/demo | grep -v '\.tsv$$\|without-root')
+SCRIPTS := $(shell git ls-files '*.sh' .ci/run 'tests/env/*' tests/conformance/run examples/demo | grep -v '\.tsv$$\|\.py$$\|without-root')
 
 .PHONY: conformance demo fuzz soak help test lint unit e2e e2e-cut bench bench-cold bench-replay bench-sizes vectors up down
 
