@@ -7,6 +7,7 @@ if [ -f /etc/ssl/certs/ca-certificates.crt ]; then
 fi
 export UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
 work=$(mktemp -d)
+pages=
 
 # For awk: the normal form of a package's name, and for programs whose first file is $INPUTS/requirements.txt whether it
 # allows a file, given as `--hash=sha256:` and the digest.
@@ -140,7 +141,7 @@ project() {
 # what is required: it may have come out since. For a wheel that breaks off uv takes an older release, as if the index had
 # none that is newer: here that is an error.
 resolve() {
-    if [ -n "${pages:-}" ]; then
+    if [ -n "$pages" ]; then
         ask "$pages" "$@"
     else
         ask "$@"
