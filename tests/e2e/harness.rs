@@ -521,6 +521,7 @@ pub(crate) fn free_port() -> u16 {
 }
 
 /// Serves a few files over HTTP on loopback, as long as the tests run.
+#[derive(Clone)]
 pub(crate) struct Server {
     address: String,
     files: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
@@ -538,36 +539,36 @@ impl Server {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("bound"));
-        let files = Arc::new(Mutex::new(BTreeMap::<String, Vec<u8>>::new()));
-        let guarded = Arc::new(Mutex::new(Vec::<(String, String)>::new()));
-        let broken = Arc::new(Mutex::new(BTreeSet::<String>::new()));
-        let moved = Arc::new(Mutex::new(Vec::<(String, String)>::new()));
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let (served, guards, breaks, moves) = (files.clone(), guarded.clone(), broken.clone(), moved.clone());
-        let log = asked.clone();
+        let server = Self {
+            address,
+            files: Arc::default(),
+            guarded: Arc::default(),
+            moved: Arc::default(),
+            broken: Arc::default(),
+            asked: Arc::default(),
+        };
+        let listening = server.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { continue };
-                let (served, guards, breaks, moves) =
-                    (served.clone(), guards.clone(), breaks.clone(), moves.clone());
-                let log = log.clone();
+                let server = listening.clone();
                 std::thread::spawn(move || {
                     let mut lines = BufReader::new(stream.try_clone().expect("cloned")).lines();
                     let Some(Ok(request)) = lines.next() else { return };
                     let head: Vec<String> =
                         lines.by_ref().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
                     let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
-                    log.lock().expect("not poisoned").push(path.clone());
-                    let file = served.lock().expect("not poisoned").get(&path).cloned();
+                    server.asked.lock().expect("not poisoned").push(path.clone());
+                    let file = server.files.lock().expect("not poisoned").get(&path).cloned();
                     let known = |line: &String, word: &str| {
                         let (name, value) = line.split_once(": ").unwrap_or_default();
                         name.eq_ignore_ascii_case("authorization") && value == word
                     };
-                    let guards = guards.lock().expect("not poisoned").clone();
+                    let guards = server.guarded.lock().expect("not poisoned").clone();
                     let closed = guards.iter().any(|(start, word)| {
                         path.starts_with(start) && !head.iter().any(|line| known(line, word))
                     });
-                    let moves = moves.lock().expect("not poisoned").clone();
+                    let moves = server.moved.lock().expect("not poisoned").clone();
                     let elsewhere = moves
                         .iter()
                         .find_map(|(start, to)| Some(format!("{to}{}", path.strip_prefix(start.as_str())?)));
@@ -593,14 +594,14 @@ impl Server {
                     );
                     let _ = stream.write_all(head.as_bytes());
                     if !request.starts_with("HEAD") {
-                        let breaks_off = breaks.lock().expect("not poisoned").contains(&path);
+                        let breaks_off = server.broken.lock().expect("not poisoned").contains(&path);
                         let end = if breaks_off { body.len() / 2 } else { body.len() };
                         let _ = stream.write_all(&body[..end]);
                     }
                 });
             }
         });
-        Self { address, files, guarded, moved, broken, asked }
+        server
     }
 
     /// Where it listens, such as `http://127.0.0.1:8080`.
