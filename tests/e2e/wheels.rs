@@ -10,7 +10,7 @@ use crate::components::trusting_base;
 use crate::harness::{Build, Server, wheel};
 
 /// A node with the distribution's Python, which is there in no time.
-fn node() -> String {
+pub(crate) fn node() -> String {
     let base = trusting_base();
     format!("name: node\nbase: {base}\npython: {{version: 3.13, venv: /opt/venv}}\n")
 }
@@ -29,7 +29,7 @@ fn grouped() -> String {
 }
 
 /// The files below the prefix of Python.
-fn python_files(build: Build) -> BTreeMap<String, String> {
+pub(crate) fn python_files(build: Build) -> BTreeMap<String, String> {
     let mut files = build.listing();
     // uv's lock is not part of what it installs.
     files.retain(|path, _| path.starts_with("opt/venv/") && path != "opt/venv/.lock");
@@ -262,4 +262,24 @@ fn wheels_by_their_addresses_are_downloads_whose_dependencies_are_resolved_with_
     }
     // What lies at an address is not what the public index may have by its name.
     assert!(sbom.contains("pkg:pypi/six@") && !sbom.contains("pkg:pypi/edgenode"), "{sbom}");
+}
+
+#[test]
+fn what_fails_where_wheels_are_chosen_is_shown_at_its_line() {
+    // The frontend hears of these errors itself. The downloads of these tests are sent elsewhere by a source policy, which
+    // gives all that stands on them other digests than those that the frontend knows. BuildKit 0.13.2 loses the names of
+    // steps then, too.
+    for release in ["newest", "between"] {
+        let build = |rest: &str| Build::new(&format!("{}{rest}\n", node())).on(release);
+        build("wheels: {requirements: [six==99]}").fail(&[
+            "there is no version of six==99",
+            "node.yaml:5",
+            "5 | >>> wheels",
+        ]);
+        build("wheels: {requirements: [six]}\ncommands:\n  - {name: fails, run: ['false']}").fail(&[
+            "exit code: 1",
+            "node.yaml:7",
+            "7 | >>>   - {name: fails",
+        ]);
+    }
 }

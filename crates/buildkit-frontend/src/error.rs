@@ -59,6 +59,22 @@ impl Error {
         self.status.details.iter().any(|detail| detail.type_url.contains("errdefs.Source"))
     }
 
+    /// Adds the lines that the op which failed comes from, where the daemon has not: it knows ops by their digests, which a
+    /// source policy changes, those of what stands on a download as well. `graph` has the lines by the ops' names.
+    pub(crate) fn located(mut self, graph: &pb::Source) -> Self {
+        if self.has_source() {
+            return self;
+        }
+        let failed = self.status.details.iter().filter_map(errdefs::failed_op);
+        let Some(locations) = failed.filter_map(|op| graph.locations.get(&op)).next() else { return self };
+        let sources = locations.locations.iter().filter_map(|location| {
+            let info = graph.infos.get(usize::try_from(location.source_index).ok()?)?;
+            Some(errdefs::source(info, &location.ranges))
+        });
+        self.status.details.extend(sources);
+        self
+    }
+
     /// Puts words in front of the message.
     pub fn context(mut self, words: &str) -> Self {
         self.status.message = format!("{words}: {}", self.status.message);
@@ -96,6 +112,7 @@ impl From<buildkit_llb::Error> for Error {
 mod tests {
     use super::*;
     use buildkit_llb::Position;
+    use buildkit_proto::protobuf;
 
     #[test]
     fn details_of_the_daemon_are_kept() {
@@ -107,6 +124,29 @@ mod tests {
         let error = error.with_source(&SourceFile::default(), vec![Range { start: at, end: at }]);
         assert!(error.has_source());
         assert_eq!(error.into_status().details.len(), 2);
+    }
+
+    #[test]
+    fn the_lines_of_the_op_that_failed_are_told() {
+        let failed = |op: &str| {
+            let value =
+                format!(r#"{{"op":{{"exec":{{}}}},"description":{{"llb.customname":"{op}"}}}}"#).into_bytes();
+            let mut error = Error::user("exit code: 1");
+            let detail = protobuf::Any { type_url: errdefs::SOLVE.to_owned(), value };
+            error.status.details.push(detail);
+            error
+        };
+        let location = pb::Location { source_index: 0, ranges: vec![pb::Range::default()] };
+        let locations = pb::Locations { locations: vec![location] };
+        let info = pb::SourceInfo { filename: "node.yaml".to_owned(), ..pb::SourceInfo::default() };
+        let graph = pb::Source { locations: [("[a] build".to_owned(), locations)].into(), infos: vec![info] };
+        let located = failed("[a] build").located(&graph);
+        assert!(located.has_source());
+        // Once is enough.
+        assert_eq!(located.clone().located(&graph).status.details, located.status.details);
+        assert!(!failed("[b] build").located(&graph).has_source());
+        assert!(!Error::user("no op").located(&graph).has_source());
+        assert!(!failed("[a] build").located(&pb::Source::default()).has_source());
     }
 
     #[test]

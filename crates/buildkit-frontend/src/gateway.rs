@@ -106,9 +106,11 @@ impl Gateway {
             cache_imports: cache_imports.collect(),
             evaluate,
         };
-        let response = self.client.solve(request).await?;
+        let graph = Arc::new(definition.locations());
+        let response =
+            self.client.solve(request).await.map_err(|error| Error::from(error).located(&graph))?;
         match response.result.and_then(|result| result.result) {
-            Some(frontend::result::Result::Ref(reference)) => Ok(Reference { id: reference.id }),
+            Some(frontend::result::Result::Ref(reference)) => Ok(Reference { id: reference.id, graph }),
             None => Ok(Reference::scratch()),
             Some(_) => Err(Error::internal("BuildKit gave an unexpected kind of result")),
         }
@@ -133,7 +135,8 @@ impl Gateway {
             range: Some(range),
             ..frontend::ReadFileRequest::default()
         };
-        Ok(self.client.calls().read_file(request).await?.into_inner().data)
+        let answer = self.client.calls().read_file(request).await;
+        Ok(answer.map_err(|error| Error::from(error).located(&from.graph))?.into_inner().data)
     }
 
     /// Like [`Gateway::read_file`], but a file that is not there is `None`.
@@ -169,7 +172,8 @@ impl Gateway {
             path: path.to_owned(),
             ..frontend::StatFileRequest::default()
         };
-        let stat = self.client.calls().stat_file(request).await?.into_inner().stat;
+        let answer = self.client.calls().stat_file(request).await;
+        let stat = answer.map_err(|error| Error::from(error).located(&from.graph))?.into_inner().stat;
         Ok(stat.and_then(|stat| u64::try_from(stat.size).ok()).unwrap_or_default())
     }
 

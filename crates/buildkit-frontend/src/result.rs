@@ -1,13 +1,17 @@
 //! What a build gives back.
 
+use std::sync::Arc;
+
 use buildkit_llb::Platform;
-use buildkit_proto::frontend;
+use buildkit_proto::{frontend, pb};
 use serde_json::{Value, json};
 
 /// A file system that the daemon knows, solved or about to be.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Reference {
     pub(crate) id: String,
+    /// Which lines the ops of its graph come from, by their names.
+    pub(crate) graph: Arc<pb::Source>,
 }
 
 impl Reference {
@@ -27,7 +31,7 @@ struct Image {
 
 /// A document about an image, which exporters put beside it, signed by nobody: an in-toto statement whose predicate is a
 /// JSON file and whose subject is the image.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Attestation {
     /// The file system that has the document.
     pub reference: Reference,
@@ -149,13 +153,13 @@ mod tests {
         Platform::parse(text).expect("a platform")
     }
 
+    fn named(id: &str) -> Reference {
+        Reference { id: id.to_owned(), ..Reference::default() }
+    }
+
     #[test]
     fn one_image_has_plain_keys() {
-        let result = BuildResult::single(
-            &platform("linux/amd64"),
-            Reference { id: "r".into() },
-            Some(json!({"a": 1})),
-        );
+        let result = BuildResult::single(&platform("linux/amd64"), named("r"), Some(json!({"a": 1})));
         let message = result.into_message();
         assert_eq!(message.metadata["containerimage.config"], br#"{"a":1}"#);
         assert!(matches!(message.result, Some(frontend::result::Result::Ref(r)) if r.id == "r"));
@@ -164,15 +168,13 @@ mod tests {
     #[test]
     fn an_attestation_is_about_its_platform() {
         let spdx = Attestation {
-            reference: Reference { id: "s".into() },
+            reference: named("s"),
             path: "/sbom.spdx.json".into(),
             predicate_type: Attestation::SPDX.into(),
             reason: "sbom".into(),
         };
         let amd64 = platform("linux/amd64");
-        let message = BuildResult::single(&amd64, Reference { id: "r".into() }, None)
-            .attest(&amd64, spdx)
-            .into_message();
+        let message = BuildResult::single(&amd64, named("r"), None).attest(&amd64, spdx).into_message();
         let [attestation] = message.attestations["linux/amd64"].attestation.as_slice() else { panic!("one") };
         assert_eq!(attestation.in_toto_predicate_type, "https://spdx.dev/Document");
         assert_eq!((attestation.kind, attestation.path.as_str()), (0, "/sbom.spdx.json"));
@@ -181,8 +183,7 @@ mod tests {
 
     #[test]
     fn an_index_has_a_key_for_each_platform() {
-        let images = ["linux/arm64", "linux/amd64"]
-            .map(|p| (platform(p), Reference { id: p.into() }, Some(json!({}))));
+        let images = ["linux/arm64", "linux/amd64"].map(|p| (platform(p), named(p), Some(json!({}))));
         let message = BuildResult::index(images).into_message();
         let expected = r#"{"Platforms":[{"ID":"linux/arm64","Platform":{"architecture":"arm64","os":"linux"}},{"ID":"linux/amd64","Platform":{"architecture":"amd64","os":"linux"}}]}"#;
         assert_eq!(String::from_utf8_lossy(&message.metadata["refs.platforms"]), expected);

@@ -109,6 +109,17 @@ impl Definition {
         resources::encode(&self.pb, &self.limits)
     }
 
+    /// Which lines of which files its ops come from, by what the ops are called in progress. Of ops of the same name it is
+    /// one's.
+    pub fn locations(&self) -> pb::Source {
+        let Some(source) = &self.pb.source else { return pb::Source::default() };
+        let named = source.locations.iter().filter_map(|(op, locations)| {
+            let name = self.pb.metadata.get(op)?.description.get("llb.customname")?;
+            Some((name.clone(), locations.clone()))
+        });
+        pb::Source { locations: named.collect(), infos: source.infos.clone() }
+    }
+
     /// The digest of the op whose output this is.
     pub fn head(&self) -> &str {
         &self.head

@@ -1,9 +1,11 @@
 //! Error details. BuildKit sends them as JSON inside `google.protobuf.Any`, with Go's field names and bytes in base64.
 //! Source: BuildKit's `util/grpcerrors` and `solver/errdefs`.
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{pb, protobuf::Any};
 
@@ -13,6 +15,15 @@ pub const SOURCE: &str = "github.com/moby/buildkit/errdefs.Source+json";
 pub const SUBREQUEST: &str = "github.com/moby/buildkit/errdefs.Subrequest+json";
 /// The type URL of [`frontend_cap`].
 pub const FRONTEND_CAP: &str = "github.com/moby/buildkit/errdefs.FrontendCap+json";
+
+/// The type URL of the detail that has the op which failed.
+pub const SOLVE: &str = "github.com/moby/buildkit/errdefs.Solve+json";
+
+#[derive(Deserialize)]
+struct SolveJson {
+    #[serde(default)]
+    description: BTreeMap<String, String>,
+}
 
 #[derive(Serialize)]
 struct SourceJson<'a> {
@@ -68,6 +79,13 @@ pub fn subrequest(name: &str) -> Any {
 /// Which capability was asked of the frontend in vain.
 pub fn frontend_cap(name: &str) -> Any {
     any(FRONTEND_CAP, &NameJson { name })
+}
+
+/// What an op that has failed is called in progress, as a detail says it.
+pub fn failed_op(detail: &Any) -> Option<String> {
+    let is_solve = detail.type_url == SOLVE;
+    let solve = is_solve.then(|| serde_json::from_slice::<SolveJson>(&detail.value).ok()).flatten();
+    solve?.description.remove("llb.customname")
 }
 
 fn any(type_url: &str, value: &impl Serialize) -> Any {
