@@ -102,6 +102,10 @@ fn lower_step(plan: &Plan, step: &Step, done: &Lowered, target: &Target<'_>) -> 
             let copy = Copy::new(&from, format!("/{file_name}"), "/").unpack().create_dest_path();
             File::on(&Output::scratch()).copy(copy).meta(meta).output()
         }
+        Action::Checkout { repository, commit } => {
+            let (_, place) = repository.split_once("://").unwrap_or(("", repository));
+            Source::git(&format!("{place}#{commit}"), repository).meta(meta).output()
+        }
         Action::Files(files) => lower_files(files, meta),
         Action::Context(_) => target.context.clone(),
         Action::Place { from, parts } => place(&done.output(*from), parts, meta),

@@ -166,6 +166,13 @@ pub enum Action {
         /// The archive's name in that step's result.
         file_name: String,
     },
+    /// Fetches a commit of a git repository; the result has its files and no history.
+    Checkout {
+        /// Where from.
+        repository: String,
+        /// The commit, all digits.
+        commit: String,
+    },
     /// Small text files.
     Files(Vec<TextFile>),
     /// Files of the build context: these paths, or all of it if there are none.

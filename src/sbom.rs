@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::components::address_label;
+use crate::components::{address_label, source_label};
 use crate::lock::LockedFile;
 use crate::plan::Plan;
 use crate::resolve::{BaseFacts, OsRelease};
@@ -286,12 +286,20 @@ fn python_package(
     let PythonPackage { name, version, .. } = package;
     let key = (name.clone(), version.clone());
     let built = plan.sources.get(&format!("{name} {version}"));
-    let fetched = plan.sources.get(&address_label(name, version));
+    let fetched =
+        plan.sources.get(&address_label(name, version)).map(|file| (file, "a wheel by its address"));
+    let archive =
+        plan.sources.get(&source_label(name)).map(|file| (file, "built from its source by its address"));
+    let checkout = plan.origin(name).and_then(|origin| origin.checkouts.first().cloned());
     let source = |what: &str| Some(format!("{what}; {}", package.file));
     let made = Package::new("python", name, version);
     // A file that the spec names need not be what the public index has by that name.
-    let made = match (fetched, parts.local.get(&key)) {
-        (Some(file), _) => Package { source: source("a wheel by its address"), ..made.from(Some(file)) },
+    if let Some((repository, commit)) = checkout {
+        let location = Some(format!("git+{repository}@{commit}"));
+        return told(Package { location, source: source("built from its repository"), ..made }, package);
+    }
+    let made = match (fetched.or(archive), parts.local.get(&key)) {
+        (Some((file, what)), _) => Package { source: source(what), ..made.from(Some(file)) },
         (None, Some(sha256)) => Package {
             sha256: Some(sha256.to_string()),
             source: source("a wheel of the build context"),
@@ -303,6 +311,11 @@ fn python_package(
             Package { purl: Some(purl), source: source("a Python package"), ..made.from(found) }
         }
     };
+    told(made, package)
+}
+
+/// Adds what a package says of its licence.
+fn told(made: Package, package: &PythonPackage) -> Package {
     let licence = package.expression.as_ref().filter(|text| is_expression(text)).cloned();
     let words = package.expression.as_ref().or(package.licence.as_ref());
     let licence_words = words.filter(|_| licence.is_none()).map(|text| format!("its metadata says: {text}"));

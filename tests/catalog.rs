@@ -848,6 +848,56 @@ fn local_wheels_of_another_python_or_machine_are_refused() {
 }
 
 #[test]
+fn sources_by_their_addresses_are_built_and_looked_at_like_wheels() {
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let source = |name: &str| format!("{name} @ git+https://example.org/own.git@{commit}#subdirectory=py");
+    let spec = |more: &str, requirement: &str| {
+        format!("{PYTHON}wheels:\n  requirements:\n    - \"{requirement}\"\n{more}")
+    };
+    let own = source("My_App[web]");
+    // Before the list of all comes that of what it is built with, which is in its project.
+    assert!(requirements(&spec("", &own)).is_empty());
+    let planned = format!("{:?}", plan(&works(&spec("", &own))).steps);
+    assert!(planned.contains("my-app[web] @ file:///run/edgenode/local/my-app/*.whl\\n"), "{planned}");
+    let archive = format!("my-app @ https://example.org/own-1.0.tar.gz#sha256={}", "a".repeat(64));
+    for (more, requirement, words) in [
+        ("  exclude: [my-app]\n", &own, "`my-app` is here and in `exclude`"),
+        ("  groups: {own: [my-app]}\n", &own, "`my-app` is a wheel that is named by its file"),
+        ("  local: [My_App-1.1-py3-none-any.whl]\n", &own, "`my-app` is here for the second time"),
+        (
+            "sdists: [{name: numpy, version: 2.3.5}]\n",
+            &source("numpy"),
+            "`numpy` is here and built by `sdists`",
+        ),
+        (
+            "torch: {version: 2.9.1, channel: cpu}\n",
+            &source("torch"),
+            "`torch` is a component of the spec already",
+        ),
+        (
+            "    - \"my-app @ git+https://example.org/own.git@0123456789abcdef0123456789abcdef01234568\"\n",
+            &own,
+            "`my-app` is here for the second time",
+        ),
+    ] {
+        let found = refusal(&spec(more, requirement));
+        assert!(found.contains(words), "{requirement}: {found}");
+    }
+    let graph = |requirement: &str| plan(&works(&spec("", requirement))).graph_text();
+    let (own, archive) = (graph(&own), graph(&archive));
+    for (graph, words) in [
+        (&own, "[my-app 0123456789ab] check out https://example.org/own.git (check out)"),
+        (&own, "[my-app 0123456789ab] install build requirements (run with a network, needs"),
+        (&own, "[my-app 0123456789ab] build wheel (run, needs"),
+        (&own, "[my-app 0123456789ab] install wheel (run, needs"),
+        (&archive, "[my-app source] unpack (unpack, needs"),
+        (&archive, "[my-app aaaaaaaaaaaa] build wheel (run, needs"),
+    ] {
+        assert!(graph.contains(words), "{words} is not in:\n{graph}");
+    }
+}
+
+#[test]
 fn wheels_by_their_addresses_are_looked_at_like_those_of_the_build_context() {
     let digest = "a".repeat(64);
     let address = |file: &str| format!("https://example.org/{file}#sha256={digest}");
@@ -903,7 +953,7 @@ fn wheels_by_their_addresses_are_looked_at_like_those_of_the_build_context() {
     for (requirement, words) in [
         (of("b", "a-1.0-py3-none-any.whl"), "`a-1.0-py3-none-any.whl` is not the name of a wheel of `b`"),
         ("a @ https://example.org/a-1.0-py3-none-any.whl".to_owned(), "end the address with `#sha256=`"),
-        ("a @ git+https://example.org/a@v1".to_owned(), "write an entry of `sdists`"),
+        ("a @ git+https://example.org/a@v1".to_owned(), "`git ls-remote https://example.org/a`"),
     ] {
         let found = decode(&yaml(&spec("", &requirement), 0), Problems::default());
         let found = lines(&found.err().unwrap_or_default());

@@ -24,6 +24,7 @@ mod transformers;
 mod uv;
 mod vendor;
 mod wheel_files;
+mod wheel_sources;
 mod wheelhouse;
 mod wheels;
 
@@ -31,6 +32,7 @@ pub(crate) use ffmpeg::flag as ffmpeg_flag;
 pub(crate) use flash_attn::capability;
 pub use system::System;
 pub use wheel_files::{WHEEL_END_BYTES, address_label, is_wheel_path, wheel_mark};
+pub use wheel_sources::source_label;
 pub use wheelhouse::CONTEXT as WHEELHOUSE;
 pub use wheels::{WheelBranch, WheelRequest, install_wheels};
 

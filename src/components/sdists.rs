@@ -4,11 +4,11 @@
 //! A package is a branch of its own: what it is built with is installed into a tree that is thrown away, and the compiler
 //! has no network. It sees the distribution's compilers, Python, and of the other components only those that it `uses`.
 
-use super::wheels::{Tools, installer};
+use super::wheels::{BuildRequires, Tools, installer};
 use super::{Component, Declared, Registration, cuda, torch};
 use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
-use crate::plan::{Action, Planner, Provided, Script, StepId};
+use crate::plan::{Action, Interpreter, Planner, Provided, Script, StepId};
 use crate::resolve::{Context, SourceArchive, SourceFields, package};
 use crate::spec::{
     At, DebianPackage, EnvName, Fields, Name, Node, Requirement, Span, checked, entries, items, list,
@@ -19,8 +19,6 @@ use crate::suggest::nearest;
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "sdists", decode };
 
-const REQUIRES: Script =
-    Script { name: "sdist-requires.sh", text: include_str!("scripts/sdist-requires.sh") };
 const BUILD: Script = Script { name: "sdist-build.sh", text: include_str!("scripts/sdist-build.sh") };
 
 /// The components whose trees a package can be built with.
@@ -240,16 +238,9 @@ impl Sdist {
         let label = format!("{} {}", spec.name, self.archive.version);
         let tools = Tools::new(interpreter.clone(), &self.installer, planner);
         let requires = self.requires(&label, &tools, planner);
-        let mut packages: Vec<&str> = spec.packages.iter().map(String::as_str).collect();
-        if interpreter.root != planner.base() {
-            // The environment of the distribution's Python lacks its headers.
-            packages.push("python3-dev");
-        }
-        let toolchain = planner.toolchain(&label, &packages, span);
         let used = planner.all_provided().iter().filter(|provided| self.is_used(provided));
-        let trees = interpreter.tree.into_iter().chain(used.map(|provided| provided.tree)).chain([requires]);
-        let action = Action::Assemble { root: toolchain, trees: trees.collect() };
-        let root = planner.step(format!("[{label}] assemble what it is built with"), span, action);
+        let trees = used.map(|provided| provided.tree).chain([requires]).collect();
+        let root = build_root(&label, &interpreter, &spec.packages, trees, span, planner);
         let source = planner.source(&label, &self.archive);
         let mut run = planner.compile(&BUILD, root, source, interpreter.home.packages_prefix());
         run.argv.extend(spec.settings.iter().cloned());
@@ -289,6 +280,27 @@ impl Sdist {
     /// What it is built with, in a tree that is thrown away.
     fn requires(&self, label: &str, tools: &Tools, planner: &mut Planner) -> StepId {
         let SdistSpec { name, requires, .. } = &self.spec;
-        tools.install_requirements(&name.value, label, requires, &REQUIRES, name.span, planner)
+        let requires = BuildRequires::Listed(requires);
+        tools.install_requirements(&name.value, label, requires, name.span, planner)
     }
+}
+
+/// A root in which packages are built for an interpreter: compilers, these packages of the distribution, Python, and on
+/// them these trees.
+pub(super) fn build_root(
+    label: &str,
+    interpreter: &Interpreter,
+    packages: &[String],
+    trees: Vec<StepId>,
+    span: Span,
+    planner: &mut Planner,
+) -> StepId {
+    let mut packages: Vec<&str> = packages.iter().map(String::as_str).collect();
+    if interpreter.root != planner.base() {
+        // The environment of the distribution's Python lacks its headers.
+        packages.push("python3-dev");
+    }
+    let root = planner.toolchain(label, &packages, span);
+    let action = Action::Assemble { root, trees: interpreter.tree.into_iter().chain(trees).collect() };
+    planner.step(format!("[{label}] assemble what it is built with"), span, action)
 }

@@ -1,13 +1,17 @@
 //! Wheels that are named by their file: `wheels.local` in the build context, and those that a requirement has the address
-//! of. Each is a branch of its own, installed as it is; what it depends on is resolved with all other requirements.
+//! of, or of what they are built from. Each is a branch of its own, installed as it is; what it depends on is resolved with
+//! all other requirements.
 
-use super::PythonHome;
 use super::wheels::Tools;
+use super::{PythonHome, wheel_sources};
 use crate::diagnostic::Problems;
 use crate::lock::LockedFile;
-use crate::plan::{Action, Mount, Part, Planner, Provided, RUN_DIR};
+use crate::plan::{Action, Mount, Part, Planner, Provided, RUN_DIR, StepId};
 use crate::resolve::{Context, SourceArchive, machine};
-use crate::spec::{At, ContextPath, Name, Node, Sha256, Span, WheelAddress, checked, items, normal_name};
+use crate::spec::{
+    At, ContextPath, Name, Node, PackageAddress, PackageOrigin, RemoteFile, Sha256, Span, checked, items,
+    normal_name,
+};
 
 /// As many can be in an image beside all else: each is a layer.
 const MOST: usize = 64;
@@ -45,13 +49,15 @@ fn metadata_checksum(end: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-/// A wheel that is named by its file. Source of the form of its name: the binary distribution format (PEP 427).
+/// A wheel that is named by its file, or built. Source of the form of its name: the binary distribution format (PEP 427).
 #[derive(Clone, Debug)]
 pub(super) struct WheelFile {
     /// The package, in the normal form of its name.
     pub name: String,
-    pub version: String,
-    tags: Tags,
+    /// The package's version; of what is built, which says that itself, the commit or the archive.
+    version: String,
+    /// What it is built for, unless it is built here.
+    tags: Option<Tags>,
     file_name: String,
     origin: Origin,
     /// Its place in the spec.
@@ -63,7 +69,7 @@ pub(super) struct WheelFile {
 #[derive(Clone, Debug)]
 enum Origin {
     Context(ContextPath),
-    Address(WheelAddress),
+    Address(PackageAddress),
 }
 
 /// Whether a path of the build context can be that of a wheel.
@@ -95,8 +101,7 @@ pub(super) fn join(mut wheels: Vec<WheelFile>) -> Vec<WheelFile> {
         let (Origin::Address(other), Origin::Address(first)) = (&other.origin, &mut first.origin) else {
             return false;
         };
-        let is_same =
-            (&other.package, &other.url, &other.sha256) == (&first.package, &first.url, &first.sha256);
+        let is_same = (&other.package, &other.origin) == (&first.package, &first.origin);
         if is_same {
             first.extras.extend(other.extras.clone());
             first.extras.sort();
@@ -151,21 +156,37 @@ pub fn address_label(name: &str, version: &str) -> String {
     format!("{name} {version} wheel")
 }
 
+/// The pattern that only the wheel of a directory fits.
+const ANY_WHEEL: &str = "*.whl";
+
 impl WheelFile {
     fn of_context(path: &At<ContextPath>) -> Option<Self> {
         let file_name = path.value.as_str().rsplit('/').next().unwrap_or_default();
         Self::of(file_name, Origin::Context(path.value.clone()), path.span)
     }
 
-    /// The wheel at an address. `place` is where a file of requirements names it.
+    /// The wheel at an address, or that is built from what is there. `place` is where a file of requirements names it.
     pub(super) fn of_address(
-        address: WheelAddress,
+        address: PackageAddress,
         span: Span,
         place: &str,
         problems: &mut Problems,
     ) -> Option<Self> {
-        let file_name = locked(&address, span).name();
         let package = address.package.clone();
+        let file_name = match &address.origin {
+            PackageOrigin::Wheel(file) => locked(file, span).name(),
+            origin => {
+                return Some(Self {
+                    version: wheel_sources::version(origin),
+                    tags: None,
+                    file_name: format!("{package}/{ANY_WHEEL}"),
+                    name: package,
+                    origin: Origin::Address(address),
+                    span,
+                    place: place.to_owned(),
+                });
+            }
+        };
         let wheel =
             Self::of(&file_name, Origin::Address(address), span).filter(|wheel| wheel.name == package);
         if wheel.is_none() {
@@ -196,7 +217,7 @@ impl WheelFile {
         Some(Self {
             name: normal_name(name.as_str()),
             version: (*version).to_owned(),
-            tags: Tags { python: set(python), abi: set(abi), platform: set(platform) },
+            tags: Some(Tags { python: set(python), abi: set(abi), platform: set(platform) }),
             file_name: file_name.to_owned(),
             origin,
             span,
@@ -212,6 +233,11 @@ impl WheelFile {
         }
     }
 
+    /// The package's version, where it is known before anything is built.
+    pub(super) fn released(&self) -> Option<&str> {
+        self.tags.as_ref().map(|_| self.version.as_str())
+    }
+
     /// Whether the image is to have it: what the marker of its requirement says.
     pub(super) fn is_wanted(&self, context: &Context<'_>) -> bool {
         match (&self.origin, context.python_home()) {
@@ -222,7 +248,8 @@ impl WheelFile {
         }
     }
 
-    /// The requirement that only this file meets. Its characters need no escapes.
+    /// The requirement that only this file meets. Its characters need no escapes. The name of one that is built is not
+    /// known yet; scripts put it in the pattern's place.
     pub(super) fn requirement(&self) -> String {
         let extras = match &self.origin {
             Origin::Address(address) if !address.extras.is_empty() => {
@@ -238,24 +265,25 @@ impl WheelFile {
             let message = format!("`{}` is a component of the spec already", self.name);
             refuse(message, format!("take `{key}:` out, or this wheel"));
         }
+        let Some(tags) = &self.tags else { return };
         if let Some(PythonHome { series, .. }) = context.python_home()
-            && !self.tags.fit_python(series)
+            && !tags.fit_python(series)
         {
             let message = format!(
                 "`{}` is built for another Python than 3.{series}: its name says {}-{}",
                 self.file_name,
-                self.tags.python.join("."),
-                self.tags.abi.join(".")
+                tags.python.join("."),
+                tags.abi.join(".")
             );
             let help = format!("take one with `cp3{series}-cp3{series}`, `abi3` or `py3-none` in its name");
             refuse(message, help);
         }
         let architecture = context.facts.architecture.as_str();
-        if !self.tags.fit_machine(architecture) {
+        if !tags.fit_machine(architecture) {
             let message = format!(
                 "`{}` is built for other machines than Linux on {architecture}: its name says {}",
                 self.file_name,
-                self.tags.platform.join(".")
+                tags.platform.join(".")
             );
             let help = format!("take one that ends with `{}.whl` or `any.whl`", machine(architecture));
             refuse(message, help);
@@ -267,22 +295,52 @@ impl WheelFile {
         let Some(interpreter) = planner.interpreter().cloned() else { return };
         let tools = Tools::new(interpreter, installer, planner);
         let mut run = tools.run_offline(planner);
-        run.argv.push(file.at.clone());
+        match self.tags {
+            Some(_) => run.argv.push(file.at.clone()),
+            None => run.argv.extend(["--find-links".to_owned(), file.at.clone(), self.name.clone()]),
+        }
         run.mounts.push(file);
         tools.slim(&mut run, planner);
         let tree = planner.run(format!("[{} {}] install wheel", self.name, self.version), self.span, run);
         let version = self.version.clone();
         planner.provide(Provided { version, ..tools.provided(&self.name, tree, self.span) });
     }
+
+    /// Adds the steps that fetch or build it. Gives where steps find it.
+    fn mount(
+        &self,
+        gathered: Option<StepId>,
+        installer: &SourceArchive,
+        planner: &mut Planner,
+    ) -> Option<Mount> {
+        let file = format!("/{}", self.file_name);
+        let (from, part) = match &self.origin {
+            Origin::Context(_) => (gathered?, file),
+            Origin::Address(PackageAddress { origin: PackageOrigin::Wheel(remote), .. }) => {
+                let label = address_label(&self.name, &self.version);
+                (planner.fetch_file(&label, locked(remote, self.span)), file)
+            }
+            Origin::Address(address) => {
+                (wheel_sources::build(address, installer, self.span, planner)?, "/".to_owned())
+            }
+        };
+        let place = self.file_name.trim_end_matches(ANY_WHEEL).trim_end_matches('/');
+        Some(Mount { at: format!("{RUN_DIR}/local/{place}"), from, part })
+    }
 }
 
 /// The file at an address.
-fn locked(address: &WheelAddress, span: Span) -> LockedFile {
-    LockedFile { url: address.url.clone(), sha256: address.sha256.clone(), size: None, span }
+pub(super) fn locked(file: &RemoteFile, span: Span) -> LockedFile {
+    LockedFile { url: file.url.clone(), sha256: file.sha256.clone(), size: None, span }
 }
 
 /// Where steps find each of the wheels. They are mounted one by one, so that no other wheel's change runs a step again.
-pub(super) fn gather(wheels: &[WheelFile], span: Span, planner: &mut Planner) -> Vec<Mount> {
+pub(super) fn gather(
+    wheels: &[WheelFile],
+    installer: &SourceArchive,
+    span: Span,
+    planner: &mut Planner,
+) -> Vec<Mount> {
     let local: Vec<_> = wheels.iter().filter_map(|wheel| Some((wheel, wheel.path()?.value))).collect();
     let gathered = (!local.is_empty()).then(|| {
         let from = planner.context(local.iter().map(|(_, path)| path.to_string()));
@@ -297,18 +355,7 @@ pub(super) fn gather(wheels: &[WheelFile], span: Span, planner: &mut Planner) ->
         planner.set_local_wheels(step);
         step
     });
-    let mount = |wheel: &WheelFile| {
-        let from = match &wheel.origin {
-            Origin::Context(_) => gathered?,
-            Origin::Address(address) => {
-                let label = address_label(&wheel.name, &wheel.version);
-                planner.fetch_file(&label, locked(address, wheel.span))
-            }
-        };
-        let part = format!("/{}", wheel.file_name);
-        Some(Mount { at: format!("{RUN_DIR}/local{part}"), from, part })
-    };
-    wheels.iter().filter_map(mount).collect()
+    wheels.iter().filter_map(|wheel| wheel.mount(gathered, installer, planner)).collect()
 }
 
 /// What a wheel is built for, as its name says: it fits where one of each set does. Source: PEP 425.
@@ -415,7 +462,7 @@ mod tests {
     #[test]
     fn a_wheel_fits_where_one_of_its_tags_does() {
         let fits = |tags: &str, series: u32, architecture: &str| {
-            let tags = wheel(&format!("a-1-{tags}.whl")).expect("a wheel").tags;
+            let tags = wheel(&format!("a-1-{tags}.whl")).expect("a wheel").tags.expect("tags");
             tags.fit_python(series) && tags.fit_machine(architecture)
         };
         for tags in [

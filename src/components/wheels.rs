@@ -13,6 +13,8 @@
 
 mod locked;
 
+pub(super) use locked::BuildRequires;
+
 use std::collections::BTreeMap;
 
 use super::wheel_files::{self, WheelFile};
@@ -352,7 +354,7 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     for At { value, span } in wanted {
         match value {
             PackageRequirement::Release(requirement) => requirements.push(At::new(requirement, span)),
-            PackageRequirement::Wheel(address) => {
+            PackageRequirement::Address(address) => {
                 wheel_files.extend(WheelFile::of_address(address, span, "", problems));
             }
         }
@@ -467,7 +469,8 @@ struct AllWheels {
 
 impl Component for AllWheels {
     fn plan(&self, span: Span, planner: &mut Planner) {
-        let files = wheel_files::gather(&self.wheel_files, span, planner);
+        let Some(rest) = self.requests.last() else { return };
+        let files = wheel_files::gather(&self.wheel_files, &rest.installer, span, planner);
         planner.set_wheel_files(files);
         self.requests.iter().for_each(|request| planner.request_wheels(request.clone()));
     }
@@ -517,7 +520,8 @@ fn asked<'a>(
     let wheels = wheels.iter().filter(move |wheel| wheel.name == package);
     let released =
         |w: &'a Wanted| Asked { lowest: w.requirement.lower_bound(), span: w.span, place: &w.place };
-    let filed = |w: &'a WheelFile| Asked { lowest: Some(w.version.clone()), span: w.span, place: &w.place };
+    let filed =
+        |w: &'a WheelFile| Asked { lowest: w.released().map(str::to_owned), span: w.span, place: &w.place };
     wanted.map(released).chain(wheels.map(filed))
 }
 
@@ -573,7 +577,7 @@ fn read_file(
             Ok((PackageRequirement::Release(requirement), line)) => {
                 wanted.push(Wanted { requirement, line, span, place });
             }
-            Ok((PackageRequirement::Wheel(address), _)) => {
+            Ok((PackageRequirement::Address(address), _)) => {
                 wheel_files.extend(WheelFile::of_address(address, span, &place, problems));
             }
             Err(help) => {
@@ -636,7 +640,8 @@ fn with_digest(words: &[&str], digests: &[&str]) -> String {
     let address = match words[place].split_once('#') {
         Some((_, fragment)) if fragments.iter().any(|allowed| allowed == fragment) => words[place].to_owned(),
         // What does not fit together is no address.
-        _ => format!("{}#{}", words[place], fragments.join("#")),
+        Some(_) => format!("{}&{}", words[place], fragments.join("&")),
+        None => format!("{}#{}", words[place], fragments.join("&")),
     };
     [&words[..place], &[address.as_str()], &words[place + 1..]].concat().join(" ")
 }
@@ -823,11 +828,7 @@ impl Tools {
     /// Frees what is installed of what nothing loads, if the interpreter is slim.
     pub(super) fn slim(&self, run: &mut Run, planner: &mut Planner) {
         if self.interpreter.slim {
-            let at = format!("{RUN_DIR}/slim");
-            let file = TextFile { path: format!("/{}", SLIM.name), mode: 0o644, text: SLIM.text.to_owned() };
-            let from = planner.files(format!("[internal] {}", SLIM.name), vec![file]);
-            run.env.push(("SLIM".to_owned(), format!("{at}/{}", SLIM.name)));
-            run.mounts.push(Mount { at, from, part: "/".to_owned() });
+            bring(&SLIM, "SLIM", &format!("{RUN_DIR}/slim"), run, planner);
             // The programs that change libraries are there.
             run.root = self.interpreter.built_in;
         }
@@ -837,6 +838,14 @@ impl Tools {
     pub(super) fn run_offline(&self, planner: &mut Planner) -> Run {
         self.prepare(&OFFLINE, &[], planner)
     }
+}
+
+/// Mounts a script in a directory, and tells a run in a variable where it is.
+fn bring(script: &Script, variable: &str, at: &str, run: &mut Run, planner: &mut Planner) {
+    let file = TextFile { path: format!("/{}", script.name), mode: 0o644, text: script.text.to_owned() };
+    let from = planner.files(format!("[internal] {}", script.name), vec![file]);
+    run.env.push((variable.to_owned(), format!("{at}/{}", script.name)));
+    run.mounts.push(Mount { at: at.to_owned(), from, part: "/".to_owned() });
 }
 
 /// Tells uv where the public index is, and on a line of its own how long what it says is good for, whoever answers for it:

@@ -21,6 +21,11 @@ pub(super) fn bundle(plan: &Plan, lowered: &Lowered) -> Result<Output, Error> {
     let mut op = File::on(&Output::scratch()).mkfile(images);
     let mut gathered = BTreeMap::new();
     for (number, step) in plan.steps.iter().enumerate() {
+        if let Action::Checkout { repository, .. } = &step.action {
+            return Err(Error::user(format!(
+                "a bundle has files, and {repository} is a git repository; require the wheel that is built from it"
+            )));
+        }
         if let Action::Fetch { url, file_name, .. } = &step.action {
             if let Some(other) = gathered.insert(mirror::path(url), url).filter(|other| *other != url) {
                 return Err(Error::user(format!(

@@ -20,6 +20,9 @@ const REGISTRY: &str = "/v2/";
 /// What it says where it has a digest to compare: then it does not look at the status.
 const MISMATCH: &str = "digest mismatch ";
 
+/// What git says where a repository wants to know who asks.
+const NO_TOKEN: &str = "could not read Username";
+
 /// Adds to the error of a download that was refused, or whose server cannot be reached, what the user can do.
 pub(super) fn explain(error: Error, gateway: &Gateway) -> Error {
     let message = error.to_string();
@@ -33,6 +36,12 @@ pub(super) fn explain(error: Error, gateway: &Gateway) -> Error {
                  `--build-arg {MIRROR_ARG}=URL`"
             ),
         });
+    }
+    if message.contains(NO_TOKEN) {
+        return error.help(
+            "where a repository wants a token, give it as a secret: `--secret id=GIT_AUTH_TOKEN,env=…`, or \
+             `GIT_AUTH_TOKEN.HOST` for one host",
+        );
     }
     if !["401", "403"].iter().any(|status| message.contains(&format!("{STATUS}{status}"))) {
         return error;

@@ -185,6 +185,11 @@ fn components(plan: &Plan, _: &Sources) -> (Vec<Value>, String) {
         row["location"] = location(component.span);
         rows.push(row);
         let from = match origin.downloads.first() {
+            _ if !origin.checkouts.is_empty() => {
+                let checkouts =
+                    origin.checkouts.iter().map(|(repository, commit)| format!("{repository}@{commit}"));
+                checkouts.collect::<Vec<_>>().join(", ")
+            }
             _ if origin.index => "package index".to_owned(),
             Some((url, _)) if origin.downloads.len() == 1 => url.clone(),
             Some((url, _)) => format!("{url} and {} more", origin.downloads.len() - 1),

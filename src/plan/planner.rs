@@ -259,17 +259,24 @@ impl Planner {
 
     /// The fetched and unpacked sources of `label`.
     pub fn source(&mut self, label: &str, archive: &SourceArchive) -> StepId {
-        let file = self.locked_source(label, archive);
+        let SourceArchive { url, sha256, span, .. } = archive.clone();
+        self.unpacked(label, LockedFile { url, sha256, size: None, span })
+    }
+
+    /// The unpacked files of an archive; what the lock has of `label` comes first.
+    pub fn unpacked(&mut self, label: &str, file: LockedFile) -> StepId {
+        let span = file.span;
+        let file = self.locked_file(label, file);
         let file_name = file.name();
         let fetched = self.download(label, &file);
         let action = Action::Unpack { archive: fetched, file_name };
-        self.step(format!("[{label}] unpack"), archive.span, action)
+        self.step(format!("[{label}] unpack"), span, action)
     }
 
     /// The fetched archive of `label`, as it is.
     pub fn fetch(&mut self, label: &str, archive: &SourceArchive) -> StepId {
-        let file = self.locked_source(label, archive);
-        self.download(label, &file)
+        let SourceArchive { url, sha256, span, .. } = archive.clone();
+        self.fetch_file(label, LockedFile { url, sha256, size: None, span })
     }
 
     /// A file that is fetched as it is; what the lock has of `label` comes first.
@@ -278,12 +285,7 @@ impl Planner {
         self.download(label, &file)
     }
 
-    /// The file of a release: that of the lock, where there is one.
-    fn locked_source(&mut self, label: &str, archive: &SourceArchive) -> LockedFile {
-        let SourceArchive { url, sha256, span, .. } = archive.clone();
-        self.locked_file(label, LockedFile { url, sha256, size: None, span })
-    }
-
+    /// The file of the lock, where there is one.
     fn locked_file(&mut self, label: &str, mut file: LockedFile) -> LockedFile {
         if let LockUse::Fixed(lock) = &self.lock {
             match lock.sources.get(label) {
@@ -493,13 +495,19 @@ impl Planner {
 
     /// A run that compiles the unpacked `source` with `script`, offline, for installation under `prefix`.
     pub fn compile(&mut self, script: &Script, root: StepId, source: StepId, prefix: &str) -> Run {
+        let source = Mount { at: format!("{RUN_DIR}/source"), from: source, part: "/".to_owned() };
+        self.compile_mounted(script, root, source, prefix)
+    }
+
+    /// The same of a source that is mounted at `source` in [`RUN_DIR`] or below.
+    pub fn compile_mounted(&mut self, script: &Script, root: StepId, source: Mount, prefix: &str) -> Run {
         let mut run = self.script(script, root, Vec::new());
-        let (at, build) = (format!("{RUN_DIR}/source"), format!("{RUN_DIR}-build"));
+        let build = format!("{RUN_DIR}-build");
         let cache = format!("{RUN_DIR}-ccache");
-        run.mounts.push(Mount { at: at.clone(), from: source, part: "/".to_owned() });
+        run.mounts.push(source);
         run.scratch.push(build.clone());
         run.env.extend([
-            ("SOURCE".to_owned(), at),
+            ("SOURCE".to_owned(), format!("{RUN_DIR}/source")),
             ("BUILD".to_owned(), build),
             ("PREFIX".to_owned(), prefix.to_owned()),
             ("PATH".to_owned(), COMPILE_PATH.to_owned()),

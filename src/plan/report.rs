@@ -11,6 +11,7 @@ impl Action {
         let mut inputs = match self {
             Self::Base
             | Self::Fetch { .. }
+            | Self::Checkout { .. }
             | Self::Files(_)
             | Self::Context(_)
             | Self::Named(_)
@@ -33,6 +34,7 @@ impl Action {
         match self {
             Self::Base => "pull",
             Self::Fetch { .. } => "download",
+            Self::Checkout { .. } => "check out",
             Self::Unpack { .. } => "unpack",
             Self::Files(_) => "write",
             Self::Context(_) | Self::Named(_) => "transfer",
@@ -46,10 +48,12 @@ impl Action {
 }
 
 /// Where the bytes of a component come from.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     /// Its downloads: address and SHA-256.
     pub downloads: Vec<(String, String)>,
+    /// Repositories that it is built from: address and commit.
+    pub checkouts: Vec<(String, String)>,
     /// Whether a package index chooses some of its files on the day of the build.
     pub index: bool,
     /// The packages of the distribution that it asks for.
@@ -102,10 +106,13 @@ impl Plan {
         let others =
             self.components.iter().filter(|other| other.tree != component.tree).map(|other| other.tree);
         let others: Vec<_> = others.collect();
-        let mut origin = Origin { downloads: Vec::new(), index: false, packages: component.packages.clone() };
+        let mut origin = Origin { packages: component.packages.clone(), ..Origin::default() };
         for step in self.own_steps(component.tree, &others) {
             match &step.action {
                 Action::Fetch { url, sha256, .. } => origin.downloads.push((url.clone(), sha256.clone())),
+                Action::Checkout { repository, commit } => {
+                    origin.checkouts.push((repository.clone(), commit.clone()));
+                }
                 Action::Run(run) if run.network && matches!(run.result, RunResult::Directory(_)) => {
                     origin.index = true;
                 }
@@ -150,13 +157,18 @@ impl Plan {
 impl Origin {
     /// Whether the same files come tomorrow.
     pub fn pinned(&self) -> bool {
-        !self.index && (!self.downloads.is_empty() || self.packages.is_empty())
+        let is_fetched = !self.downloads.is_empty() || !self.checkouts.is_empty();
+        !self.index && (is_fetched || self.packages.is_empty())
     }
 
     /// As JSON.
     pub fn to_json(&self) -> Value {
         let downloads: Vec<_> =
             self.downloads.iter().map(|(url, sha256)| json!({"url": url, "sha256": sha256})).collect();
-        json!({"downloads": downloads, "index": self.index, "packages": self.packages, "pinned": self.pinned()})
+        let checkouts = self.checkouts.iter();
+        let checkouts: Vec<_> = checkouts
+            .map(|(repository, commit)| json!({"repository": repository, "commit": commit}))
+            .collect();
+        json!({"checkouts": checkouts, "downloads": downloads, "index": self.index, "packages": self.packages, "pinned": self.pinned()})
     }
 }

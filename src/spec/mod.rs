@@ -8,6 +8,7 @@ mod extend;
 mod grammar;
 mod image;
 mod node;
+mod package_address;
 pub mod schema;
 mod secret;
 mod span;
@@ -16,7 +17,6 @@ mod suite;
 mod tag;
 mod target;
 mod test;
-mod wheel_address;
 mod wish;
 
 pub(crate) use args::nearest_name;
@@ -32,6 +32,7 @@ pub use grammar::{
 };
 pub use image::{Healthcheck, ImageSettings};
 pub use node::{MAX_BYTES, Node, Scalar, Value, parse as parse_yaml};
+pub use package_address::{PackageAddress, PackageOrigin, PackageRequirement, RemoteFile};
 pub use secret::{Secret, Secrets};
 pub use span::{At, Span};
 pub use status::Status;
@@ -39,7 +40,6 @@ pub use suite::Suite;
 pub use tag::TagSchema;
 pub use target::{CpuLevel, DriverRange, Target};
 pub use test::{Check, FileCheck, Need, Program, Stream, Test, Text};
-pub use wheel_address::{PackageRequirement, WheelAddress};
 pub use wish::{Bound, Wish};
 
 use std::collections::BTreeSet;

@@ -31,5 +31,6 @@ mod requests;
 mod rootless;
 mod sbom;
 mod trust;
+mod wheel_sources;
 mod wheels;
 mod workflows;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
@@ -23,20 +23,51 @@ pub(crate) struct Served {
 impl Repository {
     /// One with a commit at this time, in seconds since 1970.
     pub(crate) fn new(spec: &str, time: u32) -> Self {
-        let dir = TempDir::new().expect("a directory");
-        let place = dir.path().join("repo.git");
-        fs::create_dir_all(place.join("nodes")).expect("made");
-        fs::write(place.join("nodes/spec.yaml"), spec).expect("written");
-        let git = |arguments: &[&str]| {
-            let mut git = Command::new("git");
-            git.arg("-C").arg(&place).args(["-c", "user.name=t", "-c", "user.email=t@example.org"]);
-            let status = git.args(arguments).env("GIT_COMMITTER_DATE", format!("{time} +0000")).status();
-            assert!(status.expect("git starts").success());
-        };
-        git(&["init", "-q", "-b", "main"]);
-        git(&["add", "."]);
-        git(&["commit", "-q", "-m", "spec"]);
-        Self(dir)
+        Self::of(&[("nodes/spec.yaml".to_owned(), spec.to_owned())], time)
+    }
+
+    /// One with a commit of these files, by their paths.
+    pub(crate) fn of(files: &[(String, String)], time: u32) -> Self {
+        let repository = Self(TempDir::new().expect("a directory"));
+        fs::create_dir(repository.place()).expect("made");
+        repository.git(&["init", "-q", "-b", "main"], time);
+        repository.commit_files(files, time);
+        repository
+    }
+
+    /// Adds a commit with a file more.
+    pub(crate) fn add(&self, path: &str, text: &str, time: u32) -> String {
+        self.commit_files(&[(path.to_owned(), text.to_owned())], time);
+        self.commit()
+    }
+
+    /// The last commit: 40 digits.
+    pub(crate) fn commit(&self) -> String {
+        self.git(&["rev-parse", "HEAD"], 0).trim().to_owned()
+    }
+
+    fn commit_files(&self, files: &[(String, String)], time: u32) {
+        for (path, text) in files {
+            let path = self.place().join(path);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+            fs::write(path, text).expect("written");
+        }
+        self.git(&["add", "."], time);
+        self.git(&["commit", "-q", "-m", "files"], time);
+    }
+
+    /// Runs git; gives what it prints.
+    fn git(&self, arguments: &[&str], time: u32) -> String {
+        let mut git = Command::new("git");
+        git.arg("-C").arg(self.place()).args(["-c", "user.name=t", "-c", "user.email=t@example.org"]);
+        let output = git.args(arguments).env("GIT_COMMITTER_DATE", format!("{time} +0000")).output();
+        let output = output.expect("git starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    fn place(&self) -> PathBuf {
+        self.dir().join("repo.git")
     }
 
     /// The directory that has it as `repo.git`.
@@ -56,7 +87,7 @@ impl Repository {
     }
 
     /// To those who know a token.
-    fn serve_for_token(&self, token: &str) -> Served {
+    pub(crate) fn serve_for_token(&self, token: &str) -> Served {
         let (mut server, port) = (Command::new("python3"), free_port());
         server.args(["-c", include_str!("git-server.py")]).arg(self.dir()).args([&port.to_string(), token]);
         Served::start(server, port, format!("http://127.0.0.1:{port}/repo.git/.git#main"))

@@ -15,6 +15,7 @@ set -eu
 # shellcheck source-path=SCRIPTDIR source=wheels-compile.sh
 . "${0%/*}/wheels-compile.sh"
 # Of the forms that uv writes only this one has sizes. It lists just the wheels that fit the interpreter.
+complete_requirements
 exclude
 compile "$work/pylock.toml" --format pylock.toml --excludes "$work/exclude.txt" \
     --constraints "$INPUTS/constraints.txt" --constraints "$work/kept.txt" "$INPUTS/requirements.txt"

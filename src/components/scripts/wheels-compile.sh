@@ -9,6 +9,32 @@ export UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
 work=$(mktemp -d)
 pages=
 
+# Completes $INPUTS/requirements.txt: with the names that built wheels have, which stand there as the pattern `*.whl`, and
+# with what the project is built with that is the only directory of $SOURCE, or $SUBDIRECTORY of that.
+complete_requirements() {
+    mkdir "$work/inputs"
+    cp "$INPUTS"/* "$work/inputs"
+    while IFS= read -r requirement; do
+        case $requirement in
+        *'/*.whl') named "$requirement" ;;
+        *) printf '%s\n' "$requirement" ;;
+        esac
+    done <"$INPUTS/requirements.txt" >"$work/inputs/requirements.txt"
+    if [ -n "${BUILT_WITH:-}" ]; then
+        set -- "$SOURCE"/*/
+        "$PYTHON" -B "$BUILT_WITH" "$1${SUBDIRECTORY:-}" >>"$work/inputs/requirements.txt"
+    fi
+    INPUTS=$work/inputs
+}
+
+# Prints a requirement `NAME @ file://DIRECTORY/*.whl` with the name of the file.
+named() {
+    directory=${1#* @ file://}
+    directory=${directory%'/*.whl'}
+    set -- "${1%'*.whl'}" "$directory"/*.whl
+    printf '%s%s\n' "$1" "${2##*/}"
+}
+
 # For awk: the normal form of a package's name, and for programs whose first file is $INPUTS/requirements.txt whether it
 # allows a file, given as `--hash=sha256:` and the digest.
 # shellcheck disable=SC2016

@@ -8,6 +8,7 @@ set -eu
 # shellcheck source-path=SCRIPTDIR source=wheels-compile.sh
 . "${0%/*}/wheels-compile.sh"
 # uv keeps the versions that its output file has already.
+complete_requirements
 exclude
 cp "$INPUTS/preferences.txt" "$work/chosen.txt"
 pages=--refresh

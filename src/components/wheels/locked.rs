@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{PARTS, Requirements, Tools, WheelRequest, chosen_of, lines};
+use super::{PARTS, Requirements, Tools, WheelRequest, bring, chosen_of, lines};
 use crate::components::python;
 use crate::lock::{Earlier, LockUse, LockedWheel, PlatformLock};
 use crate::plan::{Mount, Planner, Provided, RUN_DIR, Run, Script, StepId, Unlocked};
@@ -10,6 +10,10 @@ use crate::spec::{Requirement, Span, normal_name};
 
 const RESOLVE: Script =
     Script { name: "wheels-resolve.sh", text: include_str!("../scripts/wheels-resolve.sh") };
+const BUILT_WITH: Script =
+    Script { name: "wheel-requires.py", text: include_str!("../scripts/wheel-requires.py") };
+const REQUIRES: Script =
+    Script { name: "sdist-requires.sh", text: include_str!("../scripts/sdist-requires.sh") };
 
 /// Plans the packages if there is a lock, or one is being made; says whether that is so.
 pub(super) fn take_over(
@@ -42,7 +46,9 @@ fn resolve(requests: &[WheelRequest], tools: &Tools, earlier: &Earlier, planner:
     };
     let preferred = preferences(&earlier.wheels, is_updated);
     let span = requests.last().map(|request| request.span).unwrap_or_default();
-    let step = tools.resolve("wheels", Requirements::of(requests, planner), &preferred, span, planner);
+    let mut run = tools.resolve("wheels", Requirements::of(requests, planner), &preferred, planner);
+    run.mounts.extend(planner.wheel_files().iter().cloned());
+    let step = planner.run("[wheels] find versions".to_owned(), span, run);
     let tree = planner.pend(Unlocked::Wheels, step);
     for request in requests {
         let provided = tools.provided(&request.group, tree, request.span);
@@ -198,22 +204,47 @@ fn with_digests(text: &str) -> Option<(Requirement, Vec<&str>)> {
     Some((requirement, parts.map(str::trim).collect()))
 }
 
+/// What a package is built with.
+pub(in crate::components) enum BuildRequires<'a> {
+    /// These (PEP 508).
+    Listed(&'a [String]),
+    /// What its project says (PEP 518), which is the only directory of a source or a directory in that; empty for none.
+    OfProject { source: Mount, subdirectory: String },
+}
+
+impl BuildRequires<'_> {
+    /// Those that are known already.
+    fn listed(&self) -> Vec<String> {
+        match self {
+            Self::Listed(requirements) => requirements.to_vec(),
+            Self::OfProject { .. } => Vec::new(),
+        }
+    }
+
+    /// Has a run read the others.
+    fn apply(self, run: &mut Run, planner: &mut Planner) {
+        if let Self::OfProject { source, subdirectory } = self {
+            bring(&BUILT_WITH, "BUILT_WITH", &format!("{RUN_DIR}/built-with"), run, planner);
+            run.env.push(("SOURCE".to_owned(), format!("{RUN_DIR}/source")));
+            run.env.push(("SUBDIRECTORY".to_owned(), subdirectory));
+            run.mounts.push(source);
+        }
+    }
+}
+
 impl Tools {
-    /// A step that finds the wheels that `requirements` take, for a lock that is being made. `label` says whose they
+    /// A run that finds the wheels that `requirements` take, for a lock that is being made. `label` says whose they
     /// are. The versions of `preferred` are kept where they still fit.
     fn resolve(
         &self,
         label: &str,
         requirements: Requirements,
         preferred: &[String],
-        span: Span,
         planner: &mut Planner,
-    ) -> StepId {
+    ) -> Run {
         let mut files = requirements.files();
         files.push(lines("/preferences.txt", preferred.to_vec()));
-        let mut run = self.run_with(&RESOLVE, label, files, planner);
-        run.mounts.extend(planner.wheel_files().iter().cloned());
-        planner.run(format!("[{label}] find versions"), span, run)
+        self.run_with(&RESOLVE, label, files, planner)
     }
 
     /// A run that installs these wheels offline.
@@ -245,14 +276,13 @@ impl Tools {
         run
     }
 
-    /// A tree of these requirements and what they depend on, for a step that is thrown away. `script` installs them
-    /// where there is no lock; `package` is what the lock calls them.
+    /// A tree of what a package is built with and what that depends on, for a step that is thrown away. `package` is what
+    /// the lock calls it.
     pub(in crate::components) fn install_requirements(
         &self,
         package: &str,
         label: &str,
-        requirements: &[String],
-        script: &Script,
+        requires: BuildRequires<'_>,
         span: Span,
         planner: &mut Planner,
     ) -> StepId {
@@ -268,15 +298,18 @@ impl Tools {
                 let versions = earlier.builds.get(package).filter(|_| !earlier.is_updated(package));
                 let preferred =
                     versions.map(|versions| preferences(versions, |name| earlier.is_updated(name)));
-                let wanted = Requirements { requirements: requirements.to_vec(), ..Requirements::default() };
-                let step = self.resolve(label, wanted, &preferred.unwrap_or_default(), span, planner);
+                let wanted = Requirements { requirements: requires.listed(), ..Requirements::default() };
+                let mut run = self.resolve(label, wanted, &preferred.unwrap_or_default(), planner);
+                requires.apply(&mut run, planner);
+                let step = planner.run(format!("[{label}] find versions"), span, run);
                 return planner.pend(Unlocked::Requires(package.to_owned()), step);
             }
             (None, LockUse::Fixed(_)) => planner.unlocked(&format!("what `{package}` is built with"), span),
             (None, LockUse::None) => {}
         }
-        let file = lines("/requirements.txt", requirements.to_vec());
-        let run = self.run_with(script, label, vec![file], planner);
+        let file = lines("/requirements.txt", requires.listed());
+        let mut run = self.run_with(&REQUIRES, label, vec![file], planner);
+        requires.apply(&mut run, planner);
         planner.run(name, span, run)
     }
 }

@@ -1,0 +1,20 @@
+#!/bin/sh
+# Builds the wheel of the Python package $NAME into $OUT, offline, with the interpreter $PYTHON and what is installed beside
+# it. Its project is the only directory of $SOURCE, or $SUBDIRECTORY of that. Where it asks the history of its repository
+# for its version, it is told $SCM_VERSION.
+set -eu
+
+export PIP_NO_INDEX=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+# The same source gives the same bytes. Zip archives know no earlier time.
+export SOURCE_DATE_EPOCH=315532800
+if [ -n "${SCM_VERSION:-}" ]; then
+    export SETUPTOOLS_SCM_PRETEND_VERSION="$SCM_VERSION" PDM_BUILD_SCM_VERSION="$SCM_VERSION"
+fi
+cp -r "$SOURCE"/*/ "$BUILD/source"
+"$PYTHON" -m pip wheel --no-deps --no-build-isolation --wheel-dir "$OUT" "$BUILD/source/$SUBDIRECTORY"
+built=$(cd "$OUT" && echo *.whl)
+normal=$(echo "${built%%-*}" | tr 'A-Z._' 'a-z--' | tr -s -)
+if [ "$normal" != "$NAME" ]; then
+    echo "edgenode: the project is the package $normal, not $NAME" >&2
+    exit 1
+fi
