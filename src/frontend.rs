@@ -660,7 +660,7 @@ impl Build<'_> {
     /// Hands the last graph of a build over.
     async fn result_of(&self, plan: &Plan, definition: &Definition) -> Result<Reference, Error> {
         // What a server, the builder or the build context refuses is told here, where it can be explained.
-        let explains = plan.lock.is_some() || self.mirror.is_some() || plan.context_paths().is_some();
+        let explains = plan.fetches() || self.mirror.is_some() || plan.context_paths().is_some();
         match explains || !devices::wanted(plan, Kind::Image).is_empty() {
             true => self.gateway.evaluate(definition).await,
             false => self.gateway.solve(definition).await,

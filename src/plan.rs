@@ -56,6 +56,8 @@ pub struct Plan {
     pub lock: Option<PlatformLock>,
     /// What must be resolved before the rest is known; nothing unless a lock is being made.
     pub pending: Vec<Pending>,
+    /// The directory that Python packages are installed into.
+    pub site: Option<String>,
     /// The release archives and tools, by what they are called.
     pub sources: BTreeMap<String, LockedFile>,
     /// What was taken from archives of Debian packages, by the addresses of their indexes.
@@ -437,6 +439,12 @@ impl Plan {
             needing[number] = self.steps[number].action.inputs().iter().any(|input| needing[input.0]);
         }
         needing
+    }
+
+    /// Whether something is fetched from a server.
+    pub fn fetches(&self) -> bool {
+        let is_fetched = |step: &Step| matches!(step.action, Action::Fetch { .. } | Action::Checkout { .. });
+        self.steps.iter().any(is_fetched)
     }
 
     /// The paths of the build context that the steps read; `None` when they read none of it.

@@ -288,9 +288,12 @@ fn python_package(
     let built = plan.sources.get(&format!("{name} {version}"));
     let fetched =
         plan.sources.get(&address_label(name, version)).map(|file| (file, "a wheel by its address"));
-    let archive =
-        plan.sources.get(&source_label(name)).map(|file| (file, "built from its source by its address"));
-    let checkout = plan.origin(name).and_then(|origin| origin.checkouts.first().cloned());
+    // What is built says its version itself. The base image may have a package of that name, too.
+    let is_here = plan.site.as_ref().is_some_and(|site| package.file.starts_with(site));
+    let archive = plan.sources.get(&source_label(name)).filter(|_| is_here);
+    let archive = archive.map(|file| (file, "built from its source by its address"));
+    let origin = plan.origin(name).filter(|_| is_here);
+    let checkout = origin.and_then(|origin| origin.checkouts.first().cloned());
     let source = |what: &str| Some(format!("{what}; {}", package.file));
     let made = Package::new("python", name, version);
     // A file that the spec names need not be what the public index has by that name.

@@ -861,6 +861,7 @@ fn sources_by_their_addresses_are_built_and_looked_at_like_wheels() {
     assert!(planned.contains("my-app[web] @ file:///run/edgenode/local/my-app/*.whl\\n"), "{planned}");
     let archive = format!("my-app @ https://example.org/own-1.0.tar.gz#sha256={}", "a".repeat(64));
     for (more, requirement, words) in [
+        ("", &source("toolchain"), "a package that is built cannot be called `toolchain`"),
         ("  exclude: [my-app]\n", &own, "`my-app` is here and in `exclude`"),
         ("  groups: {own: [my-app]}\n", &own, "`my-app` is a wheel that is named by its file"),
         ("  local: [My_App-1.1-py3-none-any.whl]\n", &own, "`my-app` is here for the second time"),
@@ -891,7 +892,7 @@ fn sources_by_their_addresses_are_built_and_looked_at_like_wheels() {
         (&own, "[my-app 0123456789ab] build wheel (run, needs"),
         (&own, "[my-app 0123456789ab] install wheel (run, needs"),
         (&archive, "[my-app source] unpack (unpack, needs"),
-        (&archive, "[my-app aaaaaaaaaaaa] build wheel (run, needs"),
+        (&archive, "[my-app 1.0] build wheel (run, needs"),
     ] {
         assert!(graph.contains(words), "{words} is not in:\n{graph}");
     }

@@ -237,7 +237,7 @@ impl Sdist {
         let Some(interpreter) = planner.interpreter().cloned() else { return };
         let label = format!("{} {}", spec.name, self.archive.version);
         let tools = Tools::new(interpreter.clone(), &self.installer, planner);
-        let requires = self.requires(&label, &tools, planner);
+        let requires = self.requires(&label, tools, planner);
         let used = planner.all_provided().iter().filter(|provided| self.is_used(provided));
         let trees = used.map(|provided| provided.tree).chain([requires]).collect();
         let root = build_root(&label, &interpreter, &spec.packages, trees, span, planner);
@@ -278,7 +278,7 @@ impl Sdist {
     }
 
     /// What it is built with, in a tree that is thrown away.
-    fn requires(&self, label: &str, tools: &Tools, planner: &mut Planner) -> StepId {
+    fn requires(&self, label: &str, tools: Tools, planner: &mut Planner) -> StepId {
         let SdistSpec { name, requires, .. } = &self.spec;
         let requires = BuildRequires::Listed(requires);
         tools.install_requirements(&name.value, label, requires, name.span, planner)

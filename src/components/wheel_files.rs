@@ -2,7 +2,7 @@
 //! of, or of what they are built from. Each is a branch of its own, installed as it is; what it depends on is resolved with
 //! all other requirements.
 
-use super::wheels::Tools;
+use super::wheels::{RESERVED, Tools, WheelRequest};
 use super::{PythonHome, wheel_sources};
 use crate::diagnostic::Problems;
 use crate::lock::LockedFile;
@@ -265,6 +265,11 @@ impl WheelFile {
             let message = format!("`{}` is a component of the spec already", self.name);
             refuse(message, format!("take `{key}:` out, or this wheel"));
         }
+        if self.tags.is_none() && (RESERVED.contains(&self.name.as_str()) || self.name == "toolchain") {
+            let message =
+                format!("a package that is built cannot be called `{}`, like a part of the build", self.name);
+            refuse(message, "require its wheel".to_owned());
+        }
         let Some(tags) = &self.tags else { return };
         if let Some(PythonHome { series, .. }) = context.python_home()
             && !tags.fit_python(series)
@@ -307,12 +312,7 @@ impl WheelFile {
     }
 
     /// Adds the steps that fetch or build it. Gives where steps find it.
-    fn mount(
-        &self,
-        gathered: Option<StepId>,
-        installer: &SourceArchive,
-        planner: &mut Planner,
-    ) -> Option<Mount> {
+    fn mount(&self, gathered: Option<StepId>, rest: &WheelRequest, planner: &mut Planner) -> Option<Mount> {
         let file = format!("/{}", self.file_name);
         let (from, part) = match &self.origin {
             Origin::Context(_) => (gathered?, file),
@@ -321,7 +321,7 @@ impl WheelFile {
                 (planner.fetch_file(&label, locked(remote, self.span)), file)
             }
             Origin::Address(address) => {
-                (wheel_sources::build(address, installer, self.span, planner)?, "/".to_owned())
+                (wheel_sources::build(address, rest, self.span, planner)?, "/".to_owned())
             }
         };
         let place = self.file_name.trim_end_matches(ANY_WHEEL).trim_end_matches('/');
@@ -335,12 +335,8 @@ pub(super) fn locked(file: &RemoteFile, span: Span) -> LockedFile {
 }
 
 /// Where steps find each of the wheels. They are mounted one by one, so that no other wheel's change runs a step again.
-pub(super) fn gather(
-    wheels: &[WheelFile],
-    installer: &SourceArchive,
-    span: Span,
-    planner: &mut Planner,
-) -> Vec<Mount> {
+/// Those that are built ask the indexes of `rest`.
+pub(super) fn gather(wheels: &[WheelFile], rest: &WheelRequest, planner: &mut Planner) -> Vec<Mount> {
     let local: Vec<_> = wheels.iter().filter_map(|wheel| Some((wheel, wheel.path()?.value))).collect();
     let gathered = (!local.is_empty()).then(|| {
         let from = planner.context(local.iter().map(|(_, path)| path.to_string()));
@@ -351,11 +347,11 @@ pub(super) fn gather(
             directory: false,
         });
         let action = Action::Place { from, parts: parts.collect() };
-        let step = planner.step("[wheels] gather local wheels".to_owned(), span, action);
+        let step = planner.step("[wheels] gather local wheels".to_owned(), rest.span, action);
         planner.set_local_wheels(step);
         step
     });
-    wheels.iter().filter_map(|wheel| wheel.mount(gathered, installer, planner)).collect()
+    wheels.iter().filter_map(|wheel| wheel.mount(gathered, rest, planner)).collect()
 }
 
 /// What a wheel is built for, as its name says: it fits where one of each set does. Source: PEP 425.

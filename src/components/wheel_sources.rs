@@ -4,9 +4,8 @@
 
 use super::sdists;
 use super::wheel_files::locked;
-use super::wheels::{BuildRequires, Tools};
+use super::wheels::{BuildRequires, Tools, WheelRequest};
 use crate::plan::{Action, Mount, Planner, RUN_DIR, Script, StepId};
-use crate::resolve::SourceArchive;
 use crate::spec::{ContextPath, PackageAddress, PackageOrigin, Span};
 
 const BUILD: Script = Script { name: "wheel-build.sh", text: include_str!("scripts/wheel-build.sh") };
@@ -19,9 +18,19 @@ pub(super) fn version(origin: &PackageOrigin) -> String {
     match origin {
         PackageOrigin::Git { commit, .. } => commit[..COMMIT_DIGITS].to_owned(),
         PackageOrigin::Wheel(file) | PackageOrigin::Archive { file, .. } => {
-            file.sha256.as_str()[..COMMIT_DIGITS].to_owned()
+            let named = named_version(file.url.file_name());
+            named.unwrap_or_else(|| file.sha256.as_str()[..COMMIT_DIGITS].to_owned())
         }
     }
+}
+
+/// The version that the name of an archive has, as those of releases do: `NAME-VERSION.tar.gz` (PEP 625).
+fn named_version(file_name: &str) -> Option<String> {
+    let (stem, _) = file_name.split_once(".t")?;
+    let (_, version) = stem.rsplit_once('-')?;
+    let fits = |c: char| c.is_ascii_alphanumeric() || ".+!".contains(c);
+    (version.starts_with(|c: char| c.is_ascii_digit()) && version.chars().all(fits))
+        .then(|| version.to_owned())
 }
 
 /// What the lock calls the archive that a package is built from.
@@ -33,7 +42,7 @@ pub fn source_label(name: &str) -> String {
 /// Python to build it with.
 pub(super) fn build(
     address: &PackageAddress,
-    installer: &SourceArchive,
+    rest: &WheelRequest,
     span: Span,
     planner: &mut Planner,
 ) -> Option<StepId> {
@@ -41,7 +50,7 @@ pub(super) fn build(
     let name = &address.package;
     let label = format!("{name} {}", version(&address.origin));
     let (source, subdirectory) = source(address, &label, span, planner)?;
-    let tools = Tools::new(interpreter.clone(), installer, planner);
+    let tools = Tools::new(interpreter.clone(), &rest.installer, planner).asking(&rest.indexes);
     let requires = BuildRequires::OfProject { source: source.clone(), subdirectory: subdirectory.clone() };
     let requires = tools.install_requirements(name, &label, requires, span, planner);
     let root = sdists::build_root(&label, &interpreter, &[], vec![requires], span, planner);
@@ -60,7 +69,7 @@ pub(super) fn build(
     Some(planner.run(format!("[{label}] build wheel"), span, run))
 }
 
-/// Where scripts find the source, as the only directory of one, and which part of it has the package.
+/// Where scripts find the source, and which part of it has the package.
 fn source(
     address: &PackageAddress,
     label: &str,

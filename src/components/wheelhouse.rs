@@ -12,6 +12,9 @@ const WHEELS_DIR: &str = "/run/edgenode/wheelhouse";
 /// Where they find the index of them.
 const INDEX_DIR: &str = "/run/edgenode/wheelhouse-index";
 
+const LOAD: &str = "[wheels] load the wheelhouse";
+const LOOK: &str = "[wheels] look into the wheelhouse";
+
 const INDEX: Script =
     Script { name: "wheelhouse-index.sh", text: include_str!("scripts/wheelhouse-index.sh") };
 
@@ -23,17 +26,19 @@ pub(super) struct Wheelhouse {
 }
 
 impl Wheelhouse {
-    /// Plans the index, if the client has a wheelhouse. `root` has a shell.
+    /// Plans the index, if the client has a wheelhouse and it is not planned yet. `root` has a shell.
     pub(super) fn open(root: StepId, span: Span, planner: &mut Planner) -> Option<Self> {
         if !planner.has_wheelhouse() {
             return None;
         }
-        let wheels =
-            planner.step("[wheels] load the wheelhouse".to_owned(), span, Action::Named(CONTEXT.to_owned()));
+        if let (Some(wheels), Some(index)) = (planner.step_called(LOAD), planner.step_called(LOOK)) {
+            return Some(Self { wheels, index });
+        }
+        let wheels = planner.step(LOAD.to_owned(), span, Action::Named(CONTEXT.to_owned()));
         let mut run = planner.script_with(&INDEX, &[], root, Vec::new());
         run.mounts.push(mount(WHEELS_DIR, wheels));
         run.env.push(("WHEELS".to_owned(), WHEELS_DIR.to_owned()));
-        let index = planner.run("[wheels] look into the wheelhouse".to_owned(), span, run);
+        let index = planner.run(LOOK.to_owned(), span, run);
         Some(Self { wheels, index })
     }
 

@@ -287,7 +287,7 @@ fn check_groups(groups: &[Group], wheels: &[WheelFile], context: &Context<'_>, p
 }
 
 /// Names of targets that are no components.
-const RESERVED: [&str; 13] = [
+pub(super) const RESERVED: [&str; 13] = [
     "bake",
     "base",
     "bundle",
@@ -468,9 +468,9 @@ struct AllWheels {
 }
 
 impl Component for AllWheels {
-    fn plan(&self, span: Span, planner: &mut Planner) {
+    fn plan(&self, _: Span, planner: &mut Planner) {
         let Some(rest) = self.requests.last() else { return };
-        let files = wheel_files::gather(&self.wheel_files, &rest.installer, span, planner);
+        let files = wheel_files::gather(&self.wheel_files, rest, planner);
         planner.set_wheel_files(files);
         self.requests.iter().for_each(|request| planner.request_wheels(request.clone()));
     }
@@ -638,7 +638,9 @@ fn with_digest(words: &[&str], digests: &[&str]) -> String {
     let fragments = digests.iter().map(|digest| digest.trim_start_matches("--hash=").replace(':', "="));
     let fragments: Vec<_> = fragments.collect();
     let address = match words[place].split_once('#') {
-        Some((_, fragment)) if fragments.iter().any(|allowed| allowed == fragment) => words[place].to_owned(),
+        Some((_, has)) if has.split('&').any(|part| fragments.iter().any(|allowed| allowed == part)) => {
+            words[place].to_owned()
+        }
         // What does not fit together is no address.
         Some(_) => format!("{}&{}", words[place], fragments.join("&")),
         None => format!("{}#{}", words[place], fragments.join("&")),
@@ -730,6 +732,11 @@ impl Tools {
         let uv = planner.source(&format!("uv {UV_VERSION}"), installer);
         let folder = installer.url.file_name().trim_end_matches(".tar.gz").to_owned();
         Self { interpreter, uv, folder, channel: None, indexes: Vec::new(), wheelhouse: None }
+    }
+
+    /// The same with other indexes asked before.
+    pub(super) fn asking(self, indexes: &[String]) -> Self {
+        Self { indexes: indexes.to_vec(), ..self }
     }
 
     /// Installs the packages of the branch's list in the result of `chosen`.

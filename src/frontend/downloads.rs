@@ -15,19 +15,22 @@ const HEADER: &str = "HTTP_AUTH_HEADER_";
 const STATUS: &str = "invalid response status ";
 /// What it says where nothing answers: the name is not known, the port is closed, the time is up.
 const UNREACHABLE: &str = ": dial tcp";
-/// What addresses of registries have. Source: OCI Distribution Specification.
+/// What the paths of registries begin with. Source: OCI Distribution Specification.
 const REGISTRY: &str = "/v2/";
 /// What it says where it has a digest to compare: then it does not look at the status.
 const MISMATCH: &str = "digest mismatch ";
 
-/// What git says where a repository wants to know who asks.
-const NO_TOKEN: &str = "could not read Username";
+/// What git says where a repository wants to know who asks, or does not let that one in.
+const NO_TOKEN: [&str; 3] =
+    ["could not read Username", "Authentication failed for", "The requested URL returned error: 403"];
+/// What it says where nobody answers.
+const UNREACHED: &str = "fatal: unable to access ";
 
 /// Adds to the error of a download that was refused, or whose server cannot be reached, what the user can do.
 pub(super) fn explain(error: Error, gateway: &Gateway) -> Error {
     let message = error.to_string();
     if message.contains(UNREACHABLE) {
-        return error.help(match message.contains(REGISTRY) {
+        return error.help(match names_registry(&message) {
             true => "the builder pulls images, not the client: it must reach that registry, or be configured with a \
                      mirror of it"
                 .to_owned(),
@@ -37,11 +40,14 @@ pub(super) fn explain(error: Error, gateway: &Gateway) -> Error {
             ),
         });
     }
-    if message.contains(NO_TOKEN) {
+    if NO_TOKEN.iter().any(|words| message.contains(words)) {
         return error.help(
             "where a repository wants a token, give it as a secret: `--secret id=GIT_AUTH_TOKEN,env=…`, or \
              `GIT_AUTH_TOKEN.HOST` for one host",
         );
+    }
+    if message.contains(UNREACHED) {
+        return error.help("the builder fetches, not the client: it must reach that repository");
     }
     if !["401", "403"].iter().any(|status| message.contains(&format!("{STATUS}{status}"))) {
         return error;
@@ -57,6 +63,13 @@ pub(super) fn explain(error: Error, gateway: &Gateway) -> Error {
                 .to_owned()
         }
     })
+}
+
+/// Whether a message has the address of a registry.
+fn names_registry(message: &str) -> bool {
+    let paths =
+        message.split("://").skip(1).filter_map(|address| address.find('/').map(|start| &address[start..]));
+    paths.into_iter().any(|path| path.starts_with(REGISTRY))
 }
 
 /// Whether a server does not have a download.
@@ -103,6 +116,15 @@ impl Build<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn registries_are_told_from_other_servers() {
+        assert!(names_registry(
+            "failed to do request: Head \"https://a.example.org:1/v2/b/manifests/1\": dial tcp"
+        ));
+        assert!(!names_registry("Get \"https://example.org/api/v2/file\": dial tcp 1.2.3.4:443: no route"));
+        assert!(!names_registry("dial tcp"));
+    }
 
     #[test]
     fn the_digest_that_was_wanted_is_read() {

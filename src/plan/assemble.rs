@@ -68,6 +68,7 @@ pub fn plan(node: &Node) -> Plan {
         versions: versions(&planner),
         wheels: planner.chosen().cloned(),
     };
+    let site = planner.interpreter().map(|interpreter| interpreter.home.site());
     let Collected { steps, provided: components, pending, sources, archives, problems } =
         planner.into_collected();
     let problems = match &lock {
@@ -89,6 +90,7 @@ pub fn plan(node: &Node) -> Plan {
         parts,
         lock,
         pending,
+        site,
         sources,
         archives,
         problems,

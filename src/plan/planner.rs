@@ -257,6 +257,11 @@ impl Planner {
         StepId(self.steps.len() - 1)
     }
 
+    /// The step of this name, if there is one.
+    pub fn step_called(&self, name: &str) -> Option<StepId> {
+        self.steps.iter().position(|step| step.name == name).map(StepId)
+    }
+
     /// The fetched and unpacked sources of `label`.
     pub fn source(&mut self, label: &str, archive: &SourceArchive) -> StepId {
         let SourceArchive { url, sha256, span, .. } = archive.clone();

@@ -105,7 +105,8 @@ impl Plan {
         let component = self.components.iter().find(|component| component.name == name)?;
         let others =
             self.components.iter().filter(|other| other.tree != component.tree).map(|other| other.tree);
-        let others: Vec<_> = others.collect();
+        // Those that choose wheels see all that are built; who installs what was chosen has nothing of that.
+        let others: Vec<_> = others.chain(self.release.wheels.iter().map(|chosen| chosen.step)).collect();
         let mut origin = Origin { packages: component.packages.clone(), ..Origin::default() };
         for step in self.own_steps(component.tree, &others) {
             match &step.action {

@@ -41,7 +41,7 @@ pub enum PackageOrigin {
     Git {
         /// What is fetched from.
         repository: Url,
-        /// The commit: 40 or 64 hexadecimal digits.
+        /// The commit: 40 hexadecimal digits.
         commit: String,
         /// The directory in it that has the package, if it is not the root.
         subdirectory: Option<ContextPath>,
@@ -92,6 +92,9 @@ impl PackageAddress {
                 "`{marker}` behind the address is not known here; ` ; ` comes before a marker"
             ));
         };
+        if address.contains(';') {
+            return Err("an address goes on to the next space; ` ; ` comes before a marker".to_owned());
+        }
         let (address, fragment) = address.split_once('#').unwrap_or((address, ""));
         let fragment = Fragment::parse(fragment)?;
         let origin = match address.strip_prefix("git+") {
@@ -198,12 +201,10 @@ fn git(address: &str, fragment: Fragment) -> Result<PackageOrigin, String> {
         );
     }
     let url = Url::parse(address)?;
-    let is_commit = |text: &str| {
-        [40, 64].contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    };
-    let (repository, commit) = url.as_str().rsplit_once('@').unwrap_or((url.as_str(), ""));
-    if !is_commit(commit) {
+    let parts = url.as_str().rsplit_once('@').filter(|(_, commit)| !commit.contains('/'));
+    let (repository, commit) = parts.unwrap_or((url.as_str(), ""));
+    // Older BuildKits take longer ones for branches.
+    if commit.len() != 40 || !commit.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(format!(
             "a branch or tag is another commit tomorrow: end the address with `@` and the 40 digits that \
              `git ls-remote {repository}` prints"
@@ -217,7 +218,7 @@ fn git(address: &str, fragment: Fragment) -> Result<PackageOrigin, String> {
     }
     Ok(PackageOrigin::Git {
         repository: Url::parse(repository)?,
-        commit: commit.to_owned(),
+        commit: commit.to_ascii_lowercase(),
         subdirectory: fragment.subdirectory,
     })
 }
@@ -282,6 +283,9 @@ mod tests {
             (format!("https://example.org/a-1.0.zip#sha256={SUM}"), "`.tar.gz`"),
             (format!("https://example.org/a-1.0.tar.gz#sha256={SUM}&subdirectory=../b"), "`..`"),
             ("git+https://example.org/a".to_owned(), "`git ls-remote https://example.org/a`"),
+            ("git+https://example.org/@b/a".to_owned(), "`git ls-remote https://example.org/@b/a`"),
+            (format!("git+https://example.org/a@{COMMIT};python_version<'4'"), "before a marker"),
+            (format!("{wheel}#sha256={SUM};python_version<'4'"), "before a marker"),
             ("git+https://example.org/a@v1".to_owned(), "`git ls-remote https://example.org/a`"),
             (format!("git+https://example.org/a@{}", &COMMIT[..12]), "40 digits"),
             (format!("git+https://example.org/a@{COMMIT}#sha256={SUM}"), "a digest already"),

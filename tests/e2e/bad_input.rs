@@ -158,8 +158,13 @@ fn a_source_that_cannot_be_reached() {
     let spec = format!(
         "{GOOD}ffmpeg:\n  version: 1.0.0\n  url: http://127.0.0.1:1/ffmpeg.tar.gz\n  sha256: {sha256}\n"
     );
-    refused(&spec, &["http://127.0.0.1:1/ffmpeg.tar.gz", "connection refused", "5 | >>>   version: 1.0.0"]);
+    let address = "http://127.0.0.1:1/ffmpeg.tar.gz";
+    refused(&spec, &[address, "connection refused", "5 | >>>   version: 1.0.0", UNREACHED]);
 }
+
+/// What helps where a server cannot be reached.
+const UNREACHED: &str =
+    "it must reach that server, or a mirror in place of all: `--build-arg EDGENODE_MIRROR=URL`";
 
 #[test]
 fn a_mirror_that_cannot_be_reached() {
@@ -167,12 +172,11 @@ fn a_mirror_that_cannot_be_reached() {
         "{GOOD}ngrok:\n  version: 1.0.0\n  url: https://example.org/ngrok\n  sha256: {}\n",
         "0".repeat(64)
     );
-    let help = "it must reach that server, or a mirror in place of all: `--build-arg EDGENODE_MIRROR=URL`";
     Build::new(&spec).with("--build-arg", "EDGENODE_MIRROR=http://127.0.0.1:1").fail(&[
         "http://127.0.0.1:1/example.org/ngrok",
         "connection refused",
         ">>>   version: 1.0.0",
-        help,
+        UNREACHED,
     ]);
 }
 

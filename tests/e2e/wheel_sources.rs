@@ -3,9 +3,9 @@
 use std::fs;
 
 use crate::components::trusting_base_called;
-use crate::harness::{Build, Server, archive};
+use crate::harness::{Build, Server, archive, wheel};
 use crate::repositories::Repository;
-use crate::wheels::{node, python_files};
+use crate::wheels::{node, python_files, wheelhouse};
 
 const TOKEN: &str = "open-sesame";
 
@@ -51,18 +51,15 @@ fn sources_are_built_into_wheels_whose_dependencies_are_resolved_with_the_rest()
     // An archive of source tells its version itself.
     let info = format!("Metadata-Version: 2.1\nName: {far}\nVersion: 1.0\n");
     let [(toml, project), (module, code)] = project(&far, &format!("dependencies = ['{near}']\n"), SCM);
-    let packed = archive(&[
-        (&format!("{far}-1.0/{toml}"), &project),
-        (&format!("{far}-1.0/{module}"), &code),
-        (&format!("{far}-1.0/PKG-INFO"), &info),
-    ]);
+    let packed = archive(&[(&toml, &project), (&module, &code), ("PKG-INFO", &info), ("docs/README", "")]);
     let (archive_url, archive_sum) = Server::start().put(&format!("/{far}-1.0.tar.gz"), packed);
 
     let base = trusting_base_called("wheel-sources/trusting");
     let node = format!("name: node\nbase: {base}\npython: {{version: 3.13, venv: /opt/venv-{id}}}\n");
     let spec = {
         format!(
-            "{node}wheels:\n  files: [requirements.txt]\n  requirements:\n    - {near}[old] @ git+{address}@{commit}\n\
+            "{node}wheels:\n  groups: {{six: [six]}}\n  files: [requirements.txt]\n  requirements:\n    \
+             - {near}[old] @ git+{address}@{commit}\n\
              tests:\n  - name: told\n    run: [python3, -c, 'import six, {native}, {far}, {near}; \
              print(six.__version__, {native}.answer(), {far}.told, {near}.told)']\n"
         )
@@ -100,13 +97,15 @@ fn sources_are_built_into_wheels_whose_dependencies_are_resolved_with_the_rest()
     assert_eq!(builds.len(), 3, "{graph}");
     // Of the whole, only what finds out what is out there had a network.
     assert!(!graph.contains("(run with a network"), "{graph}");
-    let sbom = locked().with("--target", "sbom").files();
-    let sbom = fs::read_to_string(sbom.path().join("sbom.spdx.json")).expect("a document");
-    for part in [format!("git+{address}@{commit}"), archive_sum.clone()] {
-        assert!(sbom.contains(&part), "{part} is not in:\n{sbom}");
+    for build in [known(), locked()] {
+        let sbom = build.with("--target", "sbom").files();
+        let sbom = fs::read_to_string(sbom.path().join("sbom.spdx.json")).expect("a document");
+        for part in [format!("git+{address}@{commit}"), archive_sum.clone()] {
+            assert!(sbom.contains(&part), "{part} is not in:\n{sbom}");
+        }
+        assert!(sbom.contains("pkg:pypi/six@") && !sbom.contains("pkg:pypi/edgenode"), "{sbom}");
+        assert!(!sbom.contains(TOKEN) && !lock.contains(TOKEN));
     }
-    assert!(sbom.contains("pkg:pypi/six@") && !sbom.contains("pkg:pypi/edgenode"), "{sbom}");
-    assert!(!sbom.contains(TOKEN) && !lock.contains(TOKEN));
     locked().with("--target", "bundle").fail(&["is a git repository", "require the wheel"]);
 
     // A commit more of one builds nothing but what is of it.
@@ -119,6 +118,38 @@ fn sources_are_built_into_wheels_whose_dependencies_are_resolved_with_the_rest()
     let built: Vec<_> =
         changed.executed().into_iter().filter(|step| step.ends_with("] build wheel")).collect();
     assert_eq!(built, [format!("[{} {}] build wheel", native.replace('_', "-"), &next[..12])]);
+}
+
+/// A build backend (PEP 517) that makes a wheel of one module, without any package's help.
+const BACKEND: &str = "\
+import pathlib, zipfile
+
+def build_wheel(directory, *rest):
+    name = 'NAME-1.0-py3-none-any.whl'
+    info = 'NAME-1.0.dist-info/'
+    with zipfile.ZipFile(pathlib.Path(directory, name), 'w') as made:
+        made.writestr('NAME.py', '')
+        made.writestr(info + 'METADATA', 'Metadata-Version: 2.1\\nName: NAME\\nVersion: 1.0\\n')
+        made.writestr(info + 'WHEEL', 'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')
+        made.writestr(info + 'RECORD', f'NAME.py,,\\n{info}METADATA,,\\n{info}WHEEL,,\\n{info}RECORD,,\\n')
+    return name
+";
+
+#[test]
+fn what_sources_are_built_with_comes_from_the_wheelhouse_if_there_is_one() {
+    let id = std::process::id();
+    let [name, backend] = ["housed", "backend"].map(|name| format!("edgenode_{name}_{id}"));
+    let toml = format!("[build-system]\nrequires = ['{backend}']\nbuild-backend = '{backend}'\n");
+    let packed = archive(&[(&format!("{name}-1.0/pyproject.toml"), &toml)]);
+    let (url, sum) = Server::start().put(&format!("/{name}-1.0.tar.gz"), packed);
+    let code = BACKEND.replace("NAME", &name).into_bytes();
+    let made = wheel(&backend, "1.0", "", &[(&format!("{backend}.py"), code)]);
+    let house = wheelhouse(&[(&backend, made)]);
+    let spec = format!("{}wheels:\n  requirements:\n    - {name} @ {url}#sha256={sum}\n", node());
+    let build = Build::new(&spec).with("--build-context", &format!("wheelhouse={}", house.path().display()));
+    let files = python_files(build);
+    assert!(files.keys().any(|path| path.ends_with(&format!("/{name}.py"))), "{files:?}");
+    assert!(!files.keys().any(|path| path.contains(&backend)), "{files:?}");
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn groups_are_together_what_one_installation_is() {
 }
 
 /// A directory with these wheels.
-fn wheelhouse(wheels: &[(&str, Vec<u8>)]) -> TempDir {
+pub(crate) fn wheelhouse(wheels: &[(&str, Vec<u8>)]) -> TempDir {
     let dir = tempfile::tempdir().expect("a directory");
     for (name, wheel) in wheels {
         fs::write(dir.path().join(format!("{name}-1.0-py3-none-any.whl")), wheel).expect("written");

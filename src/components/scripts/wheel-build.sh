@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the wheel of the Python package $NAME into $OUT, offline, with the interpreter $PYTHON and what is installed beside
-# it. Its project is the only directory of $SOURCE, or $SUBDIRECTORY of that. Where it asks the history of its repository
-# for its version, it is told $SCM_VERSION.
+# it. Its project is in $SOURCE, or in its only directory, or in $SUBDIRECTORY of that. Where it asks the history of its
+# repository for its version, it is told $SCM_VERSION.
 set -eu
 
 export PIP_NO_INDEX=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
@@ -10,8 +10,12 @@ export SOURCE_DATE_EPOCH=315532800
 if [ -n "${SCM_VERSION:-}" ]; then
     export SETUPTOOLS_SCM_PRETEND_VERSION="$SCM_VERSION" PDM_BUILD_SCM_VERSION="$SCM_VERSION"
 fi
-cp -r "$SOURCE"/*/ "$BUILD/source"
-"$PYTHON" -m pip wheel --no-deps --no-build-isolation --wheel-dir "$OUT" "$BUILD/source/$SUBDIRECTORY"
+set -- "$SOURCE"/*
+# Archives have all in one directory, or nothing around it.
+if [ $# -ne 1 ] || [ ! -d "$1" ]; then set -- "$SOURCE"; fi
+cp -r "$1" "$BUILD/source"
+cd "$BUILD/source/$SUBDIRECTORY"
+"$PYTHON" -m pip wheel --no-deps --no-build-isolation --wheel-dir "$OUT" .
 built=$(cd "$OUT" && echo *.whl)
 normal=$(echo "${built%%-*}" | tr 'A-Z._' 'a-z--' | tr -s -)
 if [ "$normal" != "$NAME" ]; then

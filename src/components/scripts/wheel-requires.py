@@ -9,6 +9,8 @@ try:
 except ImportError:  # before Python 3.11
     from pip._vendor import tomli as tomllib
 
+# A release of a package (PEP 508): in a file of requirements other lines are options, addresses and paths.
+RELEASE = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^]\s]*\])?\s*(\(?[<>=!~][^;@:/\\\s]*[^;@:/\\]*)?(;[^\n\r]*)?")
 # What PEP 518 and pip take for a project that does not say it.
 USUAL = ["setuptools", "wheel"]
 
@@ -27,7 +29,10 @@ def requires(project):
 
 
 for requirement in requires(Path(sys.argv[1])):
-    # In a file of requirements other lines are options or paths.
-    if not isinstance(requirement, str) or not re.fullmatch(r"[A-Za-z0-9][^\n\r@]*", requirement):
+    release = RELEASE.fullmatch(requirement) if isinstance(requirement, str) else None
+    if not release:
         sys.exit(f"edgenode: the project is built with {requirement!r}, which is no release of a package")
+    if release[1].lower() == "torch":
+        # It must be the image's own, which is not there yet.
+        sys.exit("edgenode: the project is built with torch; write an entry of `sdists` with `uses: [torch]` for it")
     print(requirement)

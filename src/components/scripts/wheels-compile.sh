@@ -10,7 +10,7 @@ work=$(mktemp -d)
 pages=
 
 # Completes $INPUTS/requirements.txt: with the names that built wheels have, which stand there as the pattern `*.whl`, and
-# with what the project is built with that is the only directory of $SOURCE, or $SUBDIRECTORY of that.
+# with what the project in $SOURCE is built with, if $BUILT_WITH is a program that prints it.
 complete_requirements() {
     mkdir "$work/inputs"
     cp "$INPUTS"/* "$work/inputs"
@@ -21,8 +21,14 @@ complete_requirements() {
         esac
     done <"$INPUTS/requirements.txt" >"$work/inputs/requirements.txt"
     if [ -n "${BUILT_WITH:-}" ]; then
-        set -- "$SOURCE"/*/
-        "$PYTHON" -B "$BUILT_WITH" "$1${SUBDIRECTORY:-}" >>"$work/inputs/requirements.txt"
+        "$PYTHON" -c 'import pip' 2>/dev/null || {
+            echo "edgenode: the base image's Python has no pip, which builds packages; install python3-pip there" >&2
+            exit 1
+        }
+        set -- "$SOURCE"/*
+        # Archives have all in one directory, or nothing around it.
+        if [ $# -ne 1 ] || [ ! -d "$1" ]; then set -- "$SOURCE"; fi
+        "$PYTHON" -B "$BUILT_WITH" "$1/$SUBDIRECTORY" >>"$work/inputs/requirements.txt"
     fi
     INPUTS=$work/inputs
 }

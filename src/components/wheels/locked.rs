@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{PARTS, Requirements, Tools, WheelRequest, bring, chosen_of, lines};
 use crate::components::python;
+use crate::components::wheelhouse::Wheelhouse;
 use crate::lock::{Earlier, LockUse, LockedWheel, PlatformLock};
 use crate::plan::{Mount, Planner, Provided, RUN_DIR, Run, Script, StepId, Unlocked};
 use crate::spec::{Requirement, Span, normal_name};
@@ -208,7 +209,7 @@ fn with_digests(text: &str) -> Option<(Requirement, Vec<&str>)> {
 pub(in crate::components) enum BuildRequires<'a> {
     /// These (PEP 508).
     Listed(&'a [String]),
-    /// What its project says (PEP 518), which is the only directory of a source or a directory in that; empty for none.
+    /// What its project says (PEP 518), which is a source, its only directory, or a directory in that; empty for none.
     OfProject { source: Mount, subdirectory: String },
 }
 
@@ -279,7 +280,7 @@ impl Tools {
     /// A tree of what a package is built with and what that depends on, for a step that is thrown away. `package` is what
     /// the lock calls it.
     pub(in crate::components) fn install_requirements(
-        &self,
+        self,
         package: &str,
         label: &str,
         requires: BuildRequires<'_>,
@@ -308,7 +309,9 @@ impl Tools {
             (None, LockUse::None) => {}
         }
         let file = lines("/requirements.txt", requires.listed());
-        let mut run = self.run_with(&REQUIRES, label, vec![file], planner);
+        let wheelhouse = Wheelhouse::open(self.interpreter.root, span, planner);
+        let tools = Self { wheelhouse, ..self };
+        let mut run = tools.run_with(&REQUIRES, label, vec![file], planner);
         requires.apply(&mut run, planner);
         planner.run(name, span, run)
     }
