@@ -6,6 +6,9 @@ variable "REGISTRY" { default = "" }
 variable "TAG" { default = "latest" }
 # A repository for the cache of all targets, each by a tag of its own; none by default.
 variable "CACHE" { default = "" }
+# How new layers are packed, where it is not BuildKit's usual `gzip`: `zstd` is faster and smaller, and wants containerd 1.5
+# or Docker Engine 23 where the image runs.
+variable "COMPRESSION" { default = "" }
 # Whether the software bill of materials is attached, beside how the image was made.
 variable "SBOM" { default = "false" }
 # Where the specs are, as seen from here.
@@ -26,6 +29,7 @@ target "base_edge_node_arm64_cpu_2204" {
   args       = { EDGENODE_ARCHIVED = "true" }
   cache-from = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_arm64_cpu_2204"] : []
   cache-to   = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_arm64_cpu_2204,mode=max"] : []
+  output     = COMPRESSION != "" ? ["type=image,compression=${COMPRESSION}"] : []
   attest     = ["type=provenance,mode=max", "type=sbom,disabled=${SBOM != "true"}"]
 }
 
@@ -37,6 +41,7 @@ target "base_edge_node_arm64_tegra" {
   args       = { EDGENODE_ARCHIVED = "true" }
   cache-from = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_arm64_tegra"] : []
   cache-to   = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_arm64_tegra,mode=max"] : []
+  output     = COMPRESSION != "" ? ["type=image,compression=${COMPRESSION}"] : []
   attest     = ["type=provenance,mode=max", "type=sbom,disabled=${SBOM != "true"}"]
 }
 
@@ -48,6 +53,7 @@ target "base_edge_node_cpu" {
   args       = { EDGENODE_ARCHIVED = "true" }
   cache-from = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_cpu"] : []
   cache-to   = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_cpu,mode=max"] : []
+  output     = COMPRESSION != "" ? ["type=image,compression=${COMPRESSION}"] : []
   attest     = ["type=provenance,mode=max", "type=sbom,disabled=${SBOM != "true"}"]
 }
 
@@ -59,6 +65,7 @@ target "base_edge_node_dind" {
   args       = { EDGENODE_ARCHIVED = "true" }
   cache-from = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_dind"] : []
   cache-to   = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_dind,mode=max"] : []
+  output     = COMPRESSION != "" ? ["type=image,compression=${COMPRESSION}"] : []
   attest     = ["type=provenance,mode=max", "type=sbom,disabled=${SBOM != "true"}"]
 }
 
@@ -70,6 +77,7 @@ target "base_edge_node_gpu" {
   args       = { EDGENODE_ARCHIVED = "true" }
   cache-from = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_gpu"] : []
   cache-to   = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_gpu,mode=max"] : []
+  output     = COMPRESSION != "" ? ["type=image,compression=${COMPRESSION}"] : []
   attest     = ["type=provenance,mode=max", "type=sbom,disabled=${SBOM != "true"}"]
 }
 
@@ -81,6 +89,7 @@ target "pytorch_cpu" {
   args       = { EDGENODE_ARCHIVED = "true" }
   cache-from = CACHE != "" ? ["type=registry,ref=${CACHE}:pytorch_cpu"] : []
   cache-to   = CACHE != "" ? ["type=registry,ref=${CACHE}:pytorch_cpu,mode=max"] : []
+  output     = COMPRESSION != "" ? ["type=image,compression=${COMPRESSION}"] : []
   attest     = ["type=provenance,mode=max", "type=sbom,disabled=${SBOM != "true"}"]
 }
 
@@ -91,6 +100,7 @@ target "base_edge_node_amd64_cpu" {
   tags       = ["${REGISTRY}ratio1/base_edge_node_amd64_cpu:${TAG}"]
   cache-from = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_amd64_cpu"] : []
   cache-to   = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_amd64_cpu,mode=max"] : []
+  output     = COMPRESSION != "" ? ["type=image,compression=${COMPRESSION}"] : []
   attest     = ["type=provenance,mode=max", "type=sbom,disabled=${SBOM != "true"}"]
 }
 
@@ -101,6 +111,7 @@ target "base_edge_node_amd64_gpu" {
   tags       = ["${REGISTRY}ratio1/base_edge_node_amd64_gpu:${TAG}"]
   cache-from = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_amd64_gpu"] : []
   cache-to   = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_amd64_gpu,mode=max"] : []
+  output     = COMPRESSION != "" ? ["type=image,compression=${COMPRESSION}"] : []
   attest     = ["type=provenance,mode=max", "type=sbom,disabled=${SBOM != "true"}"]
 }
 
@@ -111,6 +122,7 @@ target "base_edge_node_arm64_cpu" {
   tags       = ["${REGISTRY}ratio1/base_edge_node_arm64_cpu:${TAG}"]
   cache-from = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_arm64_cpu"] : []
   cache-to   = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_arm64_cpu,mode=max"] : []
+  output     = COMPRESSION != "" ? ["type=image,compression=${COMPRESSION}"] : []
   attest     = ["type=provenance,mode=max", "type=sbom,disabled=${SBOM != "true"}"]
 }
 
@@ -121,6 +133,7 @@ target "base_edge_node_amd64_gpu_cu126" {
   tags       = ["${REGISTRY}ratio1/base_edge_node_amd64_gpu_cu126:${TAG}"]
   cache-from = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_amd64_gpu_cu126"] : []
   cache-to   = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_amd64_gpu_cu126,mode=max"] : []
+  output     = COMPRESSION != "" ? ["type=image,compression=${COMPRESSION}"] : []
   attest     = ["type=provenance,mode=max", "type=sbom,disabled=${SBOM != "true"}"]
 }
 
@@ -131,5 +144,6 @@ target "base_edge_node_amd64_gpu_pytorch" {
   tags       = ["${REGISTRY}ratio1/base_edge_node_amd64_gpu_pytorch:${TAG}"]
   cache-from = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_amd64_gpu_pytorch"] : []
   cache-to   = CACHE != "" ? ["type=registry,ref=${CACHE}:base_edge_node_amd64_gpu_pytorch,mode=max"] : []
+  output     = COMPRESSION != "" ? ["type=image,compression=${COMPRESSION}"] : []
   attest     = ["type=provenance,mode=max", "type=sbom,disabled=${SBOM != "true"}"]
 }

@@ -102,6 +102,9 @@ variable "REGISTRY" { default = "" }
 variable "TAG" { default = "latest" }
 # A repository for the cache of all targets, each by a tag of its own; none by default.
 variable "CACHE" { default = "" }
+# How new layers are packed, where it is not BuildKit's usual `gzip`: `zstd` is faster and smaller, and wants containerd 1.5
+# or Docker Engine 23 where the image runs.
+variable "COMPRESSION" { default = "" }
 # Whether the software bill of materials is attached, beside how the image was made.
 variable "SBOM" { default = "false" }
 "#;
@@ -151,6 +154,7 @@ fn write_target(target: &Target, has_its_tag: bool) -> String {
     }
     let _ = writeln!(text, "  cache-from = CACHE != \"\" ? [\"{cache}\"] : []");
     let _ = writeln!(text, "  cache-to   = CACHE != \"\" ? [\"{cache},mode=max\"] : []");
+    text.push_str("  output     = COMPRESSION != \"\" ? [\"type=image,compression=${COMPRESSION}\"] : []\n");
     text.push_str(
         "  attest     = [\"type=provenance,mode=max\", \"type=sbom,disabled=${SBOM != \"true\"}\"]\n}\n",
     );

@@ -357,6 +357,17 @@ fn a_registry_that_stays_at_fault_is_told_and_nothing_is_tagged() {
     assert!(text.contains("the registry 127.0.0.1:1: it cannot be reached"), "{text}");
 }
 
+/// What the layers of a pushed image are.
+fn media_types(image: &str) -> Vec<String> {
+    let output = Command::new("skopeo")
+        .args(["inspect", "--tls-verify=false", &format!("docker://{image}")])
+        .output()
+        .expect("skopeo starts");
+    let image: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a description");
+    let layers = image["LayersData"].as_array().expect("layers").iter();
+    layers.map(|layer| layer["MIMEType"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
 /// `docker buildx bake` with a file that the command line wrote.
 fn bake(arguments: &[&str], directory: &Path) -> Output {
     Command::new(setting("EDGENODE_BUILDX"))
@@ -404,15 +415,27 @@ fn a_bake_file_builds() {
     fs::write(build.dir().join("docker-bake.hcl"), told(&["bake", &directory], 0)).expect("written");
     let registry = format!("{}/", setting("EDGENODE_REGISTRY"));
     let syntax = format!("*.args.BUILDKIT_SYNTAX={}", frontend());
-    let mut command = Command::new(setting("EDGENODE_BUILDX"));
-    command
-        .args(["bake", "--builder", "newest", "--set", &syntax, "--push", "production"])
-        .current_dir(build.dir());
-    command.env("REGISTRY", &registry).env("TAG", "first").env("CACHE", format!("{registry}release/cache"));
-    let output = command.output().expect("buildx starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let push = |tag: &str, compression: &str| {
+        let mut command = Command::new(setting("EDGENODE_BUILDX"));
+        command
+            .args(["bake", "--builder", "newest", "--set", &syntax, "--push", "production"])
+            .current_dir(build.dir());
+        command.env("REGISTRY", &registry).env("TAG", tag).env("CACHE", format!("{registry}release/cache"));
+        let output = command.env("COMPRESSION", compression).output().expect("buildx starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    push("first", "");
     assert!(digest("release/baked", "first").is_some());
     assert!(digest("release/cache", "small_node").is_some(), "the cache is exported");
+    let first = media_types(&format!("{registry}release/baked:first"));
+    assert!(first.iter().all(|media_type| media_type.ends_with("gzip")), "{first:?}");
+    // What is there already stays as it is.
+    let id = std::process::id();
+    let more = format!("{spec}commands: [{{name: more, run: [touch, /more-{id}]}}]\n");
+    fs::write(build.dir().join("small.yaml"), more).expect("written");
+    push("second", "zstd");
+    let second = media_types(&format!("{registry}release/baked:second"));
+    assert!(second.first() == first.first() && second.iter().any(|m| m.ends_with("zstd")), "{second:?}");
     let checked = bake(&["--set", &syntax, "--call", "check", "production"], build.dir());
     let text =
         String::from_utf8_lossy(&checked.stdout).into_owned() + &String::from_utf8_lossy(&checked.stderr);
