@@ -357,15 +357,19 @@ fn a_registry_that_stays_at_fault_is_told_and_nothing_is_tagged() {
     assert!(text.contains("the registry 127.0.0.1:1: it cannot be reached"), "{text}");
 }
 
-/// What the layers of a pushed image are.
-fn media_types(image: &str) -> Vec<String> {
-    let output = Command::new("skopeo")
-        .args(["inspect", "--tls-verify=false", &format!("docker://{image}")])
-        .output()
-        .expect("skopeo starts");
-    let image: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a description");
-    let layers = image["LayersData"].as_array().expect("layers").iter();
-    layers.map(|layer| layer["MIMEType"].as_str().unwrap_or_default().to_owned()).collect()
+/// What the layers of a pushed image are, whose index begins with it.
+fn media_types(repository: &str, tag: &str) -> Vec<String> {
+    let raw = |reference: &str| {
+        let output = Command::new("skopeo")
+            .args(["inspect", "--raw", "--tls-verify=false", &format!("docker://{repository}{reference}")])
+            .output()
+            .expect("skopeo starts");
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("a manifest")
+    };
+    let index = raw(&format!(":{tag}"));
+    let manifest = raw(&format!("@{}", index["manifests"][0]["digest"].as_str().expect("a digest")));
+    let layers = manifest["layers"].as_array().expect("layers").iter();
+    layers.map(|layer| layer["mediaType"].as_str().expect("a type").to_owned()).collect()
 }
 
 /// `docker buildx bake` with a file that the command line wrote.
@@ -427,14 +431,14 @@ fn a_bake_file_builds() {
     push("first", "");
     assert!(digest("release/baked", "first").is_some());
     assert!(digest("release/cache", "small_node").is_some(), "the cache is exported");
-    let first = media_types(&format!("{registry}release/baked:first"));
+    let first = media_types(&format!("{registry}release/baked"), "first");
     assert!(first.iter().all(|media_type| media_type.ends_with("gzip")), "{first:?}");
     // What is there already stays as it is.
     let id = std::process::id();
     let more = format!("{spec}commands: [{{name: more, run: [touch, /more-{id}]}}]\n");
     fs::write(build.dir().join("small.yaml"), more).expect("written");
     push("second", "zstd");
-    let second = media_types(&format!("{registry}release/baked:second"));
+    let second = media_types(&format!("{registry}release/baked"), "second");
     assert!(second.first() == first.first() && second.iter().any(|m| m.ends_with("zstd")), "{second:?}");
     let checked = bake(&["--set", &syntax, "--call", "check", "production"], build.dir());
     let text =

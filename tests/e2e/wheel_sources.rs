@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use crate::components::trusting_base_called;
 use crate::harness::{Build, Server, archive, wheel};
 use crate::repositories::Repository;
 use crate::wheels::{node, python_files, wheelhouse};
@@ -54,8 +53,7 @@ fn sources_are_built_into_wheels_whose_dependencies_are_resolved_with_the_rest()
     let packed = archive(&[(&toml, &project), (&module, &code), ("PKG-INFO", &info), ("docs/README", "")]);
     let (archive_url, archive_sum) = Server::start().put(&format!("/{far}-1.0.tar.gz"), packed);
 
-    let base = trusting_base_called("wheel-sources/trusting");
-    let node = format!("name: node\nbase: {base}\npython: {{version: 3.13, venv: /opt/venv-{id}}}\n");
+    let node = node().replace("/opt/venv", &format!("/opt/venv-{id}"));
     let spec = {
         format!(
             "{node}wheels:\n  groups: {{six: [six]}}\n  files: [requirements.txt]\n  requirements:\n    \
