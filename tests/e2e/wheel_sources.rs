@@ -179,4 +179,15 @@ fn sources_that_are_not_what_the_spec_says_are_told() {
         let build = build.env("GIT_AUTH_TOKEN", TOKEN).with("--secret", "id=GIT_AUTH_TOKEN");
         build.fail(&[words, "node.yaml:7", "7 | >>>     - "]);
     }
+    // A commit that the builder does not have.
+    let commit = repository.add("README", "for people\n", 1_700_000_001);
+    let gone = format!("git+http://127.0.0.1:1/gone.git@{commit}");
+    for (requirement, token, help) in [
+        (format!("git+{address}@{commit}"), "wrong", "`--secret id=GIT_AUTH_TOKEN,env=…`"),
+        (gone, TOKEN, "it must reach that repository"),
+    ] {
+        let build = Build::new(&format!("{node}wheels:\n  requirements:\n    - {name} @ {requirement}\n"));
+        let build = build.env("GIT_AUTH_TOKEN", token).with("--secret", "id=GIT_AUTH_TOKEN");
+        build.fail(&[help, "node.yaml:7"]);
+    }
 }
