@@ -53,15 +53,13 @@ fn sources_are_built_into_wheels_whose_dependencies_are_resolved_with_the_rest()
     let packed = archive(&[(&toml, &project), (&module, &code), ("PKG-INFO", &info), ("docs/README", "")]);
     let (archive_url, archive_sum) = Server::start().put(&format!("/{far}-1.0.tar.gz"), packed);
 
-    let node = node().replace("/opt/venv", &format!("/opt/venv-{id}"));
-    let spec = {
-        format!(
-            "{node}wheels:\n  groups: {{six: [six]}}\n  files: [requirements.txt]\n  requirements:\n    \
+    let node = node().replace("/opt/venv", &format!("/opt/venv/{id}"));
+    let spec = format!(
+        "{node}wheels:\n  groups: {{six: [six]}}\n  files: [requirements.txt]\n  requirements:\n    \
              - {near}[old] @ git+{address}@{commit}\n\
              tests:\n  - name: told\n    run: [python3, -c, 'import six, {native}, {far}, {near}; \
              print(six.__version__, {native}.answer(), {far}.told, {near}.told)']\n"
-        )
-    };
+    );
     let build = || {
         let build = Build::new(&spec);
         let lines = format!(

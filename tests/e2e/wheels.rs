@@ -33,6 +33,7 @@ pub(crate) fn python_files(build: Build) -> BTreeMap<String, String> {
     let mut files = build.listing();
     // uv's lock is not part of what it installs.
     files.retain(|path, _| path.starts_with("opt/venv/") && path != "opt/venv/.lock");
+    assert!(!files.is_empty(), "the image has nothing below /opt/venv");
     files
 }
 
@@ -211,7 +212,7 @@ fn wheels_by_their_addresses_are_downloads_whose_dependencies_are_resolved_with_
     };
     let (near_url, near_sum) = put(&near, "six==1.16.0; extra == 'old'");
     let (far_url, far_sum) = put(&far, &near);
-    let node = node().replace("/opt/venv", &format!("/opt/venv-{id}"));
+    let node = node().replace("/opt/venv", &format!("/opt/venv/{id}"));
     // What its marker leaves out is not fetched: nobody has it.
     let gone = format!("gone @ {}/gone-1.0-py3-none-any.whl#sha256={near_sum}", server.address());
     let spec = |sum: &str| {
