@@ -156,9 +156,6 @@ pub fn address_label(name: &str, version: &str) -> String {
     format!("{name} {version} wheel")
 }
 
-/// The pattern that only the wheel of a directory fits.
-const ANY_WHEEL: &str = "*.whl";
-
 impl WheelFile {
     fn of_context(path: &At<ContextPath>) -> Option<Self> {
         let file_name = path.value.as_str().rsplit('/').next().unwrap_or_default();
@@ -179,7 +176,7 @@ impl WheelFile {
                 return Some(Self {
                     version: wheel_sources::version(origin),
                     tags: None,
-                    file_name: format!("{package}/{ANY_WHEEL}"),
+                    file_name: format!("{package}/*.whl"),
                     name: package,
                     origin: Origin::Address(address),
                     span,
@@ -313,19 +310,20 @@ impl WheelFile {
 
     /// Adds the steps that fetch or build it. Gives where steps find it.
     fn mount(&self, gathered: Option<StepId>, rest: &WheelRequest, planner: &mut Planner) -> Option<Mount> {
-        let file = format!("/{}", self.file_name);
-        let (from, part) = match &self.origin {
-            Origin::Context(_) => (gathered?, file),
+        let from = match &self.origin {
+            Origin::Context(_) => gathered?,
             Origin::Address(PackageAddress { origin: PackageOrigin::Wheel(remote), .. }) => {
-                let label = address_label(&self.name, &self.version);
-                (planner.fetch_file(&label, locked(remote, self.span)), file)
+                planner.fetch_file(&address_label(&self.name, &self.version), locked(remote, self.span))
             }
             Origin::Address(address) => {
-                (wheel_sources::build(address, rest, self.span, planner)?, "/".to_owned())
+                // The whole directory, as the name of what is in it is not known.
+                let from = wheel_sources::build(address, rest, self.span, planner)?;
+                let at = format!("{RUN_DIR}/local/{}", self.name);
+                return Some(Mount { at, from, part: "/".to_owned() });
             }
         };
-        let place = self.file_name.trim_end_matches(ANY_WHEEL).trim_end_matches('/');
-        Some(Mount { at: format!("{RUN_DIR}/local/{place}"), from, part })
+        let part = format!("/{}", self.file_name);
+        Some(Mount { at: format!("{RUN_DIR}/local{part}"), from, part })
     }
 }
 

@@ -67,9 +67,8 @@ pub(super) fn explain(error: Error, gateway: &Gateway) -> Error {
 
 /// Whether a message has the address of a registry.
 fn names_registry(message: &str) -> bool {
-    let paths =
-        message.split("://").skip(1).filter_map(|address| address.find('/').map(|start| &address[start..]));
-    paths.into_iter().any(|path| path.starts_with(REGISTRY))
+    let mut addresses = message.split("://").skip(1);
+    addresses.any(|address| address.find('/').is_some_and(|path| address[path..].starts_with(REGISTRY)))
 }
 
 /// Whether a server does not have a download.

@@ -60,15 +60,19 @@ impl Error {
     }
 
     /// Adds the lines that the op which failed comes from, where the daemon has not: it knows ops by their digests, which a
-    /// source policy changes, those of what stands on a download as well. `graph` has the lines by the ops' names.
-    pub(crate) fn located(mut self, graph: &pb::Source) -> Self {
-        if self.has_source() {
+    /// source policy changes, those of what stands on a download as well. The op's name stays what it is in `graph`.
+    pub(crate) fn located(mut self, graph: &pb::Definition) -> Self {
+        let failed = self.status.details.iter().find_map(errdefs::failed_op);
+        let (Some(failed), Some(source), false) = (failed, &graph.source, self.has_source()) else {
             return self;
-        }
-        let failed = self.status.details.iter().filter_map(errdefs::failed_op);
-        let Some(locations) = failed.filter_map(|op| graph.locations.get(&op)).next() else { return self };
+        };
+        let named =
+            graph.metadata.iter().filter(|(_, op)| op.description.get("llb.customname") == Some(&failed));
+        let Some(locations) = named.filter_map(|(op, _)| source.locations.get(op)).next() else {
+            return self;
+        };
         let sources = locations.locations.iter().filter_map(|location| {
-            let info = graph.infos.get(usize::try_from(location.source_index).ok()?)?;
+            let info = source.infos.get(usize::try_from(location.source_index).ok()?)?;
             Some(errdefs::source(info, &location.ranges))
         });
         self.status.details.extend(sources);
@@ -139,14 +143,18 @@ mod tests {
         let location = pb::Location { source_index: 0, ranges: vec![pb::Range::default()] };
         let locations = pb::Locations { locations: vec![location] };
         let info = pb::SourceInfo { filename: "node.yaml".to_owned(), ..pb::SourceInfo::default() };
-        let graph = pb::Source { locations: [("[a] build".to_owned(), locations)].into(), infos: vec![info] };
+        let source = pb::Source { locations: [("sha256:1".to_owned(), locations)].into(), infos: vec![info] };
+        let description = [("llb.customname".to_owned(), "[a] build".to_owned())].into();
+        let op = pb::OpMetadata { description, ..pb::OpMetadata::default() };
+        let metadata = [("sha256:1".to_owned(), op)].into();
+        let graph = pb::Definition { metadata, source: Some(source), ..pb::Definition::default() };
         let located = failed("[a] build").located(&graph);
         assert!(located.has_source());
         // Once is enough.
         assert_eq!(located.clone().located(&graph).status.details, located.status.details);
         assert!(!failed("[b] build").located(&graph).has_source());
         assert!(!Error::user("no op").located(&graph).has_source());
-        assert!(!failed("[a] build").located(&pb::Source::default()).has_source());
+        assert!(!failed("[a] build").located(&pb::Definition::default()).has_source());
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Gateway {
             cache_imports: cache_imports.collect(),
             evaluate,
         };
-        let graph = Arc::new(definition.locations());
+        let graph = definition.shared_pb();
         let response =
             self.client.solve(request).await.map_err(|error| Error::from(error).located(&graph))?;
         match response.result.and_then(|result| result.result) {

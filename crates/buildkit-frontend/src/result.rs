@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 #[derive(Clone, Debug, Default)]
 pub struct Reference {
     pub(crate) id: String,
-    /// Which lines the ops of its graph come from, by their names.
-    pub(crate) graph: Arc<pb::Source>,
+    /// What it is the result of.
+    pub(crate) graph: Arc<pb::Definition>,
 }
 
 impl Reference {

@@ -57,7 +57,7 @@ pub struct SourceFile {
 /// A graph that is ready to be solved.
 #[derive(Clone, Debug)]
 pub struct Definition {
-    pub(crate) pb: pb::Definition,
+    pub(crate) pb: Arc<pb::Definition>,
     pub(crate) order: Vec<(String, pb::Op)>,
     limits: BTreeMap<String, LinuxResources>,
     head: String,
@@ -96,28 +96,22 @@ impl Definition {
         pb.def.push(bytes);
         let infos = files.iter().map(SourceFile::to_pb).collect();
         pb.source = Some(pb::Source { locations: located, infos });
-        Ok(Self { pb, order, limits, head: head.digest.clone() })
+        Ok(Self { pb: Arc::new(pb), order, limits, head: head.digest.clone() })
     }
 
     /// The message, without limits, which its type does not have.
     pub fn to_pb(&self) -> pb::Definition {
-        self.pb.clone()
+        pb::Definition::clone(&self.pb)
+    }
+
+    /// The message, shared.
+    pub fn shared_pb(&self) -> Arc<pb::Definition> {
+        Arc::clone(&self.pb)
     }
 
     /// The message's bytes, as `buildctl build` reads them.
     pub fn to_bytes(&self) -> Vec<u8> {
         resources::encode(&self.pb, &self.limits)
-    }
-
-    /// Which lines of which files its ops come from, by what the ops are called in progress. Of ops of the same name it is
-    /// one's.
-    pub fn locations(&self) -> pb::Source {
-        let Some(source) = &self.pb.source else { return pb::Source::default() };
-        let named = source.locations.iter().filter_map(|(op, locations)| {
-            let name = self.pb.metadata.get(op)?.description.get("llb.customname")?;
-            Some((name.clone(), locations.clone()))
-        });
-        pb::Source { locations: named.collect(), infos: source.infos.clone() }
     }
 
     /// The digest of the op whose output this is.
