@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use buildkit_llb::{Copy, Definition, File, Meta, Output, Platform, Source, SourceFile};
 use buildkit_proto::pb;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use crate::git::GitAddress;
 use crate::{Error, Gateway, Reference, ResolvedImage, ignore};
@@ -64,7 +65,8 @@ pub struct BuildContext {
     spec: SpecFile,
     /// The files, unless they are a directory of the client.
     remote: Option<Output>,
-    excludes: Vec<String>,
+    /// What the client ignores of them, once it was asked for.
+    excludes: OnceCell<Vec<String>>,
     inputs: BTreeMap<String, pb::Definition>,
 }
 
@@ -122,10 +124,8 @@ impl BuildContext {
             read_beside(gateway, &place, beside.as_deref(), limit)
         );
         let ((spec, ignored), beside) = (read?, beside?);
-        let excludes = match ignored {
-            Some(text) => ignore::patterns(&text),
-            None => Vec::new(),
-        };
+        let own = ignored.map(|text| ignore::patterns(&text)).filter(|patterns| !patterns.is_empty());
+        let excludes = OnceCell::new_with(own);
         Ok((Self { gateway: gateway.clone(), spec, remote: context, excludes, inputs }, beside))
     }
 
@@ -139,10 +139,7 @@ impl BuildContext {
         if let Some(remote) = &self.remote {
             return Ok(remote.clone());
         }
-        let mut excludes = self.excludes.clone();
-        if excludes.is_empty() {
-            excludes = self.read_ignore_file(CONTEXT, CONTEXT).await?;
-        }
+        let excludes = self.excludes.get_or_try_init(|| self.read_ignore_file(CONTEXT, CONTEXT)).await?;
         let mut source = local(&self.gateway, CONTEXT).shared_key_hint(CONTEXT);
         if !paths.is_empty() {
             let mut paths = paths.to_vec();
@@ -150,7 +147,7 @@ impl BuildContext {
             source = source.follow_paths(&paths);
         }
         if !excludes.is_empty() {
-            source = source.exclude_patterns(&excludes);
+            source = source.exclude_patterns(excludes);
         }
         Ok(source.meta(Meta::named("[internal] load build context")).output())
     }
