@@ -35,6 +35,11 @@ const ENDED: [(&str, &str); 22] = [
 const ARCHIVED: [&str; 3] =
     ["ratio1/base_edge_node", "ratio1/base_edge_node_arm64_tegra", "ratio1/base_edge_node_dind"];
 
+/// Images that have CUDA's libraries; those of NVIDIA with `-base-` in their tags have the smallest of them alone. Sources: the
+/// images' own pages.
+const WITH_CUDA: [&str; 4] =
+    ["nvidia/cuda", "pytorch/pytorch", "nvcr.io/nvidia/pytorch", "nvcr.io/nvidia/tensorrt"];
+
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "UnpinnedBase",
@@ -75,6 +80,17 @@ pub(super) const RULES: &[Rule] = &[
         bad: "base: ratio1/base_edge_node:0.1.6\n",
         good: "base: ubuntu:24.04\n",
         find: archived,
+    },
+    Rule {
+        id: "CudaTwice",
+        severity: Severity::Medium,
+        asks: "CUDA's libraries should be in the image once",
+        why: "torch's wheels bring CUDA's libraries, gigabytes of them. On a base image that has them as well, the image has two \
+              copies, which can be of two releases, and which of them is loaded depends on who asks. Stand on a distribution, or \
+              keep the vendor's own: `torch: vendor`, with `python: {version: …, vendor: …}`.",
+        bad: "base: nvidia/cuda:12.8.1-cudnn-runtime-ubuntu24.04\npython: {version: 3.13.5}\ntorch: {version: 2.9.1, channel: cu128}\n",
+        good: "base: ubuntu:24.04\npython: {version: 3.13.5}\ntorch: {version: 2.9.1, channel: cu128}\n",
+        find: cuda_twice,
     },
     Rule {
         id: "NotInProduction",
@@ -191,6 +207,20 @@ fn archived(subject: &Subject<'_>) -> Vec<(Span, String)> {
         return Vec::new();
     }
     vec![(subject.spec.base.span, format!("`{name}` is no longer built; stand on a distribution"))]
+}
+
+fn cuda_twice(subject: &Subject<'_>) -> Vec<(Span, String)> {
+    let (name, tag) = name_and_tag(subject);
+    let is_cpu = subject.text("torch.channel").is_some_and(|(channel, _)| channel == "cpu");
+    let is_vendor = subject.text("torch").is_some_and(|(text, _)| text == "vendor");
+    let brings = subject.has("torch") && !is_cpu && !is_vendor;
+    if !brings || !WITH_CUDA.contains(&name) || tag.contains("-base-") {
+        return Vec::new();
+    }
+    vec![(
+        subject.spec.base.span,
+        format!("`{name}` has CUDA's libraries, and torch's wheels bring them once more"),
+    )]
 }
 
 fn not_in_production(subject: &Subject<'_>) -> Vec<(Span, String)> {
