@@ -230,19 +230,24 @@ fn a_builder_over_tls_that_is_replaced_and_gives_what_tests_need() {
 fn two_nodes_build_a_platform_each() {
     let directory = tempfile::tempdir().expect("a directory");
     certificates(directory.path());
-    let nodes = [Daemon::start(directory.path()), Daemon::start(directory.path())];
-    let client = Client { directory: tempfile::tempdir().expect("a directory") };
     // Both run on this machine; what counts is that each builds its own.
     let platforms = ["linux/amd64", "linux/amd64/v2"];
-    client.create(&nodes[0], directory.path(), &["--platform", platforms[0]]);
-    client.create(&nodes[1], directory.path(), &["--append", "--platform", platforms[1]]);
+    let start = || {
+        let nodes = [Daemon::start(directory.path()), Daemon::start(directory.path())];
+        let client = Client { directory: tempfile::tempdir().expect("a directory") };
+        client.create(&nodes[0], directory.path(), &["--platform", platforms[0]]);
+        client.create(&nodes[1], directory.path(), &["--append", "--platform", platforms[1]]);
+        (nodes, client)
+    };
+    let (nodes, client) = start();
     let spec = format!(
         "{SPEC}labels: {{built: '${{TARGETPLATFORM}}'}}\ncommands:\n  - {{name: told, run: [touch, /told]}}\n"
     );
     let name = format!("{}/release/nodes", setting("EDGENODE_REGISTRY"));
     let output = format!("type=image,name={name},push=true");
-    let arguments = ["--platform", &platforms.join(","), "--output", &output, "--provenance=false"];
-    let log = client.succeed(&spec, &arguments).log;
+    let both = platforms.join(",");
+    let arguments = ["--platform", &both, "--output", &output, "--provenance=false"];
+    let log = client.succeed(&spec, &[&arguments[..], &["--cache-to", "type=inline"]].concat()).log;
     for node in &nodes {
         let built = node.ask(directory.path(), "client", &["du", "--verbose"]).stdout;
         let built = String::from_utf8_lossy(&built);
@@ -257,4 +262,18 @@ fn two_nodes_build_a_platform_each() {
         config["config"]["Labels"]["built"].as_str().expect("a label").to_owned()
     };
     assert_eq!(manifests.iter().map(label).collect::<Vec<_>>(), platforms, "{index}");
+
+    // Nodes that have nothing but the cache in the image build what is edited, each its own, and no layer below it.
+    let (_nodes, client) = start();
+    let (edited, cache) =
+        (spec.replace("touch, /told", "touch, /edited"), format!("type=registry,ref={name}"));
+    let again = client.succeed(&edited, &[&arguments[..], &["--cache-from", &cache]].concat());
+    let ran = again.executed();
+    let count = |what: &str| ran.iter().filter(|step| step.contains(what)).count();
+    assert_eq!(
+        [count("[command] told"), count("[system] set up"), count("install packages")],
+        [2, 0, 0],
+        "{ran:?}\n{}",
+        again.log
+    );
 }

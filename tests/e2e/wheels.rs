@@ -20,11 +20,31 @@ pub(crate) fn node() -> String {
 const REQUIREMENTS: [&str; 5] =
     ["numpy==2.2.6", "coloredlogs==15.0.1", "pyyaml==6.0.3", "tqdm==4.67.1", "charset-normalizer==3.4.4"];
 
+/// Of medium size; so many small ones that they are spread; and two with a directory in common.
+const MORE: [&str; 12] = [
+    "sympy==1.14.0",
+    "regex==2024.11.6",
+    "docutils==0.22.2",
+    "pytz==2025.2",
+    "ipython==9.6.0",
+    "tornado==6.5.2",
+    "psutil==7.1.0",
+    "greenlet==3.2.4",
+    "msgpack==1.1.2",
+    "pydantic==2.12.3",
+    "nvidia-nvtx-cu12==12.8.90",
+    "nvidia-cuda-runtime-cu12==12.8.90",
+];
+
 fn grouped() -> String {
+    grouped_of(&REQUIREMENTS)
+}
+
+fn grouped_of(requirements: &[&str]) -> String {
     format!(
         "{}wheels:\n  requirements: [{}]\n  groups: {{logs: [Colored*, humanfriendly]}}\n",
         node(),
-        REQUIREMENTS.join(", ")
+        requirements.join(", ")
     )
 }
 
@@ -39,22 +59,37 @@ pub(crate) fn python_files(build: Build) -> BTreeMap<String, String> {
 
 #[test]
 fn groups_are_together_what_one_installation_is() {
-    let groups = Build::new(&grouped());
+    let requirements = [&REQUIREMENTS[..], &MORE].concat();
+    let groups = Build::new(&grouped_of(&requirements));
     let log = groups.succeed().log;
-    for group in ["[logs] install wheels", "[wheels-numpy] install wheels", "[wheels] install wheels"] {
-        assert!(log.contains(group), "{group} is not in:\n{log}");
+    for group in [
+        "logs",
+        "wheels",
+        "wheels-numpy",
+        "wheels.medium",
+        "wheels.small-1",
+        "wheels.small-2",
+        "wheels.small-3",
+    ] {
+        assert!(log.contains(&format!("[{group}] install wheels")), "{group} is not in:\n{log}");
     }
     let base = Build::new(&format!("{}uv: 0.12.1\n", node())).push("wheels/python");
-    let list = REQUIREMENTS.map(|requirement| format!("'{requirement}'")).join(" ");
+    let list: Vec<_> = requirements.iter().map(|requirement| format!("'{requirement}'")).collect();
+    let list = list.join(" ");
     let one = format!(
         "FROM {base}\nRUN SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt uv pip install --no-cache \
          --python /opt/venv/bin/python3 --only-binary :all: {list}\n"
     );
     let (groups, one) = (python_files(groups), python_files(Build::raw(one.as_bytes())));
     let records = groups.keys().filter(|path| path.ends_with(".dist-info/RECORD")).count();
-    // pip, and the requirements with coloredlogs's own.
-    assert_eq!(records, 7, "{:?}", groups.keys());
-    for program in ["f2py", "coloredlogs", "humanfriendly", "tqdm", "normalizer"] {
+    // pip, the requirements, and what coloredlogs, sympy, ipython and pydantic require besides.
+    assert!(records > 30, "{records}: {:?}", groups.keys());
+    assert!(
+        groups.keys().any(|path| path.ends_with("/site-packages/nvidia/__init__.py")),
+        "{:?}",
+        groups.keys()
+    );
+    for program in ["f2py", "coloredlogs", "humanfriendly", "tqdm", "normalizer", "ipython", "isympy"] {
         assert!(groups.contains_key(&format!("opt/venv/bin/{program}")), "{program} is not there");
     }
     let only = |a: &BTreeMap<String, String>, b: &BTreeMap<String, String>| {

@@ -26,9 +26,14 @@ installed = [line.split()[1] for line in status.stdout.splitlines() if line.star
 assert "dpkg" in installed
 problems += [f"package {name}" for name in installed if name.endswith("-dev") or name in ("gcc", "g++", "make", "binutils")]
 problems += [f"program {name}" for name in ("cc", "gcc", "g++", "make", "nasm", "cmake", "meson") if shutil.which(name)]
-for left in ("/run/edgenode", "/run/edgenode-out", "/run/edgenode-build", "/opt/build"):
+for left in ("/run/edgenode", "/run/edgenode-out", "/run/edgenode-build", "/run/edgenode-ccache",
+             "/run/edgenode-uv-cache", "/opt/build", "/root/.cache", "/var/cache/apt/edgenode.lists",
+             "/var/cache/apt/edgenode.lock", "/tmp/edgenode-apt"):
     if os.path.exists(left):
         problems.append(f"left behind: {left}")
+for cache, ends in (("/var/cache/apt", (".deb", ".bin")), ("/var/lib/apt/lists", ("Packages", "Release", ".lz4", ".xz"))):
+    for directory, _, files in os.walk(cache):
+        problems += [f"left behind: {directory}/{name}" for name in files if name.endswith(ends)]
 audit = subprocess.run(["dpkg", "--audit"], capture_output=True, text=True)
 problems += audit.stdout.splitlines()
 print(f"{checked} ELF files, {len(installed)} packages")
