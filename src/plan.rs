@@ -12,7 +12,9 @@ mod tests;
 
 pub use assemble::plan;
 pub use look::mount_lists;
-pub use planner::{ChosenWheels, Codec, Coder, Interpreter, Planner, Provided, RUN_DIR, Script, Vendor};
+pub use planner::{
+    ChosenWheels, Codec, Coder, Interpreter, MAX_LAYERS, Planner, Provided, RUN_DIR, Script, Vendor,
+};
 pub use report::Origin;
 pub use tests::{PlannedCheck, PlannedTest, VERDICT};
 
@@ -36,7 +38,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What the components provide, in the order in which their trees are laid on the system.
     pub components: Vec<Provided>,
-    /// The looks at components. With what they need they are all steps but those of the system and the image.
+    /// The looks at components and at what they need. With what they stand on they are all steps but those of the system and
+    /// the image.
     pub looks: Vec<StepId>,
     /// The finished file system.
     pub image: StepId,

@@ -54,6 +54,9 @@ pub struct Registration {
     pub decode: fn(&Node, &mut Problems) -> Option<Box<dyn Declared>>,
 }
 
+/// The component of Python packages that no other component asks for, which is installed together with those of others.
+pub const WHEELS: &str = wheels::REGISTRATION.key;
+
 /// All components. Later ones may use what earlier ones provide, and are laid over them.
 pub const REGISTRY: &[Registration] = &[
     python::REGISTRATION,
@@ -295,4 +298,9 @@ pub trait Component: Debug + Send + Sync {
 
     /// Adds what must see the trees of all other components, those of Python packages among them.
     fn finish(&self, _span: Span, _planner: &mut Planner) {}
+
+    /// How many trees it may add, each of them a layer of the image, besides those of Python packages.
+    fn most_trees(&self) -> usize {
+        2
+    }
 }

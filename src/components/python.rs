@@ -282,7 +282,7 @@ impl Component for Venv {
             root,
             tree: Some(tree),
             built_in,
-            slim: self.slim,
+            slim: self.slim.then_some(built_in),
         });
         planner.provide(Provided {
             packages,
@@ -303,13 +303,8 @@ impl Component for VendorPython {
     fn plan(&self, span: Span, planner: &mut Planner) {
         let built_in = planner.toolchain(REGISTRATION.key, &[], span);
         let root = planner.base();
-        planner.set_interpreter(Interpreter {
-            home: self.home.clone(),
-            root,
-            tree: None,
-            built_in,
-            slim: self.slim,
-        });
+        let slim = self.slim.then(|| planner.elf_tools());
+        planner.set_interpreter(Interpreter { home: self.home.clone(), root, tree: None, built_in, slim });
         planner.keep(Vendor::new(REGISTRATION.key, self.version.clone()));
     }
 }
@@ -340,12 +335,13 @@ impl Component for Python {
             tree = planner.run(format!("[{label}] build slim"), span, run);
         }
         let base = planner.base();
+        let slim = self.slim.then(|| planner.elf_tools());
         planner.set_interpreter(Interpreter {
             home: self.home.clone(),
             root: base,
             tree: Some(tree),
             built_in: root,
-            slim: self.slim,
+            slim,
         });
         planner.provide(Provided {
             built_in: Some(root),

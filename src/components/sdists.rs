@@ -215,6 +215,10 @@ impl Component for Built {
     fn finish(&self, _: Span, planner: &mut Planner) {
         self.0.iter().for_each(|sdist| sdist.finish(planner));
     }
+
+    fn most_trees(&self) -> usize {
+        self.0.len()
+    }
 }
 
 /// A package with nothing left to choose.

@@ -71,9 +71,9 @@ impl System {
         timezone.chain(locale).collect()
     }
 
-    /// Adds the branch: packages, those of the components among them, then those found by `looks` at what was built, and
+    /// Adds the branch: packages, those of the components among them, then the `owners` of what the others need, and
     /// settings. Gives the root that all trees are laid on.
-    pub fn plan(&self, looks: &[(String, StepId)], planner: &mut Planner) -> StepId {
+    pub fn plan(&self, owners: &[(String, StepId)], planner: &mut Planner) -> StepId {
         let mut packages: Vec<_> = self.packages.iter().map(|package| package.to_string()).collect();
         packages.extend(self.timezone.iter().map(|_| "tzdata".to_owned()));
         packages.extend(self.locale.iter().map(|_| "locales".to_owned()));
@@ -83,9 +83,11 @@ impl System {
         let base = planner.base();
         let system = planner.apt("[system] install packages", base, packages, &[], self.slim, self.span);
         // What is only known once the components are built does not lay all the others anew.
-        let system = match looks {
+        let system = match owners {
             [] => system,
-            _ => planner.apt("[libraries] install packages", system, Vec::new(), looks, self.slim, self.span),
+            _ => {
+                planner.apt("[libraries] install packages", system, Vec::new(), owners, self.slim, self.span)
+            }
         };
         self.plan_settings(system, planner)
     }

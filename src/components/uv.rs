@@ -18,5 +18,6 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
 
 fn parts(file_name: &str) -> Vec<Part> {
     let folder = file_name.trim_end_matches(".tar.gz");
-    vec![Part::program(format!("/{folder}/uv"), "/usr/local/bin/uv".to_owned())]
+    let part = |name: &str| Part::program(format!("/{folder}/{name}"), format!("/usr/local/bin/{name}"));
+    ["uv", "uvx"].map(part).into()
 }

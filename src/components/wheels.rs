@@ -24,7 +24,8 @@ use crate::catalog::compare;
 use crate::diagnostic::Problems;
 use crate::mirror;
 use crate::plan::{
-    Cache, ChosenWheels, Interpreter, Mount, Planner, Provided, RUN_DIR, Run, Script, StepId, TextFile,
+    Cache, ChosenWheels, Interpreter, MAX_LAYERS, Mount, Planner, Provided, RUN_DIR, Run, Script, StepId,
+    TextFile,
 };
 use crate::resolve::{Context, Node as ResolvedNode, SourceArchive, pinned, short};
 use crate::spec::{
@@ -111,9 +112,6 @@ const MOST_ALONE: usize = 64;
 /// Over so many branches the wheels of a group that are not parted from it are spread by their names, where they have so
 /// many times [`Parting::apart`] together.
 const PARTS: usize = 4;
-/// An image cannot have more layers: overlayfs takes no more in one mount with Docker. Source: docker's layer store.
-const MAX_LAYERS: usize = 127;
-
 /// Packages that are a branch of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WheelBranch {
@@ -700,11 +698,11 @@ fn chosen_of(requests: &[WheelRequest], step: StepId, pinned: BTreeMap<String, S
 /// How many wheels may have a branch each, with all the layers that the image has besides, `files` of them of wheels that
 /// are named by their files.
 fn most_alone(requests: &[WheelRequest], node: &ResolvedNode, files: usize) -> usize {
-    // Some components have a second tree, groups one of what is parted; the system has three layers and its indexes one.
+    // Groups have a second tree of what is parted; the system has three layers and its indexes one.
     let spread = requests.iter().filter(|request| request.parting.is_some_and(|parting| parting.apart > 0));
     let groups = 2 * requests.len() + (PARTS - 1) * spread.count();
-    let others =
-        node.base.value.layers + 2 * node.components.len() + groups + node.commands.len() + files + 4;
+    let trees: usize = node.components.iter().map(|component| component.value.most_trees()).sum();
+    let others = node.base.value.layers + trees + groups + node.commands.len() + files + 4;
     MAX_LAYERS.saturating_sub(others).min(MOST_ALONE)
 }
 
@@ -834,10 +832,9 @@ impl Tools {
 
     /// Frees what is installed of what nothing loads, if the interpreter is slim.
     pub(super) fn slim(&self, run: &mut Run, planner: &mut Planner) {
-        if self.interpreter.slim {
+        if let Some(root) = self.interpreter.slim {
             bring(&SLIM, "SLIM", &format!("{RUN_DIR}/slim"), run, planner);
-            // The programs that change libraries are there.
-            run.root = self.interpreter.built_in;
+            run.root = root;
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::look::mount_lists;
+use super::look::{Look, mount_lists};
 use super::planner::{Collected, Planner, Provided, RUN_DIR, Script};
 use super::suites;
 use super::tests::add_test;
@@ -42,7 +42,8 @@ pub fn plan(node: &Node) -> Plan {
         component.value.finish(component.span, &mut planner);
     }
     let looks = planner.look(|_| true);
-    let system = node.system.plan(&looks, &mut planner);
+    let owners = planner.find_owners(&looks);
+    let system = node.system.plan(&owners, &mut planner);
     let config = Config {
         labels: labels(node.name.value.as_str(), node.status, &node.fleet_labels, &planner),
         path: planner.all_provided().iter().flat_map(|p| p.path.clone()).collect(),
@@ -52,6 +53,7 @@ pub fn plan(node: &Node) -> Plan {
     };
     let fits = check_fit(&mut planner, &looks, system, at);
     let image = assemble(&mut planner, system, fits, &node.commands, &config, at);
+    planner.check_layers(image, at);
     let mut tests: Vec<_> =
         node.tests.iter().map(|test| add_test(&mut planner, image, test, &[], &config)).collect();
     let suites: Vec<_> = node.suites.iter().flat_map(|suite| suites::tests(suite, &planner)).collect();
@@ -80,7 +82,7 @@ pub fn plan(node: &Node) -> Plan {
         name: node.name.to_string(),
         steps,
         components,
-        looks: looks.into_iter().map(|(_, look)| look).collect(),
+        looks: looks.iter().map(|look| look.step).chain(owners.iter().map(|(_, step)| *step)).collect(),
         image,
         tests,
         require_tests: node.require_tests,
@@ -207,7 +209,7 @@ fn add_command(
 }
 
 /// Whether the trees fit together, and on the system, by the lists of what is in them. The result is empty.
-fn check_fit(planner: &mut Planner, looks: &[(String, StepId)], system: StepId, at: Span) -> StepId {
+fn check_fit(planner: &mut Planner, looks: &[Look], system: StepId, at: Span) -> StepId {
     let links = planner.script(&LINKS, system, Vec::new());
     let links = planner.run("[system] list links".to_owned(), at, links);
     let base = planner.base();

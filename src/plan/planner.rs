@@ -14,6 +14,10 @@ pub const RUN_DIR: &str = "/run/edgenode";
 /// Where steps put their result.
 const OUT_DIR: &str = "/run/edgenode-out";
 
+/// An image cannot have more layers: Docker keeps two of the 127 that its drivers take for containers. Source:
+/// `maxLayerDepth` of Docker's layer store.
+pub const MAX_LAYERS: usize = 125;
+
 /// A fixed shell script of a step. Values reach it as arguments, environment and files, never as text in it.
 #[derive(Clone, Copy, Debug)]
 pub struct Script {
@@ -157,8 +161,9 @@ pub struct Interpreter {
     pub tree: Option<StepId>,
     /// A root in which its libraries have an owner.
     pub built_in: StepId,
-    /// Whether what is installed into it is freed of what nothing loads.
-    pub slim: bool,
+    /// A root in which it runs beside the programs that change libraries, if what is installed into it is freed of what
+    /// nothing loads.
+    pub slim: Option<StepId>,
 }
 
 /// Collects steps and what they provide.
@@ -182,6 +187,7 @@ pub struct Planner {
     has_wheelhouse: bool,
     constraints: Vec<String>,
     base: StepId,
+    elf_tools: Option<StepId>,
     toolchain: Option<StepId>,
     lock: LockUse,
     pending: Vec<Pending>,
@@ -231,6 +237,7 @@ impl Planner {
             has_wheelhouse: false,
             constraints: Vec::new(),
             base: StepId(0),
+            elf_tools: None,
             toolchain: None,
             lock,
             pending: Vec::new(),
@@ -308,6 +315,26 @@ impl Planner {
         self.problems.error_with_help(span, format!("the lock has no entry for `{what}`"), help);
     }
 
+    /// Reports an image that would have more layers than it can.
+    pub(super) fn check_layers(&mut self, image: StepId, span: Span) {
+        let layers = self.facts.layers + self.layers_on_base(image);
+        if layers > MAX_LAYERS {
+            let message = format!("the image would have {layers} layers, and can have {MAX_LAYERS}");
+            let help = "take a base image with fewer layers, or put together what has one each: `groups` of `wheels`, entries \
+                        of `sdists`, `commands`";
+            self.problems.error_with_help(span, message, help);
+        }
+    }
+
+    /// How many layers a step adds to those of the base image.
+    fn layers_on_base(&self, step: StepId) -> usize {
+        match &self.steps[step.0].action {
+            Action::Assemble { root, trees } => self.layers_on_base(*root) + trees.len(),
+            Action::Run(run) if run.result == RunResult::Root => self.layers_on_base(run.root) + 1,
+            _ => 0,
+        }
+    }
+
     /// Downloads a file; the same file is the same step.
     pub fn download(&mut self, label: &str, file: &LockedFile) -> StepId {
         self.download_or(label, file, None)
@@ -347,16 +374,38 @@ impl Planner {
         self.step(name, Span::default(), Action::Unresolved)
     }
 
+    /// The base image with the programs that read and change ELF files, which are small beside compilers.
+    pub fn elf_tools(&mut self) -> StepId {
+        if let Some(step) = self.elf_tools {
+            return step;
+        }
+        let step = match self.has_compilers_alone() {
+            true => self.toolchain("", &[], Span::default()),
+            false => {
+                let (base, at) = (self.base, self.steps[self.base.0].span);
+                self.apt("[binutils] install packages", base, vec!["binutils".to_owned()], &[], false, at)
+            }
+        };
+        self.elf_tools = Some(step);
+        step
+    }
+
+    /// Whether the lock was made when compilers brought the programs that read ELF files.
+    fn has_compilers_alone(&self) -> bool {
+        let LockUse::Fixed(lock) = &self.lock else { return false };
+        lock.packages.contains_key("toolchain") && !lock.packages.contains_key("binutils")
+    }
+
     /// The base image with compilers, and with the packages that one build needs besides.
     pub fn toolchain(&mut self, label: &str, packages: &[&str], span: Span) -> StepId {
         let common = match self.toolchain {
             Some(step) => step,
             None => {
-                let base = self.base;
+                let root = if self.has_compilers_alone() { self.base } else { self.elf_tools() };
                 let tools = COMMON_TOOLS.map(str::to_owned).to_vec();
                 // Shown at the base image's line: the distribution decides what these packages are.
-                let at = self.steps[base.0].span;
-                let step = self.apt("[toolchain] install compilers", base, tools, &[], false, at);
+                let at = self.steps[self.base.0].span;
+                let step = self.apt("[toolchain] install compilers", root, tools, &[], false, at);
                 self.toolchain = Some(step);
                 step
             }
@@ -370,20 +419,20 @@ impl Planner {
         self.apt(&format!("[{label}] install build packages"), common, packages, &[], false, span)
     }
 
-    /// Installs packages of the distribution on `root`: those named, and those found by `looks` at trees. What is `slim`
+    /// Installs packages of the distribution on `root`: those named, and those that own what trees need. What is `slim`
     /// lacks what no program needs.
     pub fn apt(
         &mut self,
         name: &str,
         root: StepId,
         packages: Vec<String>,
-        looks: &[(String, StepId)],
+        owners: &[(String, StepId)],
         slim: bool,
         span: Span,
     ) -> StepId {
         let mut mounts = Vec::new();
-        for (owner, from) in looks {
-            mounts.push(Mount { at: format!("{RUN_DIR}/needs/{owner}"), from: *from, part: "/needs".into() });
+        for (name, from) in owners {
+            mounts.push(Mount { at: format!("{RUN_DIR}/needs/{name}"), from: *from, part: "/".into() });
         }
         let key = lock_key(name);
         let locked = self.lock.locked().and_then(|lock| lock.packages.get(&key)).cloned();

@@ -3,17 +3,20 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::change_contract::{Node, layer_name, layers, plain};
+use crate::change_contract::{Node, layer_name, plain};
 use crate::harness::{Daemon, Outcome, buildctl, setting};
 
 /// The images of the first builders, without and with CUDA's compiler.
 const IMAGE: &str = "builders/node";
 const COMPILER_IMAGE: &str = "builders/compiler";
 
+/// The cache of the first of them.
+const CACHE: &str = "builders/cache";
+
 /// The steps of an edit that adds one package: its own.
 const EDITED: [&str; 4] = [
     "[image] check that the parts fit",
-    "[wheels] find needed packages",
+    "[wheels] find needed libraries",
     "[wheels] find versions",
     "[wheels] install wheels",
 ];
@@ -23,13 +26,20 @@ fn steps(outcome: &Outcome) -> BTreeSet<String> {
     outcome.executed().into_iter().map(plain).collect()
 }
 
-/// The layers of an image that the registry gave out since its log had so many bytes, to the builders of this test:
-/// others may have images with the same layers.
-fn read_layers(name: &str, image: &[String], since: usize) -> BTreeSet<String> {
+/// What of an image or a cache the registry gave out since its log had so many bytes, of the image or not: layers by what
+/// they are, and as a layer with nothing what is none, such as configurations.
+fn read_blobs(name: &str, since: usize) -> BTreeSet<String> {
     let log = fs::read_to_string(format!("{}/registry.log", setting("EDGENODE_ENV"))).expect("read");
-    let reads: Vec<_> = log[since..].lines().filter(|line| line.contains("\"GET /v2/builders/")).collect();
-    let read = image.iter().filter(|digest| reads.iter().any(|line| line.contains(digest.as_str())));
-    read.map(|digest| layer_name(name, digest)).collect()
+    let begin = format!("\"GET /v2/{name}/blobs/");
+    let reads = log[since..].lines().filter_map(|line| line.split_once(&begin)?.1.split_once(' '));
+    let digests: BTreeSet<_> = reads.map(|(digest, _)| digest).collect();
+    digests.into_iter().map(|digest| layer_name(name, digest)).collect()
+}
+
+/// A few kilobytes: what was seen in trees, the loader's index, the layer that all steps without a file share, and files of the
+/// context, if BuildKit asks what is in them before it finds out that it need not.
+fn small() -> BTreeSet<String> {
+    ["a look", "files", "links of the system", "needed packages", "nothing", "seal"].map(str::to_owned).into()
 }
 
 fn log_bytes() -> usize {
@@ -54,15 +64,13 @@ fn an_empty_builder_goes_on_where_another_one_was() {
     let local = local.path().display();
     // The first builder writes all three kinds of cache. It is new, too, so that its cache has nothing collected.
     let exports = [
-        format!("--export-cache=type=registry,ref={registry}/builders/cache,mode=max"),
+        format!("--export-cache=type=registry,ref={registry}/{CACHE},mode=max"),
         format!("--export-cache=type=local,dest={local},mode=max"),
         "--export-cache=type=inline".to_owned(),
     ];
     build(&Daemon::start(), &node, None, IMAGE, &exports);
-    let before = layers(IMAGE);
-
     let imports = [
-        format!("--import-cache=type=registry,ref={registry}/builders/cache"),
+        format!("--import-cache=type=registry,ref={registry}/{CACHE}"),
         format!("--import-cache=type=local,src={local}"),
         format!("--import-cache=type=registry,ref={registry}/{IMAGE}"),
     ];
@@ -79,13 +87,12 @@ fn an_empty_builder_goes_on_where_another_one_was() {
                 seen.iter().filter(|step| step.ends_with("] build") || step.ends_with("install wheels"));
             assert_eq!(again.collect::<Vec<_>>(), ["[wheels] install wheels"], "{import}\n{}", outcome.log);
         }
-        if import.ends_with("builders/cache") {
-            let read = read_layers(IMAGE, &before, log);
-            // What the new wheels are installed with and looked at, and a few kilobytes: the loader's index, the layer
-            // that all steps without a file share, and files of the context, if BuildKit asks what is in them before it
-            // finds out that it need not.
-            let needed = ["a layer with \"\"", "base", "files", "python", "seal"].map(str::to_owned).into();
-            assert!(read.is_subset(&needed), "{read:?} were pulled\n{}", outcome.log);
+        if import.ends_with(CACHE) {
+            let read = read_blobs(CACHE, log);
+            // What the new wheels are installed with and looked at; the base image, which has all programs, comes from where
+            // it is.
+            let needed = ["python", "system", "uv"].map(str::to_owned).into();
+            assert_eq!(&read - &small(), needed, "{read:?} were pulled\n{}", outcome.log);
         }
     }
 }
@@ -95,12 +102,30 @@ fn an_empty_builder_has_no_need_of_the_compiler_beside_what_is_edited() {
     let (node, registry) = (Node::new().with_compiler(), setting("EDGENODE_REGISTRY"));
     let cache = format!("type=registry,ref={registry}/builders/compiler-cache");
     build(&Daemon::start(), &node, None, COMPILER_IMAGE, &[format!("--export-cache={cache},mode=max")]);
-    let before = layers(COMPILER_IMAGE);
 
     let log = log_bytes();
     let (edit, import) = ("package beside CUDA's compiler", [format!("--import-cache={cache}")]);
     let outcome = build(&Daemon::start(), &node, Some(edit), "builders/other", &import);
     assert_eq!(steps(&outcome), EDITED.map(str::to_owned).into(), "{}", outcome.log);
-    let read = read_layers(COMPILER_IMAGE, &before, log);
-    assert!(!read.contains("cuda-toolkit"), "{read:?} were pulled\n{}", outcome.log);
+    let read = read_blobs("builders/compiler-cache", log);
+    assert!(
+        read.contains("python") && !read.contains("cuda-toolkit"),
+        "{read:?} were pulled\n{}",
+        outcome.log
+    );
+}
+
+#[test]
+fn an_empty_builder_has_no_need_of_compilers_for_a_package() {
+    let (node, registry) = (Node::of_python_alone(), setting("EDGENODE_REGISTRY"));
+    let cache = format!("type=registry,ref={registry}/builders/python-cache");
+    build(&Daemon::start(), &node, None, "builders/python", &[format!("--export-cache={cache},mode=max")]);
+
+    let log = log_bytes();
+    let (edit, import) = ("one application package more", [format!("--import-cache={cache}")]);
+    let outcome = build(&Daemon::start(), &node, Some(edit), "builders/other", &import);
+    assert_eq!(steps(&outcome), EDITED.map(str::to_owned).into(), "{}", outcome.log);
+    let read = read_blobs("builders/python-cache", log);
+    let needed = ["elf tools", "python", "uv"].map(str::to_owned).into();
+    assert_eq!(&read - &small(), needed, "{read:?} were pulled\n{}", outcome.log);
 }

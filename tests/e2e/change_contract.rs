@@ -82,6 +82,37 @@ impl Node {
         Self { spec: format!("{}{cuda}", self.spec), edits, parts: Rc::clone(&self.parts) }
     }
 
+    /// The same with a command, and what can be done to that.
+    fn with_command(&self) -> Self {
+        let spec = format!("{}commands: [{{name: note, run: [touch, /noted]}}]\n", self.spec);
+        let edits = vec![
+            replace("command", "touch, /noted", "touch, /noted, /other"),
+            replace("name of a command", "name: note", "name: other"),
+            replace("environment of a command", "A: a", "A: b"),
+        ];
+        Self { spec, edits, parts: Rc::clone(&self.parts) }
+    }
+
+    /// One of Python and packages, which are slim, on a base image that has no compilers.
+    pub(crate) fn of_python_alone() -> Self {
+        let nonce = nonce();
+        let text = format!("FROM debian:13\nRUN {TRUST} python3\nRUN echo {nonce} >/nonce\n");
+        let base = Build::raw(text.as_bytes()).push(&format!("contract/base:{nonce}"));
+        let parts = Rc::new(Parts { server: Server::start(), other_base: base.clone(), base });
+        let (spec, edits) = parts.spec_and_edits();
+        let python = fetched(&parts.server, "python", "3.13.5", python("3.13.5"), 2);
+        let index = spec
+            .lines()
+            .find_map(|line| line.split("index: '").nth(1)?.split('\'').next())
+            .expect("an index");
+        let spec = format!(
+            "name: node\nbase: {}\npython:\n  slim: true\n{python}wheels:\n  indexes: ['{index}']\n  \
+             requirements: [application==1.0]\n",
+            parts.base
+        );
+        Self { spec, edits, parts }
+    }
+
     /// The build of the node, or of what an edit makes of it.
     pub(crate) fn build(&self, edit: Option<&str>) -> Build {
         let build = Build::new("");
@@ -102,16 +133,22 @@ struct Parts {
     other_base: String,
 }
 
+/// The beginning of a command that installs packages. Whom the base trusts stays trusted: the package of the authorities
+/// only keeps those that lie there.
+const TRUST: &str = "install -D -t /usr/local/share/ca-certificates /etc/ssl/certs/ca-certificates.crt \
+    && apt-get update -q && apt-get install -qy --no-install-recommends";
+
+/// What no other run of these tests has.
+fn nonce() -> String {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos().to_string()
+}
+
 /// The base images have what all the builds need of the distribution, and a file that no earlier run of this test had,
 /// so that nothing of it is in the builder's cache.
 fn base(nonce: &str) -> String {
     let packages = "build-essential ccache pkg-config xz-utils nasm meson ninja-build libbz2-dev libffi-dev libgdbm-dev \
         liblzma-dev libncurses-dev libreadline-dev libsqlite3-dev libssl-dev tk-dev uuid-dev zlib1g-dev bzip2 python3";
-    // Whom the base trusts stays trusted: the package of the authorities only keeps those that lie here.
-    let text = format!(
-        "FROM debian:13\nRUN install -D -t /usr/local/share/ca-certificates /etc/ssl/certs/ca-certificates.crt \
-         && apt-get update -q && apt-get install -qy --no-install-recommends {packages}\nRUN echo {nonce} >/nonce\n"
-    );
+    let text = format!("FROM debian:13\nRUN {TRUST} {packages}\nRUN echo {nonce} >/nonce\n");
     Build::raw(text.as_bytes()).push(&format!("contract/base:{nonce}"))
 }
 
@@ -194,7 +231,7 @@ fn dav1d(release: &str) -> Vec<u8> {
 
 impl Parts {
     fn new() -> Self {
-        let nonce = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos().to_string();
+        let nonce = nonce();
         Self { server: Server::start(), base: base(&nonce), other_base: base(&format!("{nonce}-2")) }
     }
 
@@ -251,6 +288,8 @@ impl Parts {
             replace("working directory", "workdir: /work", "workdir: /other"),
             replace("test", "name: runs, run: [ffmpeg]", "name: runs, run: [python3, --version]"),
             replace("name of a test", "name: runs", "name: starts"),
+            replace("test that runs", "name: runs, run: [ffmpeg]", "name: runs, run: [python3, --version]"),
+            replace("name of a test that runs", "name: runs", "name: starts"),
             replace("comment", "name: node\n", "# a comment\nname: node\n"),
             ("order of keys", Box::new(reordered)),
             ("time of a file of the context", Box::new(touched)),
@@ -310,8 +349,13 @@ pub(crate) fn layers(repository: &str) -> Vec<String> {
 
 /// What a layer is, by a file that it has.
 pub(crate) fn layer_name(repository: &str, digest: &str) -> String {
-    const MARKS: [(&str, &str); 16] = [
+    const MARKS: [(&str, &str); 21] = [
         ("nonce", "base"),
+        ("noted", "command"),
+        ("usr/bin/gcc", "compilers"),
+        ("usr/bin/readelf", "elf tools"),
+        ("uv-x86_64-unknown-linux-gnu/", "uv"),
+        ("needs/libraries", "a look"),
         ("opt/python/pyvenv.cfg", "python"),
         ("usr/local/bin/ffmpeg", "ffmpeg"),
         ("site-packages/torch/", "torch"),
@@ -331,13 +375,23 @@ pub(crate) fn layer_name(repository: &str, digest: &str) -> String {
     let blob = tempfile::NamedTempFile::new().expect("a file");
     fs::write(blob.path(), get(&format!("{repository}/blobs/{digest}"), "*/*")).expect("written");
     let tar = Command::new("tar").arg("-tzf").arg(blob.path()).output().expect("tar starts");
-    let files = String::from_utf8_lossy(&tar.stdout).into_owned();
+    let files = String::from_utf8_lossy(&tar.stdout);
     let mark = MARKS.iter().find(|(mark, _)| files.lines().any(|file| file.contains(mark)));
-    mark.map_or_else(|| format!("a layer with {files:?}"), |(_, name)| (*name).to_owned())
+    match (mark, files.as_ref()) {
+        (Some((_, name)), _) => (*name).to_owned(),
+        (None, "") => "nothing".to_owned(),
+        (None, "links\n") => "links of the system".to_owned(),
+        (None, "packages\n") => "needed packages".to_owned(),
+        (None, other) => format!("a layer with {other:?}"),
+    }
 }
 
 /// What the edits of a node do that the table does not say.
 fn differences(node: &Node, table: &BTreeMap<String, Outcome>) -> Vec<String> {
+    let tried = |edit: Option<&str>| {
+        let outcome = node.build(edit).with("--target", "test").succeed();
+        (outcome.executed().iter().map(|step| plain(step)).collect::<BTreeSet<_>>(), Vec::new())
+    };
     let build = |edit: Option<&str>| {
         let image = format!("type=image,name={}/contract/node,push=true", setting("EDGENODE_REGISTRY"));
         let outcome = node.build(edit).with("--output", &image).succeed();
@@ -346,8 +400,11 @@ fn differences(node: &Node, table: &BTreeMap<String, Outcome>) -> Vec<String> {
     };
     let (first, before) = build(None);
     let mut wrong = Vec::new();
+    if node.edits.iter().any(|(edit, _)| edit.ends_with("that runs")) {
+        tried(None);
+    }
     for (edit, _) in &node.edits {
-        let (steps, after) = build(Some(edit));
+        let (steps, after) = if edit.ends_with("that runs") { tried(Some(edit)) } else { build(Some(edit)) };
         let changed = after.iter().filter(|digest| !before.contains(digest));
         let seen =
             Outcome { steps, layers: changed.map(|digest| layer_name("contract/node", digest)).collect() };
@@ -364,7 +421,7 @@ fn differences(node: &Node, table: &BTreeMap<String, Outcome>) -> Vec<String> {
 #[test]
 fn every_edit_runs_and_pushes_what_the_table_says() {
     let (table, node) = (table(), Node::new());
-    let nodes = [&node, &node.with_compiler()];
+    let nodes = [&node, &node.with_compiler(), &node.with_command()];
     let edits = nodes.iter().flat_map(|node| &node.edits);
     let names: BTreeSet<_> = edits.map(|(edit, _)| (*edit).to_owned()).collect();
     assert_eq!(names, table.keys().cloned().collect(), "the table and the test have the same rows");

@@ -99,7 +99,7 @@ fn every_component_is_in_the_image() {
         "[command] read",
         "[image] check that the parts fit",
         "[image] seal",
-        "[wheels] find needed packages",
+        "[wheels] find needed libraries",
         "[wheels] find versions",
         "[wheels] install wheels",
     ];

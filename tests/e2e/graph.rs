@@ -45,9 +45,9 @@ fn only_what_a_change_concerns_runs_again() {
         build(&command("note"));
         assert_eq!(build(&command("another-name")), none, "a command has another name");
         let rebuilt = build(&spec(&server, "/b.tar.gz", "two", ""));
-        // The new FFmpeg needs the same packages, so that the system stays as it is.
+        // The new FFmpeg needs the same libraries, so that nobody asks who owns them, and the system stays as it is.
         let fit = "[image] check that the parts fit";
-        let expected = ["[ffmpeg 1.0.0] build", "[ffmpeg] find needed packages", fit, "[image] seal"];
+        let expected = ["[ffmpeg 1.0.0] build", "[ffmpeg] find needed libraries", fit, "[image] seal"];
         assert_eq!(rebuilt, expected.map(str::to_owned).into());
         let more = build(&format!("{first}system:\n  packages: [{}]\n", unlikely_packages()));
         let installed = ["[system] install packages", "[libraries] install packages"];
