@@ -206,7 +206,7 @@ fn validate_tells_what_nobody_has_established() {
         format!(
             "name: a\nbase: ubuntu:24.04@sha256:{sum}\npython: {{version: 3.13.11, optimize: true}}\n\
              torch: {{version: 2.15.0, channel: cu132}}\nstatus: {status}\nplatforms: [linux/amd64]\n\
-             user: a\nsystem: {{users: [{{name: a, id: 1000}}]}}\ntests: [{{name: t, run: [python3, -c, import torch]}}]\n\
+             user: a\nsystem: {{users: [{{name: a, id: 1001}}]}}\ntests: [{{name: t, run: [python3, -c, import torch]}}]\n\
              lint: {{ignore: [{{rule: UnlockedSpec, reason: r}}{rule}]}}\n{target}"
         )
     };
@@ -222,6 +222,18 @@ fn validate_tells_what_nobody_has_established() {
     // What a status means the linter says, unless it is told not to.
     let (code, text) = edgenode(directory.path(), &["validate", "--strict", "any.yaml"]);
     assert_eq!((code, text.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn validate_knows_the_user_of_ubuntu() {
+    for (base, told) in [("ubuntu:24.04", true), ("ubuntu:noble", true), ("ubuntu:22.04", false)] {
+        let spec = format!("name: a\nbase: {base}\nsystem: {{users: [{{name: node, id: 1000}}]}}\n");
+        let directory = directory(&[("node.yaml", &spec)]);
+        let (code, text) = edgenode(directory.path(), &["validate", "node.yaml"]);
+        let message =
+            "error: node.yaml:3:35: the base image has the user `ubuntu` with number 1000; take another";
+        assert_eq!((code, text.contains(message)), (Some(i32::from(told)), told), "{base}: {text}");
+    }
 }
 
 #[test]

@@ -305,6 +305,10 @@ fn what_cannot_work_is_refused_before_the_first_download() {
             "the user `b` has a name or number that is taken",
         ),
         (
+            "system: {users: [{name: a, id: 7}, {name: a, id: 8}]}\n",
+            "4:43: the user `a` has a name or number that is taken; it is taken at 4:25",
+        ),
+        (
             "apiVersion: v2\n",
             "4:13: `v2` is not an edition of specs that this frontend reads; it reads v1; a later edition needs a later",
         ),
@@ -514,4 +518,49 @@ fn the_small_wheels_of_a_group_may_have_the_same_file() {
         assert!(told.contains("/docs/conf.py (") && told.contains(tree), "{told}");
         assert_eq!(fits(&[("wheels.small-1", one), (tree, one)]), Ok(()), "the same bytes");
     }
+}
+
+#[test]
+fn users_that_the_base_image_has_are_refused_at_their_line() {
+    let refusal =
+        |base: &str, users: &str| refusal_on(base, &format!("system: {{users: [{users}]}}\n"), "amd64");
+    let has = "the base image has the user";
+    for (users, expected) in [
+        (
+            "{name: node, id: 1000}",
+            format!(
+                "3:35: {has} `ubuntu` with number 1000; take another number, such as 1001, or `user: ubuntu` without an entry"
+            ),
+        ),
+        (
+            "{name: a, id: 1001}, {name: b, id: 1000}",
+            format!(
+                "3:53: {has} `ubuntu` with number 1000; take another number, such as 1002, or `user: ubuntu` without an entry"
+            ),
+        ),
+        (
+            "{name: ubuntu, id: 1001}",
+            format!(
+                "3:25: {has} `ubuntu` with number 1000; take another name, or `user: ubuntu` without an entry"
+            ),
+        ),
+        (
+            "{name: ubuntu, id: 1000}",
+            format!("3:25: {has} `ubuntu` with number 1000; leave the entry out: `user: ubuntu` needs none"),
+        ),
+        ("{name: node, id: 1001}", String::new()),
+    ] {
+        assert_eq!(refusal("ubuntu:24.04", users), expected, "{users}");
+    }
+    assert_eq!(refusal("debian:13", "{name: node, id: 1000}"), "");
+}
+
+#[test]
+fn the_users_of_the_base_image_are_read_only_for_users_of_the_spec() {
+    let inspects = |fields: &str| {
+        let spec = parse(&format!("name: n\nbase: ubuntu:24.04\n{fields}")).expect("a spec");
+        spec.inspects().into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(inspects("system: {users: [{name: node, id: 1001}]}\n"), ["/etc/passwd"]);
+    assert_eq!(inspects("system: {packages: [curl]}\nuser: ubuntu\n"), [""; 0]);
 }

@@ -12,7 +12,7 @@ use crate::diagnostic::{Diagnostic, Problems, Severity};
 use crate::frontend::predefined;
 use crate::lock::{self, Lock, LockUse};
 use crate::plan::{Plan, plan};
-use crate::resolve::{ARCHIVED_ARG, BaseFacts, Inputs, OsRelease, PackageIndex, resolve};
+use crate::resolve::{ARCHIVED_ARG, BaseFacts, Inputs, OsRelease, PackageIndex, USERS, resolve};
 use crate::spec::{
     At, ContextPath, Document, Node, PlatformName, Spec, Value, Values, decode_with, document, merge,
 };
@@ -28,6 +28,9 @@ const RELEASES: [(&str, &str, &str); 6] = [
     ("ubuntu", "24.04", "noble"),
     ("ubuntu", "26.04", "resolute"),
 ];
+/// The one of Ubuntu 24.04's users whose number a spec could want; those of the system have numbers below 1000. Source: the
+/// image's `/etc/passwd`.
+const UBUNTU_USERS: &str = "ubuntu:x:1000:1000:Ubuntu:/home/ubuntu:/bin/bash\n";
 /// What a spec is taken to be for that names no platform.
 const ARCHITECTURE: &str = "amd64";
 /// NVIDIA's indexes have a few MiB.
@@ -152,18 +155,20 @@ fn is_release((of, number, codename): &(&str, &str, &str), id: &str, tag: &str) 
 
 /// What its base image is like, as far as its name tells: nothing of vendors' images is known without a builder.
 fn assumed_facts(spec: &Spec, architecture: &str) -> Option<BaseFacts> {
-    if !spec.inspects().is_empty() {
+    if spec.inspects().iter().any(|path| path != USERS) {
         return None;
     }
     let reference = spec.base.value.as_str();
     let name = reference.split('@').next().unwrap_or_default().strip_prefix("docker.io/library/")?;
     let (id, tag) = name.split_once(':')?;
     let (_, number, codename) = RELEASES.iter().find(|release| is_release(release, id, tag))?;
+    let users = if *number == "24.04" { UBUNTU_USERS } else { "" };
     let text = format!("ID={id}\nID_LIKE=debian\nVERSION_ID={number}\nVERSION_CODENAME={codename}\n");
     Some(BaseFacts {
         reference: reference.to_owned(),
         architecture: architecture.to_owned(),
         os_release: OsRelease::parse(&text),
+        files: [(USERS.to_owned(), users.to_owned())].into(),
         ..BaseFacts::default()
     })
 }

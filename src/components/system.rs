@@ -3,6 +3,7 @@
 
 use crate::diagnostic::Problems;
 use crate::plan::{Mount, Planner, RUN_DIR, RunResult, Script, StepId, TextFile};
+use crate::resolve::{BaseFacts, USERS};
 use crate::spec::{
     At, DebianPackage, Fields, ImagePath, Locale, Node, Span, TimeZone, UserId, UserName, boolean, checked,
     items,
@@ -64,6 +65,39 @@ impl System {
         Some(Self { packages, timezone, locale, users, slim, span: node.span })
     }
 
+    /// The files of the base image that tell whether it can be set up so.
+    pub fn inspects(&self) -> Option<String> {
+        (!self.users.is_empty()).then(|| USERS.to_owned())
+    }
+
+    /// Reports users whose name or number the base image has already, so that they cannot be added.
+    pub fn check_users(&self, facts: &BaseFacts, problems: &mut Problems) {
+        let taken = facts.users();
+        for user in &self.users {
+            for (name, number) in taken.iter().filter(|(name, number)| user.is(name) || user.has(*number)) {
+                let help = match (user.is(name), user.has(*number)) {
+                    (true, true) => format!("leave the entry out: `user: {name}` needs none"),
+                    (true, false) => format!("take another name, or `user: {name}` without an entry"),
+                    _ => format!(
+                        "take another number, such as {}, or `user: {name}` without an entry",
+                        self.free_number(&taken)
+                    ),
+                };
+                let span = if user.is(name) { user.name.span } else { user.id.span };
+                let message = format!("the base image has the user `{name}` with number {number}");
+                problems.error_with_help(span, message, help);
+            }
+        }
+    }
+
+    /// The first number that nobody has. Images begin to count people at 1000, and many have one.
+    fn free_number(&self, taken: &[(&str, u32)]) -> u32 {
+        let is_free = |number: &u32| {
+            taken.iter().all(|(_, have)| have != number) && !self.users.iter().any(|user| user.has(*number))
+        };
+        (1001..).find(is_free).unwrap_or_default()
+    }
+
     /// Variables of the image that go with the settings.
     pub fn env(&self) -> Vec<(String, String)> {
         let timezone = self.timezone.iter().map(|zone| ("TZ".to_owned(), zone.to_string()));
@@ -119,11 +153,19 @@ impl User {
         let mut fields = Fields::open("a user", node, problems)?;
         let name = fields.require("name", "node", problems);
         let name = name.and_then(|n| checked("a user's name", n, problems, UserName::parse));
-        let id = fields.require("id", "1000", problems);
+        let id = fields.require("id", "1001", problems);
         let id = id.and_then(|n| checked("a user's number", n, problems, UserId::parse));
         let shell = fields.take("shell").and_then(|n| checked("a shell", n, problems, ImagePath::parse));
         fields.finish(problems);
         Some(Self { name: name?, id: id?, shell })
+    }
+
+    fn is(&self, name: &str) -> bool {
+        self.name.value.as_str() == name
+    }
+
+    fn has(&self, number: u32) -> bool {
+        self.id.value.number() == number
     }
 
     /// The user as the script reads it.

@@ -165,7 +165,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// Name and tag of the base image, without registry, digest and Docker's own `library/`.
-fn name_and_tag<'s>(subject: &Subject<'s>) -> (&'s str, &'s str) {
+pub(super) fn name_and_tag<'s>(subject: &Subject<'s>) -> (&'s str, &'s str) {
     let full = subject.spec.base.value.as_str();
     let bare = full.split('@').next().unwrap_or(full);
     let bare = bare.strip_prefix("docker.io/").unwrap_or(bare);

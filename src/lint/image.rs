@@ -1,5 +1,6 @@
 //! Rules about what containers of the image start with.
 
+use super::base::name_and_tag;
 use super::{Rule, Severity, Subject};
 use crate::spec::{At, Span};
 
@@ -89,7 +90,7 @@ pub(super) const RULES: &[Rule] = &[
         why: "What breaks out of a program that runs as root is root in the container. Add a user with `system.users` and name it \
               with `user`. (A Docker Engine inside needs root, and is not found.)",
         bad: "entrypoint: [sleep]\n",
-        good: "system: {users: [{name: node, id: 1000}]}\nuser: node\n",
+        good: "system: {users: [{name: node, id: 1001}]}\nuser: node\n",
         find: root,
     },
     Rule {
@@ -97,9 +98,11 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Medium,
         asks: "The user that containers run as should be made by the spec",
         why: "Containers do not start when nobody in the image has that name. Neither `system.users` has it, nor is it one that \
-              Debian and Ubuntu always have.",
+              Debian and Ubuntu always have. Other images may have more: where the base image has the user, ignore the rule and \
+              say so. Ubuntu 24.04 has `ubuntu` with number 1000, and images of Node.js `node`, so that 1001 is a better first \
+              number.",
         bad: "user: node\n",
-        good: "system: {users: [{name: node, id: 1000}]}\nuser: node\n",
+        good: "system: {users: [{name: node, id: 1001}]}\nuser: node\n",
         find: unknown_user,
     },
     Rule {
@@ -223,16 +226,31 @@ fn root(subject: &Subject<'_>) -> Vec<(Span, String)> {
 /// Users that every Debian and Ubuntu has. Source: the package base-passwd.
 const ALWAYS: [&str; 8] = ["root", "nobody", "daemon", "bin", "sys", "games", "mail", "www-data"];
 
+/// The user that Ubuntu 24.04 has besides, with number 1000. Source: the image's `/etc/passwd`.
+const OF_UBUNTU: (&str, [&str; 2]) = ("ubuntu", ["24.04", "noble"]);
+
+/// Whether every base image has a user, or this one has, as its name tells.
+fn is_of_base(user: &str, subject: &Subject<'_>) -> bool {
+    let (name, tag) = name_and_tag(subject);
+    let release = tag.split('-').next().unwrap_or_default();
+    let (ubuntu, releases) = OF_UBUNTU;
+    ALWAYS.contains(&user) || (user, name) == (ubuntu, ubuntu) && releases.contains(&release)
+}
+
+/// The first number that is free on all releases of Debian and Ubuntu.
+const FREE_NUMBER: u32 = 1001;
+
 fn unknown_user(subject: &Subject<'_>) -> Vec<(Span, String)> {
     let Some(At { value: user, span }) = &subject.spec.image.user else { return Vec::new() };
     let user = user.name();
     let made = subject.list("system.users").iter().filter_map(|entry| super::subject::field(entry, "name"));
     let mut made = made.filter_map(super::subject::scalar);
     let number = user.chars().all(|c| c.is_ascii_digit());
-    if number || ALWAYS.contains(&user) || made.any(|(name, _)| name == user) {
+    if number || is_of_base(user, subject) || made.any(|(name, _)| name == user) {
         return Vec::new();
     }
-    vec![(*span, format!("add `{{name: {user}, id: 1000}}` to `system.users`"))]
+    let add = format!("add `{{name: {user}, id: {FREE_NUMBER}}}` to `system.users`");
+    vec![(*span, format!("{add}, unless the base image has the user"))]
 }
 
 fn engine_without_root(subject: &Subject<'_>) -> Vec<(Span, String)> {

@@ -159,6 +159,17 @@ mod tests {
     }
 
     #[test]
+    fn a_user_that_the_base_image_has_is_known() {
+        let is_known = |base: &str, user: &str| {
+            let found = found(&format!("base: {base}\nuser: {user}\n"));
+            found.iter().all(|(id, _)| *id != "UnknownUser")
+        };
+        assert!(is_known("ubuntu:24.04", "ubuntu") && is_known("ubuntu:noble-20251117", "ubuntu"));
+        assert!(!is_known("ubuntu:22.04", "ubuntu") && !is_known("debian:13", "ubuntu"));
+        assert!(is_known("debian:13", "www-data") && !is_known("ubuntu:24.04", "node"));
+    }
+
+    #[test]
     fn a_good_spec_breaks_none() {
         let digest = "a".repeat(64);
         let text = format!(

@@ -22,6 +22,9 @@ pub struct BaseFacts {
     pub files: BTreeMap<String, String>,
 }
 
+/// The file in which the base image lists its users.
+pub const USERS: &str = "/etc/passwd";
+
 /// The fields of `/etc/os-release` that matter. Source: os-release(5).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OsRelease {
@@ -73,6 +76,15 @@ impl BaseFacts {
         format!("{id}{version_id}-{}", self.architecture)
     }
 
+    /// The names and numbers of its users, as far as they were read. Source: passwd(5).
+    pub fn users(&self) -> Vec<(&str, u32)> {
+        let user = |line| {
+            let mut fields = str::split(line, ':');
+            Some((fields.next()?, fields.nth(1)?.parse().ok()?))
+        };
+        self.files.get(USERS).map(|text| text.lines().filter_map(user).collect()).unwrap_or_default()
+    }
+
     /// Reports a base image that components cannot be built on.
     pub fn check_supported(&self, base: Span, problems: &mut Problems) {
         if self.os_release.is_debian_like() {
@@ -102,6 +114,15 @@ mod tests {
         assert!(debian.is_debian_like());
         let ubuntu = OsRelease::parse("ID=ubuntu\nID_LIKE=debian\nVERSION_ID=\"24.04\"");
         assert!(ubuntu.is_debian_like());
+    }
+
+    #[test]
+    fn reads_users() {
+        let text = "root:x:0:0:root:/root:/bin/bash\n\n# none\n+::::::\nx:y\nubuntu:x:1000:1000::/:/bin/sh";
+        let files = [(USERS.to_owned(), text.to_owned())].into();
+        let facts = BaseFacts { files, ..BaseFacts::default() };
+        assert_eq!(facts.users(), [("root", 0), ("ubuntu", 1000)]);
+        assert!(BaseFacts::default().users().is_empty());
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod source;
 
 pub use debian::{DebPackage, INSTALLED, PackageIndex, Selection, compare_versions, installed};
 pub use explain::Decision;
-pub use facts::{BaseFacts, OsRelease, machine};
+pub use facts::{BaseFacts, OsRelease, USERS, machine};
 pub use fleet::{Fleet, is_older};
 pub use source::{SourceArchive, SourceFields, package, pinned};
 
@@ -99,6 +99,7 @@ pub const ARCHIVED_ARG: &str = "EDGENODE_ARCHIVED";
 pub fn resolve(mut spec: Spec, facts: BaseFacts, inputs: &Inputs) -> Result<Node, Vec<Diagnostic>> {
     let mut problems = Problems::default();
     facts.check_supported(spec.base.span, &mut problems);
+    spec.system.check_users(&facts, &mut problems);
     check_platform(&spec.platforms, &facts, &mut problems);
     check_status(spec.status.as_ref(), inputs, &mut problems);
     warn_of_predefined(&spec.args, &mut problems);

@@ -690,6 +690,11 @@ impl UserId {
             _ => Err("write a number from 1 to 65533".to_owned()),
         }
     }
+
+    /// The number.
+    pub fn number(self) -> u32 {
+        self.0
+    }
 }
 
 impl fmt::Display for UserId {

@@ -132,7 +132,9 @@ impl Spec {
     /// The files of the base image that tell what the image already has.
     pub fn inspects(&self) -> BTreeSet<String> {
         let python = self.components.iter().find_map(|component| component.value.python_home());
-        self.components.iter().flat_map(|component| component.value.inspects(python.as_ref())).collect()
+        let components =
+            self.components.iter().flat_map(|component| component.value.inspects(python.as_ref()));
+        components.chain(self.system.inspects()).collect()
     }
 
     /// The addresses of the package indexes that must be read before versions are chosen, each once.

@@ -59,6 +59,15 @@ fn a_component_without_what_it_needs() {
 }
 
 #[test]
+fn a_user_that_the_base_image_has() {
+    let spec = format!("{GOOD}system:\n  users: [{{name: web, id: 33}}]\n");
+    refused(
+        &spec,
+        &["node.yaml:5:27: the base image has the user `www-data` with number 33", "such as 1001", "5 | >>>"],
+    );
+}
+
+#[test]
 fn a_missing_file() {
     Build::new(GOOD).arguments(&["-f", "nowhere.yaml", "."]).fail(&["nowhere.yaml"]);
 }

@@ -14,6 +14,9 @@ use edgenode::spec::{Node as Yaml, Spec, decode, document, merge};
 /// What the images of vendors have, as far as specs ask for it.
 fn vendor_file(base: &str, path: &str) -> Option<&'static str> {
     match path {
+        "/etc/passwd" if base.contains("ubuntu:24.04") => {
+            Some("root:x:0:0:root:/root:/bin/bash\nubuntu:x:1000:1000:Ubuntu:/home/ubuntu:/bin/bash\n")
+        }
         "/var/lib/dpkg/status" if base.contains("l4t") => Some(include_str!("../data/l4t-status")),
         "/usr/include/python3.10/patchlevel.h" => Some("#define PY_VERSION \"3.10.12\"\n"),
         "/usr/lib/python3.10/os.py" | "/usr/lib/python3.10/dist-packages/tensorrt/__init__.py" => Some("r"),
