@@ -1,6 +1,6 @@
 //! What is wrong with a spec: one plain type, told in three ways (BuildKit error, warning, terminal).
 
-use crate::spec::Span;
+use crate::spec::{Span, tell_others, tell_own};
 
 /// How much a finding weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,16 @@ impl Diagnostic {
         match &self.help {
             Some(help) => format!("{}: {}; {help}", self.span, self.message),
             None => format!("{}: {}", self.span, self.message),
+        }
+    }
+
+    /// The same finding with the names of other files that it speaks of. `files` are the names of all, in the order of
+    /// their numbers.
+    pub fn named(&self, files: &[String]) -> Self {
+        Self {
+            message: tell_others(&self.message, files),
+            help: self.help.as_ref().map(|help| tell_others(help, files)),
+            ..*self
         }
     }
 }
@@ -74,12 +84,9 @@ impl Problems {
     }
 
     fn push(&mut self, severity: Severity, span: Span, message: String, help: Option<String>) {
-        self.found.push(Diagnostic {
-            severity,
-            message: shown(&message),
-            help: help.as_deref().map(shown),
-            span,
-        });
+        let told = |text: &str| tell_own(&shown(text), span.file);
+        let (message, help) = (told(&message), help.as_deref().map(told));
+        self.found.push(Diagnostic { severity, message, help, span });
     }
 
     /// Whether any of the findings stops the build.
@@ -100,7 +107,9 @@ impl Problems {
     /// Says what would work to every error that says nothing of it.
     pub fn help(&mut self, help: impl Fn(&Diagnostic) -> String) {
         let without = |d: &&mut Diagnostic| d.severity == Severity::Error && d.help.is_none();
-        self.found.iter_mut().filter(without).for_each(|d| d.help = Some(help(d)));
+        self.found.iter_mut().filter(without).for_each(|d| {
+            d.help = Some(tell_own(&help(d), d.span.file));
+        });
     }
 
     /// Gives `value` if nothing stops the build, else all errors in the order of the text.
@@ -127,6 +136,18 @@ impl Problems {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_finding_names_other_files_than_its_own() {
+        let place = |file| Span { file, start: (3, 1), end: (3, 2) };
+        let mut problems = Problems::default();
+        problems.error(place(1), format!("clashes with {}", place(0).line()));
+        problems.error_with_help(place(0), "twice", format!("it is also at {}", place(0).place()));
+        problems.help(|_| format!("change {}", place(1).line()));
+        let files = ["node.yaml".to_owned(), "below.yaml".to_owned()];
+        let lines: Vec<_> = problems.found().iter().map(|found| found.named(&files).line()).collect();
+        assert_eq!(lines, ["3:1: clashes with node.yaml:3; change line 3", "3:1: twice; it is also at 3:1"]);
+    }
 
     #[test]
     fn what_steers_a_terminal_is_shown_escaped() {

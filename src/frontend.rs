@@ -640,7 +640,7 @@ impl Build<'_> {
             }
             Kind::Tests | Kind::Report => {
                 let report = self.test(plan, lowered, kind == Kind::Tests).await?;
-                tests::files(plan, lowered, &report)
+                tests::files(self.sources, plan, lowered, &report)
             }
             Kind::Bundle => bundle::bundle(plan, lowered)?,
             Kind::Sbom => self.sbom(plan, lowered, base).await?,

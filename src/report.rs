@@ -161,13 +161,14 @@ impl<'p> Report<'p> {
         xml
     }
 
-    /// JSON, with the same numbers.
-    pub fn json(&self) -> String {
+    /// JSON, with the same numbers. `files` are the names of the spec's files, in the order of their numbers.
+    pub fn json(&self, files: &[String]) -> String {
         let checks: Vec<Value> = self
             .entries
             .iter()
             .map(|Entry { test, what, span, verdict }| {
-                json!({"test": test, "check": what, "outcome": verdict.outcome.word(), "line": span.start.0,
+                json!({"test": test, "check": what, "outcome": verdict.outcome.word(),
+                       "file": files.get(usize::from(span.file)), "line": span.start.0,
                        "seconds": verdict.hundredths as f64 / 100.0, "message": verdict.message})
             })
             .collect();
@@ -251,8 +252,12 @@ mod tests {
           </testsuite>
         </testsuites>
         "#);
-        let json: Value = serde_json::from_str(&report.json()).expect("JSON");
+        let json: Value = serde_json::from_str(&report.json(&["node.yaml".to_owned()])).expect("JSON");
         assert_eq!(json["failed"], 1);
+        assert_eq!(
+            (&json["checks"][0]["file"], &json["checks"][0]["line"]),
+            (&json!("node.yaml"), &json!(0))
+        );
         assert_eq!(json["checks"][1]["seconds"], 0.04);
     }
 

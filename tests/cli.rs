@@ -101,6 +101,52 @@ fn validate_tells_everything_in_the_file_that_has_it() {
 }
 
 #[test]
+fn places_in_other_files_are_told_with_their_names() {
+    let below = "base: ubuntu:22.04\ntarget: {driver: '>=560'}\npython: ";
+    let python = format!("{below}{{version: 3.10, venv: /opt/venv}}\n");
+    let transformers = "name: n\ntransformers: 5.23.0\n";
+    let torch = "name: n\ntorch: {version: '>=2.7', channel: auto}\n";
+    let directory = directory(&[
+        ("child.yaml", &format!("extends: common/parent.yaml\n{transformers}")),
+        ("one.yaml", &format!("{python}{transformers}")),
+        ("common/parent.yaml", &python),
+        ("open.yaml", &format!("extends: common/newer.yaml\n{torch}")),
+        ("common/newer.yaml", &format!("{below}{{version: 3.13.5}}\n")),
+        ("users.yaml", "extends: common/users.yaml\nname: n\nsystem: {users: [{name: a, id: 7}]}\n"),
+        ("common/users.yaml", "base: debian:13\nsystem: {users: [{name: b, id: 7}]}\n"),
+    ]);
+    for (spec, expected) in [
+        (
+            "child.yaml",
+            "`transformers` (line 3) and `python` (./common/parent.yaml:3) clash; what would work",
+        ),
+        ("one.yaml", "`python` (line 3) and `transformers` (line 5) clash; what would work"),
+        (
+            "users.yaml",
+            "users.yaml:3:25: the user `a` has a name or number that is taken; it is taken at ./common/users.yaml:2:25",
+        ),
+    ] {
+        let (code, text) = edgenode(directory.path(), &["validate", spec]);
+        assert!(code == Some(1) && text.contains(expected), "{spec}: {text}");
+    }
+    let (code, text) = edgenode(directory.path(), &["explain", "open.yaml"]);
+    assert_eq!(code, Some(0), "{text}");
+    for expected in [
+        "python 3.13.5 (./common/newer.yaml:3)\n",
+        "torch 2.14.1 (line 3)\n",
+        "and `target.driver` (./common/newer.yaml:2) begins at 560",
+    ] {
+        assert!(text.contains(expected), "{expected:?} is not in:\n{text}");
+    }
+    let (_, text) = edgenode(directory.path(), &["--json", "explain", "open.yaml"]);
+    let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let place = |row: &serde_json::Value| (row["file"].clone(), row["line"].clone());
+    assert_eq!(place(&json[0]), ("./common/newer.yaml".into(), 3.into()), "{text}");
+    assert_eq!(place(&json[1]), ("open.yaml".into(), 3.into()), "{text}");
+    assert!(text.contains("(./common/newer.yaml:2)"), "{text}");
+}
+
+#[test]
 fn what_a_spec_cannot_extend_is_told_at_its_line() {
     let many = |number: usize| format!("extends: s{}.yaml\nname: a\nbase: debian:13\n", number + 1);
     let many: Vec<_> = (0..9).map(|number| (format!("s{number}.yaml"), many(number))).collect();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::load::{Archives, load};
+use super::load::{Archives, load, name, names};
 use super::{Failure, Told};
 
 #[derive(Debug, Args)]
@@ -31,7 +31,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
         )));
     };
     let wanted = |name: &str| arguments.component.as_deref().is_none_or(|component| component == name);
-    let decisions: Vec<_> = plan.decisions.iter().filter(|decision| wanted(decision.component)).collect();
+    let names = names(&loaded.files);
+    let decisions = plan.decisions.iter().filter(|decision| wanted(decision.component));
+    let decisions: Vec<_> = decisions.map(|decision| decision.named(&names)).collect();
     if let (Some(component), []) = (&arguments.component, decisions.as_slice()) {
         let known: Vec<_> = plan.decisions.iter().map(|decision| decision.component).collect();
         return Err(Failure::new(format!(
@@ -39,10 +41,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
             if known.is_empty() { "nothing".to_owned() } else { known.join(", ") }
         )));
     }
-    let text = decisions.iter().map(|decision| decision.to_text(&format!("line {}", decision.span.start.0)));
+    let text = decisions.iter().map(|decision| decision.to_text(&decision.span.told(&names)));
     let json = decisions.iter().map(|decision| {
-        json!({"component": decision.component, "version": decision.version, "line": decision.span.start.0,
-               "because": decision.because})
+        json!({"component": decision.component, "version": decision.version, "file": name(&names, decision.span),
+               "line": decision.span.start.0, "because": decision.because})
     });
     Ok(Told::new(text.collect::<String>(), json.collect()))
 }

@@ -14,7 +14,7 @@ use crate::lock::{self, Lock, LockUse};
 use crate::plan::{Plan, plan};
 use crate::resolve::{ARCHIVED_ARG, BaseFacts, Inputs, OsRelease, PackageIndex, USERS, resolve};
 use crate::spec::{
-    At, ContextPath, Document, Node, PlatformName, Spec, Value, Values, decode_with, document, merge,
+    At, ContextPath, Document, Node, PlatformName, Span, Spec, Value, Values, decode_with, document, merge,
 };
 
 /// Specs that stand on each other at most.
@@ -77,11 +77,19 @@ impl From<Wrong> for Failure {
 
 /// Findings as `FILE:LINE:COLUMN: MESSAGE; HELP`.
 pub(super) fn lines(files: &[PathBuf], found: &[Diagnostic]) -> Vec<String> {
-    let line = |found: &Diagnostic| {
-        let file = files.get(usize::from(found.span.file)).or(files.first());
-        format!("{}:{}", file.map_or_else(String::new, |file| file.display().to_string()), found.line())
-    };
+    let names = names(files);
+    let line = |found: &Diagnostic| format!("{}:{}", name(&names, found.span), found.named(&names).line());
     found.iter().map(line).collect()
+}
+
+/// The name of the file that a place is in.
+pub(super) fn name(names: &[String], span: Span) -> &str {
+    names.get(usize::from(span.file)).or(names.first()).map_or("", String::as_str)
+}
+
+/// Files as messages name them.
+pub(super) fn names(files: &[PathBuf]) -> Vec<String> {
+    files.iter().map(|file| file.display().to_string()).collect()
 }
 
 /// Reads a spec. `context` is the directory that paths count from; without one it is the nearest above the spec that

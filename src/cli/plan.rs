@@ -6,9 +6,10 @@ use buildkit_llb::{Definition, Platform, Source, SourceFile};
 use clap::Args;
 use serde_json::json;
 
-use super::load::{Archives, load};
+use super::load::{Archives, load, name, names};
 use super::{Failure, Told};
 use crate::lower::{Target, lower};
+use crate::plan::Step;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -49,11 +50,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Told, Failure> {
         let text = definition.to_text();
         return Ok(Told::new(text.clone(), json!({"llb": text})));
     }
-    let steps: Vec<_> = plan
-        .steps
-        .iter()
-        .map(|step| json!({"name": step.name, "does": step.action.verb(), "line": step.span.start.0}))
-        .collect();
+    let names = names(&loaded.files);
+    let step = |step: &Step| {
+        let (name, does, file) = (&step.name, step.action.verb(), name(&names, step.span));
+        json!({"name": name, "does": does, "file": file, "line": step.span.start.0})
+    };
+    let steps: Vec<_> = plan.steps.iter().map(step).collect();
     let text = plan.graph_text();
     Ok(Told::new(text, json!({"platform": platform.to_string(), "image": plan.image.0, "steps": steps})))
 }

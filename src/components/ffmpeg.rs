@@ -198,10 +198,7 @@ fn check_licence(libraries: &[Chosen<SourceFields>], flags: &[At<String>], probl
         let name = chosen.library.name;
         problems.error_with_help(
             flag.span,
-            format!(
-                "`{name}` (line {}) is under the GPL, which `--disable-gpl` leaves out",
-                chosen.span.start.0
-            ),
+            format!("`{name}` ({}) is under the GPL, which `--disable-gpl` leaves out", chosen.span.line()),
             format!("take `{name}` out of `libraries`, or leave the flag out"),
         );
     }
@@ -330,8 +327,10 @@ fn check_nvenc(
         && is_older(&driver.value.oldest, &row.driver)
     {
         let message = format!(
-            "the NVIDIA headers {version} ask for the driver {}, and `target.driver` (line {}) begins at {}",
-            row.driver, driver.span.start.0, driver.value.oldest
+            "the NVIDIA headers {version} ask for the driver {}, and `target.driver` ({}) begins at {}",
+            row.driver,
+            driver.span.line(),
+            driver.value.oldest
         );
         let help = format!("take {others}drivers from {} on", row.driver);
         problems.error_with_help(nvenc.span, message, help);

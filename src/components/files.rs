@@ -40,7 +40,11 @@ fn refuse_equal_places(files: &[File], problems: &mut Problems) {
     for (i, file) in files.iter().enumerate() {
         if let Some(first) = files[..i].iter().find(|f| f.to == file.to && f.from == file.from) {
             let message = format!("`{}` is put at `{}` for the second time", file.from, file.to);
-            problems.error_with_help(file.to.span, message, format!("the first is at {}", first.to.span));
+            problems.error_with_help(
+                file.to.span,
+                message,
+                format!("the first is at {}", first.to.span.place()),
+            );
         }
     }
 }

@@ -196,8 +196,8 @@ impl FlashAttnSpec {
     /// Reports GPUs of the nodes that none of the compiled code runs on.
     fn check_gpus(&self, context: &Context<'_>, span: Span, problems: &mut Problems) {
         for gpu in &context.fleet.gpus {
-            let ((name, capability), line) = (&gpu.value, gpu.span.start.0);
-            let what = format!("compute capability {capability} (`{name}`, line {line})");
+            let ((name, capability), line) = (&gpu.value, gpu.span.line());
+            let what = format!("compute capability {capability} (`{name}`, {line})");
             if *capability < OLDEST_GPU {
                 problems.error_with_help(
                     span,

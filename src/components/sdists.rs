@@ -59,7 +59,7 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
             problems.error_with_help(
                 sdist.name.span,
                 message,
-                format!("the first is at {}", first.name.span),
+                format!("the first is at {}", first.name.span.place()),
             );
         }
     }

@@ -58,7 +58,11 @@ impl System {
         packages.sort_by(|a, b| a.value.cmp(&b.value));
         for pair in packages.windows(2).filter(|pair| pair[0] == pair[1]) {
             let message = format!("the package `{}` is here twice", pair[1]);
-            problems.error_with_help(pair[1].span, message, format!("it is also at {}", pair[0].span));
+            problems.error_with_help(
+                pair[1].span,
+                message,
+                format!("it is also at {}", pair[0].span.place()),
+            );
         }
         refuse_equal_users(&users, problems);
         let slim = slim.is_some_and(|slim| slim.value);
@@ -179,7 +183,11 @@ fn refuse_equal_users(users: &[User], problems: &mut Problems) {
     for (i, user) in users.iter().enumerate() {
         if let Some(first) = users[..i].iter().find(|u| u.name == user.name || u.id == user.id) {
             let message = format!("the user `{}` has a name or number that is taken", user.name);
-            problems.error_with_help(user.name.span, message, format!("it is taken at {}", first.name.span));
+            problems.error_with_help(
+                user.name.span,
+                message,
+                format!("it is taken at {}", first.name.span.place()),
+            );
         }
     }
 }

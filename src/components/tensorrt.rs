@@ -294,22 +294,23 @@ fn refusals(release: &TensorRtRelease, context: &Context<'_>) -> Vec<String> {
     if let Some(board) = &context.fleet.board {
         // Source: the packages' setup, which ends where the kernel is Tegra's.
         reasons.push(format!(
-            "TensorRT's wheels do not install on L4T {} (line {}), which has its own",
-            board.value.l4t, board.span.start.0
+            "TensorRT's wheels do not install on L4T {} ({}), which has its own",
+            board.value.l4t,
+            board.span.line()
         ));
     }
     reasons.extend(torch::other_cudnn(&format!("TensorRT {name}"), release.cudnn, context));
     for gpu in &context.fleet.gpus {
-        let ((gpu_name, capability), line) = (&gpu.value, gpu.span.start.0);
+        let ((gpu_name, capability), line) = (&gpu.value, gpu.span.line());
         if release.gpus.dropped(*capability) || release.gpus.lack(*capability) {
             reasons.push(format!(
-                "TensorRT {name} does not run on compute capability {capability} (`{gpu_name}`, line {line})"
+                "TensorRT {name} does not run on compute capability {capability} (`{gpu_name}`, {line})"
             ));
         } else if !is_established(release)
             && let Some(older) = dropped_by(release, *capability, context)
         {
             reasons.push(format!(
-                "TensorRT {older} does not run on compute capability {capability} any more (`{gpu_name}`, line {line}), \
+                "TensorRT {older} does not run on compute capability {capability} any more (`{gpu_name}`, {line}), \
                  and nobody has established that {name} does"
             ));
         }

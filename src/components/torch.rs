@@ -312,8 +312,9 @@ fn refusals(release: &TorchRelease, channel: &str, context: &Context<'_>) -> Vec
         && !board.value.cuda.as_deref().is_some_and(|cuda| compare(cuda, "13.0").is_ge())
     {
         reasons.push(format!(
-            "the published wheels of torch do not run on L4T {} (line {}), only from JetPack 7 on",
-            board.value.l4t, board.span.start.0
+            "the published wheels of torch do not run on L4T {} ({}), only from JetPack 7 on",
+            board.value.l4t,
+            board.span.line()
         ));
     }
     let architecture = &context.facts.architecture;
@@ -323,9 +324,9 @@ fn refusals(release: &TorchRelease, channel: &str, context: &Context<'_>) -> Vec
         if row.run_on(*capability) == Some(false) {
             let have: Vec<_> = row.gpus.iter().flatten().map(ToString::to_string).collect();
             reasons.push(format!(
-                "torch {torch} of the channel {channel} has no code for compute capability {capability} (`{name}`, line \
-                 {}), only for {}",
-                gpu.span.start.0,
+                "torch {torch} of the channel {channel} has no code for compute capability {capability} (`{name}`, {}), \
+                 only for {}",
+                gpu.span.line(),
                 have.join(", ")
             ));
         }

@@ -137,7 +137,7 @@ pub(super) fn check(
         };
         if let Some(first) = wheels[..i].iter().find(|other| other.name == wheel.name) {
             let message = format!("the package `{}` is here for the second time", wheel.name);
-            refuse(message, format!("{}the first is at {}", first.place, first.span));
+            refuse(message, format!("{}the first is at {}", first.place, first.span.place()));
         }
         if exclude.iter().any(|name| normal_name(name.value.as_str()) == wheel.name) {
             let message = format!("`{}` is here and in `exclude`", wheel.name);

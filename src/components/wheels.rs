@@ -279,7 +279,7 @@ fn check_groups(groups: &[Group], wheels: &[WheelFile], context: &Context<'_>, p
     for (place, package) in all.iter().enumerate() {
         if let Some(first) = all[..place].iter().find(|first| first.value == package.value) {
             let message = format!("`{package}` is in two groups");
-            problems.error_with_help(package.span, message, format!("it is also at {}", first.span));
+            problems.error_with_help(package.span, message, format!("it is also at {}", first.span.place()));
         }
     }
 }

@@ -203,17 +203,18 @@ fn components(plan: &Plan, _: &Sources) -> (Vec<Value>, String) {
 
 /// Why versions are what they are, and the places of the spec that cause steps, with the steps.
 fn causes(plan: &Plan, sources: &Sources) -> (Vec<Value>, String) {
-    let (mut rows, mut text) = (Vec::new(), String::new());
-    for decision in &plan.decisions {
+    let (mut rows, mut text, names) = (Vec::new(), String::new(), sources.names());
+    for decision in plan.decisions.iter().map(|decision| decision.named(&names)) {
         let (component, version) = (decision.component, &decision.version);
-        rows.push(json!({"location": location(decision.span), "component": component, "version": version,
-                         "because": decision.because}));
+        rows.push(json!({"location": location(decision.span), "file": sources.file_name(decision.span),
+                         "component": component, "version": version, "because": decision.because}));
         text.push_str(&decision.to_text(&sources.place(decision.span)));
     }
     for (span, steps) in plan.by_place() {
         let named: Vec<_> =
             steps.iter().map(|step| json!({"name": step.name, "does": step.action.verb()})).collect();
-        rows.push(json!({"location": location(span), "steps": named}));
+        let file = sources.file_name(span);
+        rows.push(json!({"location": location(span), "file": file, "steps": named}));
         text.push_str(&format!("  {}\n", sources.place(span)));
         for step in steps {
             text.push_str(&format!("    {} ({})\n", step.name, step.action.verb()));

@@ -105,7 +105,12 @@ impl Sources {
 
     /// A place as `file:line:column`.
     pub(super) fn place(&self, span: Span) -> String {
-        format!("{}:{span}", self.file(span).filename)
+        format!("{}:{span}", self.file_name(span))
+    }
+
+    /// The name of the file that a place is in.
+    pub(super) fn file_name(&self, span: Span) -> &str {
+        &self.file(span).filename
     }
 
     fn file(&self, span: Span) -> &SourceFile {
@@ -114,7 +119,9 @@ impl Sources {
 
     /// All findings as one error, each with its snippet.
     pub(super) fn report(&self, found: &[Diagnostic]) -> Error {
-        let line = |found: &Diagnostic| format!("  {}:{}", self.file(found.span).filename, found.line());
+        let names = self.names();
+        let line =
+            |found: &Diagnostic| format!("  {}:{}", self.file_name(found.span), found.named(&names).line());
         let mut lines: Vec<_> = found.iter().take(MAX_LISTED).map(line).collect();
         if found.len() > MAX_LISTED {
             lines.push(format!("  and {} more", found.len() - MAX_LISTED));
@@ -139,8 +146,8 @@ impl Sources {
 
     /// Shows a warning.
     pub(super) async fn warn(&self, gateway: &Gateway, found: &Diagnostic) {
-        let help = found.help.iter().cloned().collect();
-        self.warn_at(gateway, found.span, &found.message, help, String::new()).await;
+        let Diagnostic { message, help, span, .. } = found.named(&self.names());
+        self.warn_at(gateway, span, &message, help.into_iter().collect(), String::new()).await;
     }
 
     /// Shows a finding of the linter.
@@ -150,9 +157,11 @@ impl Sources {
     }
 
     async fn warn_at(&self, gateway: &Gateway, span: Span, words: &str, detail: Vec<String>, url: String) {
+        // Clients put the words below those of other warnings, without the file.
+        let place = span.told(&self.names());
         let warning = Warning {
             digest: self.digest.clone(),
-            short: format!("{words} (line {})", span.start.0),
+            short: format!("{words} ({place})"),
             detail,
             url,
             source: Some(self.file(span).clone()),

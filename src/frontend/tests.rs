@@ -58,10 +58,11 @@ fn explain(error: Error, plan: &Plan, sources: &Sources) -> Error {
 }
 
 /// The reports, and what each program wrote to its standard output.
-pub(super) fn files(plan: &Plan, lowered: &Lowered, report: &Report<'_>) -> Output {
+pub(super) fn files(sources: &Sources, plan: &Plan, lowered: &Lowered, report: &Report<'_>) -> Output {
     let mut all = File::on(&Output::scratch());
+    let json = report.json(&sources.names());
     for (name, text) in
-        [("/report.txt", report.text()), ("/report.json", report.json()), ("/junit.xml", report.junit())]
+        [("/report.txt", report.text()), ("/report.json", json), ("/junit.xml", report.junit())]
     {
         all = all.mkfile(Mkfile::new(name, 0o644, text.into_bytes()).timestamp(0));
     }

@@ -4,7 +4,7 @@ use super::{Context, errors, told};
 use crate::catalog::{SUBJECTS, between, compare};
 use crate::components::{Alternative, Declared};
 use crate::diagnostic::{Diagnostic, Problems, Severity};
-use crate::spec::{At, Span, Wish};
+use crate::spec::{At, Span, Wish, tell_others};
 
 /// Releases that were passed over and are told of at most.
 const MAX_PASSED: usize = 5;
@@ -23,6 +23,12 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// The same decision with the names of other files that it speaks of, as findings have them.
+    pub fn named(&self, files: &[String]) -> Self {
+        let because = self.because.iter().map(|reason| tell_others(reason, files)).collect();
+        Self { because, ..self.clone() }
+    }
+
     /// What was decided and why, in lines; `place` says where the field is.
     pub fn to_text(&self, place: &str) -> String {
         let because = self.because.iter().map(|reason| format!("    {reason}\n"));
@@ -110,8 +116,7 @@ pub(super) fn clash(error: &Diagnostic, context: &Context<'_>) -> Option<String>
         }
     }
     fields.sort();
-    let fields: Vec<_> =
-        fields.iter().map(|(span, name)| format!("`{name}` (line {})", span.start.0)).collect();
+    let fields: Vec<_> = fields.iter().map(|(span, name)| format!("`{name}` ({})", span.line())).collect();
     match fields.as_slice() {
         [] | [_] => None,
         [first @ .., last] => Some(format!("{} and {last} clash", first.join(", "))),

@@ -67,8 +67,8 @@ impl Fleet {
             }
             let have: Vec<_> = board.value.gpus.iter().map(ToString::to_string).collect();
             let message = format!(
-                "the boards of L4T {l4t} (JetPack {jetpack}, line {}) have compute capability {}, and `{name}` has {capability}",
-                board.span.start.0,
+                "the boards of L4T {l4t} (JetPack {jetpack}, {}) have compute capability {}, and `{name}` has {capability}",
+                board.span.line(),
                 have.join(" or ")
             );
             let help = match nearest_releases(l4t, catalog, |row| row.gpus.contains(capability)).as_str() {
@@ -131,22 +131,24 @@ impl Fleet {
             && is_older(&driver.value.oldest, needed)
         {
             reasons.push(format!(
-                "CUDA {} {came} {needed}, and `target.driver` (line {}) begins at {}",
-                cuda.cuda, driver.span.start.0, driver.value.oldest
+                "CUDA {} {came} {needed}, and `target.driver` ({}) begins at {}",
+                cuda.cuda,
+                driver.span.line(),
+                driver.value.oldest
             ));
         }
         for gpu in &self.gpus {
             let (name, capability) = &gpu.value;
-            let line = gpu.span.start.0;
+            let line = gpu.span.line();
             if cuda.gpus.dropped(*capability) {
                 reasons.push(format!(
-                    "CUDA {} does not know compute capability {capability} any more (`{name}`, line {line})",
+                    "CUDA {} does not know compute capability {capability} any more (`{name}`, {line})",
                     cuda.cuda
                 ));
             }
             if cuda.gpus.lack(*capability) {
                 reasons.push(format!(
-                    "CUDA {} does not know compute capability {capability} yet (`{name}`, line {line})",
+                    "CUDA {} does not know compute capability {capability} yet (`{name}`, {line})",
                     cuda.cuda
                 ));
             }
@@ -156,8 +158,10 @@ impl Fleet {
             && numbers(have).first() != numbers(&cuda.cuda).first()
         {
             reasons.push(format!(
-                "L4T {} (line {}) has CUDA {have}, not {}",
-                board.value.l4t, board.span.start.0, cuda.cuda
+                "L4T {} ({}) has CUDA {have}, not {}",
+                board.value.l4t,
+                board.span.line(),
+                cuda.cuda
             ));
         }
         reasons

@@ -284,7 +284,7 @@ fn warn_of_lifted(ours: &Context<'_>, found: &mut Problems, catalog: Span) {
     let mut lifted = errors(ours);
     lifted.retain(|error| !found.found().iter().any(|d| d.span == error.span));
     for error in lifted {
-        let help = format!("the file that `catalog` names (line {}) says that it works", catalog.start.0);
+        let help = format!("the file that `catalog` names ({}) says that it works", catalog.line());
         found.warning(error.span, error.message, help);
     }
 }

@@ -7,6 +7,7 @@ mod edition;
 mod extend;
 mod grammar;
 mod image;
+mod mention;
 mod node;
 mod package_address;
 pub mod schema;
@@ -31,6 +32,7 @@ pub use grammar::{
     UserId, UserName, Version,
 };
 pub use image::{Healthcheck, ImageSettings};
+pub use mention::{Mention, tell_others, tell_own};
 pub use node::{MAX_BYTES, Node, Scalar, Value, parse as parse_yaml};
 pub use package_address::{PackageAddress, PackageOrigin, PackageRequirement, RemoteFile};
 pub use secret::{Secret, Secrets};

@@ -575,7 +575,11 @@ pub(super) fn refuse_equal_names(tests: &[Test], problems: &mut Problems) {
     for (i, test) in tests.iter().enumerate() {
         if let Some(first) = tests[..i].iter().find(|t| t.name == test.name) {
             let message = format!("the test `{}` is here for the second time", test.name);
-            problems.error_with_help(test.name.span, message, format!("the first is at {}", first.name.span));
+            problems.error_with_help(
+                test.name.span,
+                message,
+                format!("the first is at {}", first.name.span.place()),
+            );
         }
     }
 }

@@ -190,8 +190,10 @@ fn every_line_says_which_steps_it_causes() {
     {
         assert!(told.contains(words), "{words:?} is not in:\n{told}");
     }
-    let rows = ask("explain")["explanations"][0]["rows"].as_array().expect("rows").len();
-    assert!(rows >= 4, "{rows} places");
+    let answer = ask("explain");
+    let rows = answer["explanations"][0]["rows"].as_array().expect("rows");
+    assert!(rows.len() >= 4, "{} places", rows.len());
+    assert!(rows.iter().all(|row| row["file"] == "node.yaml"), "{rows:?}");
 }
 
 #[test]
