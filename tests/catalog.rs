@@ -1215,3 +1215,25 @@ fn a_version_that_is_not_where_it_belongs_is_told_where_it_does() {
         assert!(found.lines().any(|found| found == line), "no line {line}:\n{found}");
     }
 }
+
+#[test]
+fn a_word_alone_is_no_python() {
+    let told = |python: &str| {
+        let text = format!("name: n\nbase: debian:13\npython: {python}\n");
+        decode(&yaml(&text, 0), Problems::default()).err().map(|found| lines(&found)).unwrap_or_default()
+    };
+    let vendor = "3:9: `python` is a mapping of fields, this is a single value; name the series and where it lies, such as \
+                  `python: {version: '3.11', vendor: /opt/conda}`, or `vendor: /usr` for the distribution's";
+    assert_eq!([told("vendor"), told("vender")], [vendor, vendor]);
+    assert!(
+        told("venv").ends_with("such as `python: {version: '3.13', venv: /opt/venv}`"),
+        "{}",
+        told("venv")
+    );
+    assert!(told("3.13").ends_with("write `python: {version: '3.13'}`"), "{}", told("3.13"));
+    for remedy in
+        ["{version: '3.13'}", "{version: '3.11', vendor: /opt/conda}", "{version: '3.13', venv: /opt/venv}"]
+    {
+        assert_eq!(told(remedy), "", "{remedy}");
+    }
+}

@@ -12,7 +12,10 @@ use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
 use crate::plan::{Interpreter, Mount, Planner, Provided, RUN_DIR, Script, Vendor};
 use crate::resolve::{Context, SourceArchive, SourceFields};
-use crate::spec::{At, Fields, ImagePath, Node, Span, Version, Wish, boolean, checked, checked_version};
+use crate::spec::{
+    At, Fields, ImagePath, Node, Scalar, Span, Value, Version, Wish, boolean, checked, checked_version,
+};
+use crate::suggest::nearest;
 
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "python", decode };
@@ -58,7 +61,31 @@ enum Origin {
     Venv { version: At<Version>, prefix: At<ImagePath> },
 }
 
+/// Words that suffice for other components. Here each is a field, beside the version.
+const PLACES: [(&str, &str); 2] = [
+    (
+        "vendor",
+        "name the series and where it lies, such as `python: {version: '3.11', vendor: /opt/conda}`, or `vendor: /usr` for \
+         the distribution's",
+    ),
+    (
+        "venv",
+        "name the distribution's series and a place for it, such as `python: {version: '3.13', venv: /opt/venv}`",
+    ),
+];
+
+/// What to write instead of a word alone.
+fn place_help(node: &Node) -> Option<&'static str> {
+    let Value::Scalar(Scalar { text, .. }) = &node.value else { return None };
+    let word = nearest(text, PLACES.map(|(word, _)| word))?;
+    PLACES.iter().find(|(place, _)| *place == word).map(|(_, help)| *help)
+}
+
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
+    if let Some(help) = place_help(node) {
+        problems.error_with_help(node.span, "`python` is a mapping of fields, this is a single value", help);
+        return None;
+    }
     let mut fields = Fields::open_versioned("`python`", node, problems)?;
     let (vendor, venv) = (fields.take("vendor"), fields.take("venv"));
     let slim =
