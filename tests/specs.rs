@@ -153,6 +153,10 @@ fn what_cannot_work_is_refused_before_the_first_download() {
             "FFmpeg 8.1.1 cannot be built with the NVIDIA headers 13.1.15",
         ),
         (
+            "target: {driver: '>=560'}\nffmpeg: {version: 7.1.5, libraries: {nvenc: 12.2.72.0}}\n",
+            "the catalog does not know nvenc 12.2.72.0; it knows 12.1.14.0, 13.0.19.0; for another release add `sha256:`",
+        ),
+        (
             "torch: vendor\n",
             "4:8: the base image has no torch: /opt/python/lib/python3.13/site-packages/torch/version.py is not there",
         ),

@@ -30,6 +30,7 @@ mod wheels;
 
 pub(crate) use ffmpeg::flag as ffmpeg_flag;
 pub(crate) use flash_attn::capability;
+pub(crate) use onnxruntime::FLAVOURS as ONNXRUNTIME_FLAVOURS;
 pub use system::System;
 pub use wheel_files::{WHEEL_END_BYTES, address_label, is_wheel_path, wheel_mark};
 pub use wheel_sources::source_label;

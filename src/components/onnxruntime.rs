@@ -14,7 +14,7 @@ use crate::suggest::nearest;
 pub(super) const REGISTRATION: Registration = Registration { key: "onnxruntime", decode };
 
 /// The flavours and their packages.
-const FLAVOURS: [(&str, &str); 3] =
+pub(crate) const FLAVOURS: [(&str, &str); 3] =
     [("cpu", "onnxruntime"), ("gpu", "onnxruntime-gpu"), ("openvino", "onnxruntime-openvino")];
 
 #[derive(Clone, Debug)]

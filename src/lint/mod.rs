@@ -169,6 +169,41 @@ mod tests {
         assert!(is_known("debian:13", "www-data") && !is_known("ubuntu:24.04", "node"));
     }
 
+    /// What is told of a spec by one rule.
+    fn details(id: &str, fields: &str) -> Vec<String> {
+        let spec = parse(&format!("name: n\nbase: debian:13\n{fields}")).expect("a spec");
+        let findings = lint(&spec, true).into_iter().filter(|finding| finding.rule.id == id);
+        findings.map(|finding| finding.detail).collect()
+    }
+
+    #[test]
+    fn flavours_that_are_not_installed_are_not_said_to_be() {
+        let told = |flavour: &str, package: &str| {
+            let onnxruntime = format!("onnxruntime: {{version: 1.23.2, flavour: {flavour}}}\n");
+            let wheels =
+                format!("python: {{version: 3.13.5}}\nwheels: {{requirements: [{package}==1.23.2]}}\n");
+            details("ShadowedRequirement", &format!("{onnxruntime}{wheels}")).concat()
+        };
+        let installs = |package| format!("`onnxruntime:` installs `{package}`; leave it out here");
+        assert_eq!(told("cpu", "onnxruntime"), installs("onnxruntime"));
+        assert_eq!(told("gpu", "onnxruntime-gpu"), installs("onnxruntime-gpu"));
+        let other = "`onnxruntime:` has the flavour `cpu`, beside which `onnxruntime-gpu` is not installed; leave it out here, \
+                     or write `flavour: gpu` there";
+        assert_eq!(told("cpu", "onnxruntime-gpu"), other);
+        assert!(told("openvino", "onnxruntime").ends_with("or write `flavour: cpu` there"));
+        let bare =
+            "python: {version: 3.13.5}\nonnxruntime: 1.23.2\nwheels: {requirements: [onnxruntime-gpu]}\n";
+        assert_eq!(details("ShadowedRequirement", bare), [other]);
+    }
+
+    #[test]
+    fn a_newer_node_is_told_where_its_digest_is() {
+        let told = details("EndOfLifeNode", "nodejs: 20.19.5\n").concat();
+        assert!(told.contains("take 22 or 24, with `sha256` from nodejs.org's SHASUMS256.txt"), "{told}");
+        let newer = format!("nodejs: {{version: 24.11.1, sha256: {}}}\n", "0".repeat(64));
+        assert_eq!(details("EndOfLifeNode", &newer), [""; 0]);
+    }
+
     #[test]
     fn a_good_spec_breaks_none() {
         let digest = "a".repeat(64);

@@ -33,7 +33,8 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::High,
         asks: "Node.js should be of a series that still gets security updates",
         why: "Node.js 20 got its last update in April 2026, and odd series live half a year only. Take an even one that is still \
-              looked after.",
+              looked after. A release that the catalog does not know (`edgenode catalog sources`) needs `sha256`, the digest of the \
+              archive for the image's architecture, from `https://nodejs.org/dist/vVERSION/SHASUMS256.txt`.",
         bad: "nodejs: 20.19.5\n",
         good: "nodejs: {version: 24.11.1, sha256: 0000000000000000000000000000000000000000000000000000000000000000}\n",
         find: ended_node,
@@ -134,7 +135,9 @@ fn ended_node(subject: &Subject<'_>) -> Vec<(Span, String)> {
     let Some((version, span)) = subject.version("nodejs") else { return Vec::new() };
     match numbers(version).first() {
         Some(major) if *major <= 21 || *major % 2 == 1 => {
-            vec![(span, format!("Node.js {major} gets no more updates; take 22 or 24"))]
+            let ways = "take 22 or 24, with `sha256` from nodejs.org's SHASUMS256.txt where the catalog does \
+                        not know the release";
+            vec![(span, format!("Node.js {major} gets no more updates; {ways}"))]
         }
         _ => Vec::new(),
     }

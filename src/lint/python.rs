@@ -3,6 +3,7 @@
 use super::base::older;
 use super::subject::{Wanted, numbers};
 use super::{Rule, Severity, Subject};
+use crate::components::ONNXRUNTIME_FLAVOURS;
 use crate::spec::{Span, Status, normal_name};
 
 /// The packages that components install.
@@ -262,9 +263,19 @@ fn owned<'s>(subject: &Subject<'s>) -> Vec<(Wanted<'s>, &'static str)> {
 
 fn shadowed(subject: &Subject<'_>) -> Vec<(Span, String)> {
     let owned = owned(subject).into_iter().filter(|(_, key)| subject.has(key));
-    owned
-        .map(|(wanted, key)| (wanted.span, format!("`{key}:` installs `{}`; leave it out here", wanted.name)))
-        .collect()
+    owned.map(|(wanted, key)| (wanted.span, shadowing(subject, &wanted.name, key))).collect()
+}
+
+/// What a component does with a package of its own that is required beside it. Flavours that it does not have stay out.
+fn shadowing(subject: &Subject<'_>, package: &str, key: &str) -> String {
+    let chosen = subject.text("onnxruntime.flavour").map_or("cpu", |(flavour, _)| flavour);
+    match ONNXRUNTIME_FLAVOURS.iter().find(|(_, of)| *of == package) {
+        Some((flavour, _)) if *flavour != chosen => format!(
+            "`{key}:` has the flavour `{chosen}`, beside which `{package}` is not installed; leave it out here, or write \
+             `flavour: {flavour}` there"
+        ),
+        _ => format!("`{key}:` installs `{package}`; leave it out here"),
+    }
 }
 
 fn as_requirement(subject: &Subject<'_>) -> Vec<(Span, String)> {
