@@ -435,12 +435,12 @@ impl Build<'_> {
 
     /// What a spec is resolved with, besides these indexes of packages.
     fn inputs(&self, spec: &Spec, indexes: BTreeMap<String, PackageIndex>) -> Inputs {
-        let files = self.reads.of(spec).files;
+        let Reads { files, directories, .. } = self.reads.of(spec);
         let build_args = self.gateway.options().build_args.clone();
         let mirror = self.mirror.clone();
         let wheelhouse = self.has_wheelhouse();
         let (lock, explain) = (LockUse::None, self.explain);
-        Inputs { files, build_args, indexes, mirror, wheelhouse, lock, explain }
+        Inputs { files, directories, build_args, indexes, mirror, wheelhouse, lock, explain }
     }
 
     /// What would be done, without doing it. Only the base image is looked at.

@@ -177,6 +177,28 @@ fn what_a_spec_cannot_extend_is_told_at_its_line() {
 }
 
 #[test]
+fn validate_sees_which_files_are_directories() {
+    let spec = |files: &str| format!("name: n\nbase: debian:13\nfiles: [{files}]\n");
+    let two = spec("{from: a.conf, to: /etc/app}, {from: b.conf, to: /etc/app}");
+    let merged = spec("{from: one, to: /etc/app}, {from: other, to: /etc/app}, {from: b.conf, to: /etc/app}");
+    let directory = directory(&[
+        ("two.yaml", &two),
+        ("merged.yaml", &merged),
+        ("a.conf", ""),
+        ("b.conf", ""),
+        ("one/x", ""),
+        ("other/x", ""),
+    ]);
+    let (code, text) = edgenode(directory.path(), &["validate", "two.yaml"]);
+    assert!(
+        code != Some(0) && text.contains("`/etc/app` would be both `a.conf` (line 3) and `b.conf`"),
+        "{text}"
+    );
+    let (code, text) = edgenode(directory.path(), &["validate", "merged.yaml"]);
+    assert_eq!(code, Some(0), "{text}");
+}
+
+#[test]
 fn what_is_predefined_is_of_the_platform() {
     let spec = |more: &str| format!("name: n\nbase: debian:13\n{more}workdir: '/srv/${{TARGETARCH}}'\n");
     let directory = directory(&[

@@ -299,6 +299,81 @@ fn what_cannot_work_is_refused_before_the_first_download() {
         ("flash_attn: {version: 2.8.3, capabilities: [7.5]}\n", "write compute capabilities from `8.0` on"),
         ("files: [{from: ../x, to: /x}]\n", "`../x` is not a path in the build context"),
         ("files: [{from: x, to: /x}, {from: x, to: /x}]\n", "`x` is put at `/x` for the second time"),
+        (
+            "files: [{from: app.conf, to: /etc/a}, {from: site.conf, to: /etc/a}]\n",
+            "4:61: `/etc/a` would be both `app.conf` (line 4) and `site.conf`; take one of them out, or give it another",
+        ),
+        (
+            "files: [{from: app.conf, to: /etc/a}, {from: conf, to: /etc/a}]\n",
+            "`/etc/a` would be both `app.conf` (line 4) and `conf`",
+        ),
+        (
+            "files: [{from: app.conf, to: /etc/a}, {from: unknown, to: /etc/a/b}]\n",
+            "4:59: `/etc/a/b` cannot lie below `/etc/a`, which is a file (line 4)",
+        ),
+        (
+            "files: [{from: conf, to: /a}, {from: app.conf, to: /a/b}, {from: site.conf, to: /a/b}]\n",
+            "`/a/b` would be both `app.conf` (line 4) and `site.conf`",
+        ),
+        (
+            "files: [{from: conf, to: /a}, {from: app.conf, to: /a}, {from: site.conf, to: /a/app.conf}]\n",
+            "`/a/app.conf` would be both `app.conf` (line 4) and `site.conf`",
+        ),
+        (
+            "docker: distribution\nfiles: [{from: x, to: /usr/local/bin/entrypoint.sh}]\n",
+            "5:23: `/usr/local/bin/entrypoint.sh` is a file of `docker` (line 4); give it another `to`, and name that in \
+             `entrypoint:`",
+        ),
+        (
+            "docker: {provider: apt, version: 28.5.2}\nfiles: [{from: x, to: /usr/bin/docker}]\n",
+            "`/usr/bin/docker` is a file of `docker` (line 4)",
+        ),
+        (
+            "docker: {version: 28.5.2, url: 'https://a.org/d.tgz', sha256: SUM}\nfiles: [{from: x, to: /usr/local/bin/runc}]\n",
+            "`/usr/local/bin/runc` is a file of `docker` (line 4)",
+        ),
+        (
+            "docker: distribution\nnvidia_container_toolkit: 1.18.0\nfiles: [{from: x, to: /etc/docker/daemon.json}]\n",
+            "6:23: `/etc/docker/daemon.json` is a file of `nvidia_container_toolkit` (line 5); give it another `to`, or \
+             leave `nvidia_container_toolkit` out; one of `commands`, which run later, can replace the file",
+        ),
+        (
+            "nodejs: 20.19.5\nfiles: [{from: x, to: /usr/local/bin/npm}]\n",
+            "`/usr/local/bin/npm` is a file of `nodejs` (line 4)",
+        ),
+        (
+            "ngrok: {version: 3.2.1, url: 'https://a.org/ngrok', sha256: SUM}\nfiles: [{from: x, to: /usr/local/bin/ngrok/y}]\n",
+            "`/usr/local/bin/ngrok/y` cannot lie below `/usr/local/bin/ngrok`, a file of `ngrok` (line 4)",
+        ),
+        (
+            "uv: {version: 0.9.0, url: 'https://a.org/uv.tar.gz', sha256: SUM}\nfiles: [{from: x, to: /usr/local/bin/uv}]\n",
+            "`/usr/local/bin/uv` is a file of `uv` (line 4)",
+        ),
+        (
+            "ffmpeg: {version: 7.1.5, flags: [--disable-encoder=gif]}\nfiles: [{from: x, to: /usr/local/bin/ffprobe}]\n",
+            "`/usr/local/bin/ffprobe` is a file of `ffmpeg` (line 4)",
+        ),
+        (
+            "files: [{from: x, to: /opt/python/bin/python3}]\n",
+            "4:23: `/opt/python/bin/python3` is a file of `python` (line 3)",
+        ),
+        (
+            "torch: {version: 2.9.1, channel: cu128}\ntensorrt: 10.13.3.9\n\
+             files: [{from: x, to: /opt/python/lib/python3.13/site-packages/tensorrt/__init__.py}]\n",
+            "site-packages/tensorrt/__init__.py` is a file of `tensorrt` (line 5)",
+        ),
+        (
+            "openvino: 2025.4.1\nfiles: [{from: x, to: /root/intel/openvino_telemetry}]\n",
+            "`/root/intel/openvino_telemetry` is a file of `openvino` (line 4)",
+        ),
+        (
+            "files: [{from: x, to: /lib/udev/rules.d/x.rules}]\n",
+            "4:23: `/lib` is a link in debian 13, which this would replace; write `/usr/lib/udev/rules.d/x.rules`",
+        ),
+        (
+            "files: [{from: x, to: /sbin}]\n",
+            "`/sbin` is a link in debian 13, which this would replace; write `/usr/sbin`",
+        ),
         ("files: [{from: x, to: /x, mode: rwx}]\n", "write the permissions in octal, such as `0644`"),
         ("commands: [{name: c, run: []}]\n", "a command has no program"),
         ("system: {timezone: ../etc/passwd}\n", "write a time zone such as `Etc/UTC`"),
@@ -376,6 +451,41 @@ fn what_works_is_not_refused() {
     assert_eq!(refusal(packages, "amd64"), "");
     let vendor = "python: {version: 3.11, vendor: /opt/conda}\ntorch: vendor\ntensorrt: 10.14.1.48\n";
     assert_eq!(refusal(vendor, "amd64"), "");
+}
+
+#[test]
+fn files_may_lie_beside_others() {
+    let lists = [
+        // Directories are merged, files go into them, and take the place of what comes with them.
+        "{from: conf, to: /etc/a}, {from: more, to: /etc/a}",
+        "{from: conf, to: /etc/a}, {from: app.conf, to: /etc/a}, {from: site.conf, to: /etc/a}",
+        "{from: conf, to: /etc/a}, {from: app.conf, to: /etc/a/b}",
+        "{from: app.conf, to: /etc/a/b}, {from: site.conf, to: /etc/a/bc}",
+        "{from: app.conf, to: /app.conf}, {from: site.conf, to: /}",
+        // Nobody knows what these are.
+        "{from: one, to: /etc/a}, {from: other, to: /etc/a}",
+        // Beside and above what components have.
+        "{from: x, to: /usr/local/bin/ffmpeg.sh}, {from: x, to: /usr/local/bin}, {from: conf, to: /usr/local/bin}",
+        "{from: x, to: /opt/python/lib/python3.13/site-packages/own.pth}, {from: x, to: /etc/docker/certs.d/x}",
+        "{from: x, to: /usr/lib/x}, {from: x, to: /library}, {from: x, to: /usr/local/bin/ngrok}",
+        // Its packages are the distribution's.
+        "{from: x, to: /usr/bin/dockerd}",
+    ];
+    let components = "python: {version: 3.13.5}\nffmpeg: {version: 7.1.5}\ndocker: distribution\n";
+    for list in lists {
+        assert_eq!(refusal(&format!("{components}files: [{list}]\n"), "amd64"), "", "{list}");
+    }
+    let without = "ffmpeg: {version: 7.1.5, flags: [--disable-programs]}\nfiles: [{from: x, to: /usr/local/bin/ffmpeg}]\n";
+    assert_eq!(refusal(without, "amd64"), "");
+    let vendor =
+        "python: {version: 3.11, vendor: /opt/conda}\nfiles: [{from: x, to: /opt/conda/bin/python3}]\n";
+    assert_eq!(refusal(vendor, "amd64"), "", "files are laid on the base image");
+    let venv = "python: {version: 3.13, venv: /opt/venv}\nfiles: [{from: x, to: /opt/venv/bin/pip}]\n";
+    assert!(refusal(venv, "amd64").contains("`/opt/venv/bin/pip` is a file of `python` (line 3)"));
+    assert_eq!(refusal("files: [{from: x, to: /lib64/x}]\n", "arm64"), "", "only amd64 has the link");
+    assert_eq!(refusal_on("ubuntu:22.04", "files: [{from: x, to: /usr/bin/x}]\n", "amd64"), "");
+    let found = refusal_on("ubuntu:22.04", "files: [{from: x, to: /lib64/x}]\n", "amd64");
+    assert!(found.contains("`/lib64` is a link in ubuntu 22.04"), "{found}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use self::dockerfile::{instructions, items, pairs, split, value};
 use super::init::{list, quote};
 use super::load::values;
 use super::{Failure, Told};
+use crate::resolve::LINKS_TO_USR;
 use crate::spec::{
     ContextPath, DebianPackage, Duration, EnvName, ImagePath, ImageReference, Name, Port, Requirement,
     Signal, User,
@@ -358,6 +359,7 @@ impl Import {
         let place = self.absolute(to)?;
         let is_directory = matches!(to.rsplit('/').next(), Some("" | "." | ".."))
             || self.settings.workdir.as_ref() == Some(&place);
+        let place = behind_links(place);
         if sources.is_empty() || (sources.len() > 1 && !is_directory) {
             return None;
         }
@@ -522,6 +524,13 @@ fn arguments(text: &str) -> Vec<String> {
     }
 }
 
+/// The place that a path means in an image: Dockerfiles write through the distribution's links, specs do not.
+fn behind_links(path: String) -> String {
+    let is_behind =
+        |link: &str| path.strip_prefix(link).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if LINKS_TO_USR.into_iter().any(is_behind) { format!("/usr{path}") } else { path }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -576,8 +585,11 @@ CMD bash -l
             ("COPY [\"a b\", \"/c\"]", "{from: \"a b\", to: \"/c\"}"),
             (
                 "ARG TARGETARCH\nCOPY bin-${TARGETARCH} /bin/x",
-                "{from: \"bin-${TARGETARCH}\", to: \"/bin/x\"}",
+                "{from: \"bin-${TARGETARCH}\", to: \"/usr/bin/x\"}",
             ),
+            ("COPY a.rules /lib/", "{from: \"a.rules\", to: \"/usr/lib/a.rules\"}"),
+            ("WORKDIR /bin\nCOPY a.sh b.sh .", "{from: \"b.sh\", to: \"/usr/bin/b.sh\"}"),
+            ("COPY a /library", "to: \"/library\""),
             ("ARG TARGETARCH=arm64\nENV A=$TARGETARCH", "\"A\": \"${TARGETARCH}\""),
             ("ENV A='${B}' C=\\$D", "\"A\": \"$${B}\"\n  \"C\": \"$D\""),
             ("ENV PATH=/a\nENV PATH=$PATH:/b", "\"PATH\": \"/a:/b\""),

@@ -286,9 +286,15 @@ impl Loaded {
                 texts.insert(path.to_string(), text);
             }
         }
+        let kind = |path: At<ContextPath>| {
+            let found = fs::metadata(self.context.join(path.value.as_str())).ok()?;
+            Some((path.to_string(), found.is_dir()))
+        };
+        let directories = spec.compared().into_iter().filter_map(kind).collect();
         let build_args = BTreeMap::from([(ARCHIVED_ARG.to_owned(), "true".to_owned())]);
         let inputs = Inputs {
             files: texts,
+            directories,
             build_args,
             indexes,
             mirror: None,

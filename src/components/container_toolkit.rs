@@ -13,6 +13,9 @@ pub(super) const REGISTRATION: Registration = Registration { key: "nvidia_contai
 
 const PACKAGE: &str = "nvidia-container-toolkit";
 
+/// Where the Docker Engine reads its settings.
+const SETTINGS: &str = "/etc/docker/daemon.json";
+
 /// The setting of the Docker Engine. Source: what `nvidia-ctk runtime configure` writes.
 const SETTING: &str = "{\n    \"runtimes\": {\n        \"nvidia\": {\n            \"args\": [],\n            \
                        \"path\": \"nvidia-container-runtime\"\n        }\n    }\n}\n";
@@ -59,6 +62,10 @@ impl Declared for ToolkitSpec {
         vec![self.archive(facts).index]
     }
 
+    fn installs(&self, _: &Context<'_>) -> Vec<String> {
+        vec![SETTINGS.to_owned()]
+    }
+
     fn choice(&self, context: &Context<'_>) -> Option<(At<Wish>, String)> {
         let version = self.archive(context.facts).newest(PACKAGE, &self.version, context);
         (!version.is_empty()).then(|| (self.version.clone(), version))
@@ -103,8 +110,7 @@ impl Component for Toolkit {
             packages: self.debs.selection.distribution.clone(),
             ..Provided::new(key, self.version.clone(), unpacked.tree, span)
         });
-        let setting =
-            TextFile { path: "/etc/docker/daemon.json".to_owned(), mode: 0o644, text: SETTING.to_owned() };
+        let setting = TextFile { path: SETTINGS.to_owned(), mode: 0o644, text: SETTING.to_owned() };
         let tree = planner.files(format!("[{key}] setting"), vec![setting]);
         planner.provide(Provided::new("nvidia-container-setting", self.version.clone(), tree, span));
     }

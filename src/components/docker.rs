@@ -14,7 +14,8 @@ use crate::spec::{At, Fields, Node, Scalar, Span, Url, Value, Wish, checked, che
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "docker", decode };
 
-const ENTRYPOINT: &str = "/usr/local/bin/entrypoint.sh";
+/// The program that starts the engine.
+pub(super) const ENTRYPOINT: &str = "/usr/local/bin/entrypoint.sh";
 const ENTRYPOINT_TEXT: &str = include_str!("scripts/entrypoint.sh");
 
 /// What the daemon and the entrypoint need, whoever built the daemon. The names are the same from Debian 12 and
@@ -36,6 +37,8 @@ const PROGRAMS: [&str; 8] = [
 
 /// The engine's packages in Docker's archive, of one release but for the last.
 const PACKAGES_OF_DOCKER: [&str; 3] = ["docker-ce", "docker-ce-cli", "containerd.io"];
+/// What is in them, one file of each.
+const PROGRAMS_OF_DOCKER: [&str; 3] = ["/usr/bin/dockerd", "/usr/bin/docker", "/usr/bin/containerd"];
 
 /// Where an engine comes from.
 #[derive(Debug)]
@@ -112,6 +115,16 @@ impl Declared for DockerSpec {
             }
             Self::Distribution | Self::Static(_) => Vec::new(),
         }
+    }
+
+    fn installs(&self, _: &Context<'_>) -> Vec<String> {
+        let engine = match self {
+            // Its packages are the system's, on which files may be laid.
+            Self::Distribution => Vec::new(),
+            Self::Apt { .. } => PROGRAMS_OF_DOCKER.map(str::to_owned).into(),
+            Self::Static(_) => PROGRAMS.map(place_of).into(),
+        };
+        [vec![ENTRYPOINT.to_owned()], engine].concat()
     }
 
     fn keep(&mut self, lock: &PlatformLock) {
@@ -208,14 +221,16 @@ impl Component for Docker {
     }
 }
 
+/// Where a program of the static release lies in the image.
+fn place_of(program: &str) -> String {
+    format!("/usr/local/bin/{program}")
+}
+
 /// The programs of the static release, and the entrypoint.
 fn plan_static(source: &SourceArchive, entrypoint: StepId, span: Span, planner: &mut Planner) -> StepId {
     let label = format!("docker {}", source.version);
     let from = planner.source(&label, source);
-    let parts = PROGRAMS
-        .iter()
-        .map(|name| Part::program(format!("/docker/{name}"), format!("/usr/local/bin/{name}")));
-    let parts = parts.collect();
+    let parts = PROGRAMS.map(|name| Part::program(format!("/docker/{name}"), place_of(name))).into();
     let placed = planner.step(format!("[{label}] put in place"), span, Action::Place { from, parts });
     planner.step(format!("[{label}] collect"), span, Action::Collect(vec![placed, entrypoint]))
 }

@@ -280,6 +280,15 @@ impl Declared for FfmpegSpec {
         }
     }
 
+    fn installs(&self, _: &Context<'_>) -> Vec<String> {
+        // A flag may leave out programs, or a library without which there are none.
+        let may_leave_out = |flag: &String| flag.starts_with("--disable-") && !flag.contains('=');
+        if self.flags.iter().any(may_leave_out) {
+            return Vec::new();
+        }
+        ["ffmpeg", "ffprobe"].map(|name| format!("{PREFIX}/bin/{name}")).into()
+    }
+
     fn choice(&self, _: &Context<'_>) -> Option<(At<Wish>, String)> {
         Some((self.source.wish.clone(), self.source.version.to_string()))
     }

@@ -1,6 +1,6 @@
 //! `files:` files and directories of the build context, at their place in the image.
 
-use super::{Component, Declared, Registration};
+use super::{Component, Declared, Registration, docker};
 use crate::diagnostic::Problems;
 use crate::plan::{Action, Part, Planner, Provided};
 use crate::resolve::Context;
@@ -49,6 +49,90 @@ fn refuse_equal_places(files: &[File], problems: &mut Problems) {
     }
 }
 
+/// An entry, and where it comes to lie.
+#[derive(Debug)]
+struct Placed<'f> {
+    file: &'f File,
+    at: String,
+    /// Whether it is known to be one file.
+    is_file: bool,
+}
+
+/// Where entries come to lie, one after another: a file goes into what is a directory by then, as in Dockerfiles. What
+/// nobody knows the kind of is taken for a directory, which can lie almost anywhere.
+fn place<'f>(files: &'f [File], context: &Context<'_>) -> Vec<Placed<'f>> {
+    let mut placed: Vec<Placed<'f>> = Vec::new();
+    for file in files {
+        let (from, to) = (&file.from.value, file.to.value.as_str());
+        let is_file = context.is_directory(from) == Some(false);
+        let holds = |other: &Placed<'_>| is_below(&other.at, to) || other.at == to && !other.is_file;
+        let name = from.as_str().rsplit('/').next().unwrap_or_default();
+        let at = match is_file && placed.iter().any(holds) {
+            true => format!("{}/{name}", to.trim_end_matches('/')),
+            false => to.to_owned(),
+        };
+        placed.push(Placed { file, at, is_file });
+    }
+    placed
+}
+
+/// Whether a path lies in a directory, at whatever depth.
+fn is_below(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// Reports an entry at or below the place of an earlier one that is a file, which would be gone, or be in the way.
+/// Directories are merged, and a file may take the place of one that comes with a directory: that is how a whole tree is
+/// copied with one file of it changed.
+fn check_each_other(placed: &[Placed<'_>], problems: &mut Problems) {
+    for (i, Placed { file, at, .. }) in placed.iter().enumerate() {
+        let in_the_way = |first: &&Placed<'_>| first.is_file && (first.at == *at || is_below(at, &first.at));
+        let Some(first) = placed[..i].iter().find(in_the_way) else { continue };
+        let line = first.file.to.span.line();
+        let message = match first.at == *at {
+            true => format!("`{at}` would be both `{}` ({line}) and `{}`", first.file.from, file.from),
+            false => format!("`{at}` cannot lie below `{}`, which is a file ({line})", first.at),
+        };
+        let help = "take one of them out, or give it another `to`, which for a file is the file's own place";
+        problems.error_with_help(file.to.span, message, help);
+    }
+}
+
+/// Reports entries at or below the place of a file that a component certainly has. What lies above one may be a directory,
+/// which is merged with the component's.
+fn check_components(placed: &[Placed<'_>], context: &Context<'_>, problems: &mut Problems) {
+    let installed = context.installed();
+    for Placed { file, at, .. } in placed {
+        let is_taken = |own: &&At<(&str, String)>| own.value.1 == *at || is_below(at, &own.value.1);
+        let Some(At { value: (key, path), span }) = installed.iter().find(is_taken) else { continue };
+        let message = match path == at {
+            true => format!("`{at}` is a file of `{key}` ({})", span.line()),
+            false => format!("`{at}` cannot lie below `{path}`, a file of `{key}` ({})", span.line()),
+        };
+        let help = match path.as_str() {
+            docker::ENTRYPOINT => "give it another `to`, and name that in `entrypoint:`".to_owned(),
+            _ => format!(
+                "give it another `to`, or leave `{key}` out; one of `commands`, which run later, can replace the file, \
+                 with the new one among its `inputs`"
+            ),
+        };
+        problems.error_with_help(file.to.span, message, help);
+    }
+}
+
+/// Reports entries that would put a directory, or a file, in the place of a link of the distribution, and with it hide all
+/// that lies behind it.
+fn check_links(placed: &[Placed<'_>], context: &Context<'_>, problems: &mut Problems) {
+    for Placed { file, at, .. } in placed {
+        let links = context.facts.links_to_usr().iter();
+        let Some(link) = links.copied().find(|link| at == link || is_below(at, link)) else { continue };
+        let release = &context.facts.os_release;
+        let message =
+            format!("`{link}` is a link in {} {}, which this would replace", release.id, release.version_id);
+        problems.error_with_help(file.to.span, message, format!("write `/usr{}`", file.to));
+    }
+}
+
 impl Declared for Files {
     fn key(&self) -> &'static str {
         REGISTRATION.key
@@ -58,7 +142,22 @@ impl Declared for Files {
         self.0.iter().map(|file| file.from.clone()).collect()
     }
 
-    fn resolve(&self, _: &Context<'_>, _: Span, _: &mut Problems) -> Option<Box<dyn Component>> {
+    /// Those that lie at, above or below the place of another one.
+    fn compared(&self) -> Vec<At<ContextPath>> {
+        let touches = |one: &str, other: &str| one == other || is_below(one, other) || is_below(other, one);
+        let is_compared = |(place, file): &(usize, &File)| {
+            let others = self.0.iter().enumerate().filter(|(other, _)| other != place);
+            others.into_iter().any(|(_, other)| touches(file.to.value.as_str(), other.to.value.as_str()))
+        };
+        let compared = self.0.iter().enumerate().filter(is_compared);
+        compared.map(|(_, file)| file.from.clone()).collect()
+    }
+
+    fn resolve(&self, context: &Context<'_>, _: Span, problems: &mut Problems) -> Option<Box<dyn Component>> {
+        let placed = place(&self.0, context);
+        check_each_other(&placed, problems);
+        check_components(&placed, context, problems);
+        check_links(&placed, context, problems);
         Some(Box::new(self.clone()))
     }
 }

@@ -270,6 +270,16 @@ pub trait Declared: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Paths of the build context of which it must know whether they are files or directories.
+    fn compared(&self) -> Vec<At<ContextPath>> {
+        Vec::new()
+    }
+
+    /// Files that it certainly puts into the image, by their absolute paths. There may be many more.
+    fn installs(&self, _context: &Context<'_>) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The wheels of the build context, whose dependencies are resolved with the rest.
     fn local_wheels(&self) -> Vec<At<ContextPath>> {
         Vec::new()

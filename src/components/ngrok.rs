@@ -9,7 +9,8 @@ use crate::spec::Node;
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "ngrok", decode };
 
-const PROGRAM: Program = Program { key: "ngrok", archive: false, parts, packages: &["ca-certificates"] };
+const PROGRAM: Program =
+    Program { key: "ngrok", archive: false, parts, programs: &["ngrok"], packages: &["ca-certificates"] };
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     PROGRAM.decode(node, problems)

@@ -9,7 +9,13 @@ use crate::spec::Node;
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "nodejs", decode };
 
-const PROGRAM: Program = Program { key: "nodejs", archive: true, parts, packages: &["libstdc++6"] };
+const PROGRAM: Program = Program {
+    key: "nodejs",
+    archive: true,
+    parts,
+    programs: &["node", "npm", "npx"],
+    packages: &["libstdc++6"],
+};
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     PROGRAM.decode(node, problems)

@@ -35,6 +35,10 @@ impl Declared for OpenVinoSpec {
         lock.keep(REGISTRATION.key, &mut self.version, &["openvino"]);
     }
 
+    fn installs(&self, _: &Context<'_>) -> Vec<String> {
+        CONSENT.map(str::to_owned).into()
+    }
+
     fn choice(&self, context: &Context<'_>) -> Option<(At<Wish>, String)> {
         let version = self.version(context, &mut Problems::default())?;
         Some((self.version.clone(), version))

@@ -16,6 +16,8 @@ pub(super) struct Program {
     pub archive: bool,
     /// What of the download goes where, given the download's name.
     pub parts: fn(&str) -> Vec<Part>,
+    /// What it certainly has in `/usr/local/bin`.
+    pub programs: &'static [&'static str],
     /// The distribution's packages that it needs. Their names are the same in all releases that are supported.
     pub packages: &'static [&'static str],
 }
@@ -41,6 +43,10 @@ impl Declared for ProgramSpec {
 
     fn keep(&mut self, lock: &PlatformLock) {
         self.source.keep(self.program.key, self.program.key, lock);
+    }
+
+    fn installs(&self, _: &Context<'_>) -> Vec<String> {
+        self.program.programs.iter().map(|name| format!("/usr/local/bin/{name}")).collect()
     }
 
     fn choice(&self, _: &Context<'_>) -> Option<(At<Wish>, String)> {

@@ -44,6 +44,9 @@ const BUILD_PACKAGES: [&str; 11] = [
     "zlib1g-dev",
 ];
 
+/// What it certainly has in `bin`, built or as a virtual environment.
+const PROGRAMS: [&str; 4] = ["pip", "pip3", "python", "python3"];
+
 #[derive(Debug)]
 struct PythonSpec {
     origin: Origin,
@@ -188,6 +191,11 @@ impl Declared for PythonSpec {
             }
         };
         Some(PythonHome { prefix, series: series(&version.value)? })
+    }
+
+    fn installs(&self, _: &Context<'_>) -> Vec<String> {
+        let Some(home) = self.python_home().filter(|_| !self.is_vendor()) else { return Vec::new() };
+        PROGRAMS.map(|name| format!("{}/bin/{name}", home.prefix)).into()
     }
 
     fn inspects(&self, _: Option<&PythonHome>) -> Vec<String> {

@@ -37,6 +37,11 @@ const BINDINGS: [&str; 5] = [
 const MODULE: &str = "\"\"\"TensorRT by the name that programs import.\"\"\"\n\nfrom tensorrt_bindings import *\n\
                       from tensorrt_bindings import __version__\n";
 
+/// Where that module lies.
+fn module(python: &PythonHome) -> String {
+    format!("{}/tensorrt/__init__.py", python.site())
+}
+
 /// Where `trtexec` lies in NVIDIA's package.
 const PROGRAMS: &str = "/usr/src/tensorrt/bin";
 
@@ -114,6 +119,10 @@ impl Declared for TensorRtSpec {
                 archive.map(|archive| archive.index).into_iter().collect()
             }
         }
+    }
+
+    fn installs(&self, context: &Context<'_>) -> Vec<String> {
+        context.python_home().iter().map(module).collect()
     }
 
     fn choice(&self, context: &Context<'_>) -> Option<(At<Wish>, String)> {
@@ -339,8 +348,7 @@ impl Component for TensorRt {
                 ..Provided::new("tensorrt-libraries", version.clone(), unpacked.tree, span)
             });
         }
-        let path = format!("{site}/tensorrt/__init__.py");
-        let module = TextFile { path, mode: 0o644, text: MODULE.to_owned() };
+        let module = TextFile { path: module(&self.python), mode: 0o644, text: MODULE.to_owned() };
         let tree = planner.files("[tensorrt] module".to_owned(), vec![module]);
         // Programs that are no Python find the wheels' libraries, too.
         let libraries = if self.debs.is_none() { vec![format!("{site}/tensorrt_libs")] } else { Vec::new() };

@@ -10,7 +10,7 @@ use crate::spec::Node;
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "uv", decode };
 
-const PROGRAM: Program = Program { key: "uv", archive: true, parts, packages: &[] };
+const PROGRAM: Program = Program { key: "uv", archive: true, parts, programs: &["uv", "uvx"], packages: &[] };
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     PROGRAM.decode(node, problems)

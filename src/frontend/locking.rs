@@ -161,7 +161,7 @@ pub(super) fn text(data: Vec<u8>, spec: &str) -> Result<String, Error> {
 impl Build<'_> {
     /// All that decides what a spec is resolved to.
     fn lock_inputs(&self, spec: &Spec) -> BTreeMap<String, String> {
-        let Reads { files, wheels } = self.reads.of(spec);
+        let Reads { files, wheels, .. } = self.reads.of(spec);
         lock::inputs(&spec.root, &Beside { files, wheels })
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use buildkit_frontend::{BuildContext, Error, Gateway, Reference};
 use buildkit_llb::Platform;
-use futures_util::future::{try_join, try_join_all};
+use futures_util::future::{try_join_all, try_join3};
 
 use super::sources::Sources;
 use super::{marshal, read_text};
@@ -20,6 +20,8 @@ pub(super) struct Reads {
     pub(super) files: BTreeMap<String, String>,
     /// Marks of wheels, by their paths, which change with what the wheels say of themselves.
     pub(super) wheels: BTreeMap<String, String>,
+    /// Whether what specs compare is a directory, by its path.
+    pub(super) directories: BTreeMap<String, bool>,
 }
 
 impl Reads {
@@ -43,8 +45,11 @@ impl Reads {
             .flat_map(Spec::local_wheels)
             .map(|wheel| (wheel.to_string(), wheel.span));
         let wheels: BTreeMap<_, _> = wheels.collect();
+        let compared: BTreeMap<_, _> =
+            specs().flat_map(Spec::compared).map(|path| (path.to_string(), path.span)).collect();
         let mut reads = Self::default();
-        let names: Vec<_> = files.iter().map(ToString::to_string).chain(wheels.keys().cloned()).collect();
+        let named = wheels.keys().chain(compared.keys()).cloned();
+        let names: Vec<_> = files.iter().map(ToString::to_string).chain(named).collect();
         if names.is_empty() {
             return Ok(reads);
         }
@@ -58,10 +63,19 @@ impl Reads {
             let mark = mark(gateway, &root, &path).await.map_err(|error| sources.locate(error, span))?;
             Ok::<_, Error>((path, span, mark))
         };
-        let (texts, marks) =
-            try_join(try_join_all(files.iter().map(text)), try_join_all(wheels.into_iter().map(mark)))
-                .await?;
+        let kind = async |(path, span): (String, Span)| {
+            let kind = gateway.is_directory_opt(&root, &path).await;
+            let kind = kind.map_err(|error| sources.locate(error, span))?;
+            Ok::<_, Error>(kind.map(|kind| (path, kind)))
+        };
+        let (texts, marks, kinds) = try_join3(
+            try_join_all(files.iter().map(text)),
+            try_join_all(wheels.into_iter().map(mark)),
+            try_join_all(compared.into_iter().map(kind)),
+        )
+        .await?;
         reads.files.extend(texts.into_iter().flatten());
+        reads.directories.extend(kinds.into_iter().flatten());
         let mut problems = Problems::default();
         for (path, span, mark) in marks {
             match mark {
@@ -74,13 +88,18 @@ impl Reads {
 
     /// What of it is one spec's: arguments can name other files for another platform.
     pub(super) fn of(&self, spec: &Spec) -> Self {
-        let pick = |paths: Vec<At<ContextPath>>, from: &BTreeMap<String, String>| {
-            let own = |path: At<ContextPath>| from.get_key_value(path.value.as_str());
-            let own = paths.into_iter().filter_map(own);
-            own.map(|(path, value)| (path.clone(), value.clone())).collect()
-        };
-        Self { files: pick(spec.reads(), &self.files), wheels: pick(spec.local_wheels(), &self.wheels) }
+        Self {
+            files: pick(spec.reads(), &self.files),
+            wheels: pick(spec.local_wheels(), &self.wheels),
+            directories: pick(spec.compared(), &self.directories),
+        }
     }
+}
+
+/// What was read of these paths.
+fn pick<T: Clone>(paths: Vec<At<ContextPath>>, from: &BTreeMap<String, T>) -> BTreeMap<String, T> {
+    let own = paths.iter().filter_map(|path| from.get_key_value(path.value.as_str()));
+    own.map(|(path, value)| (path.clone(), value.clone())).collect()
 }
 
 /// Reports those of the `paths` that are not in the build context.

@@ -69,6 +69,10 @@ pub fn machine(architecture: &str) -> &str {
     }
 }
 
+/// The directories that are links to their likes below `/usr`, the last one on amd64 alone. Source: Debian 12's release notes
+/// (5.1.6), which have no other layout; Ubuntu's images since 21.10.
+pub const LINKS_TO_USR: [&str; 4] = ["/bin", "/lib", "/sbin", "/lib64"];
+
 impl BaseFacts {
     /// What caches of the distribution's packages are known by.
     pub fn cache_key(&self) -> String {
@@ -83,6 +87,23 @@ impl BaseFacts {
             Some((fields.next()?, fields.nth(1)?.parse().ok()?))
         };
         self.files.get(USERS).map(|text| text.lines().filter_map(user).collect()).unwrap_or_default()
+    }
+
+    /// The directories that are [links to their likes below `/usr`](LINKS_TO_USR). Nothing is said of other distributions,
+    /// nor of older releases.
+    pub fn links_to_usr(&self) -> &'static [&'static str] {
+        let OsRelease { id, version_id, .. } = &self.os_release;
+        let major: Option<u32> = version_id.split('.').next().and_then(|major| major.parse().ok());
+        let is_merged = match id.as_str() {
+            "debian" => major >= Some(12),
+            "ubuntu" => major >= Some(22),
+            _ => false,
+        };
+        match self.architecture.as_str() {
+            _ if !is_merged => &[],
+            "amd64" => &LINKS_TO_USR,
+            _ => &LINKS_TO_USR[..3],
+        }
     }
 
     /// Reports a base image that components cannot be built on.

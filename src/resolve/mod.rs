@@ -9,7 +9,7 @@ mod source;
 
 pub use debian::{DebPackage, INSTALLED, PackageIndex, Selection, compare_versions, installed};
 pub use explain::Decision;
-pub use facts::{BaseFacts, OsRelease, USERS, machine};
+pub use facts::{BaseFacts, LINKS_TO_USR, OsRelease, USERS, machine};
 pub use fleet::{Fleet, is_older};
 pub use source::{SourceArchive, SourceFields, package, pinned};
 
@@ -20,8 +20,8 @@ use crate::components::{Component, CudaRelease, Declared, PythonHome, System, Wh
 use crate::diagnostic::{Diagnostic, Problems, Severity};
 use crate::lock::LockUse;
 use crate::spec::{
-    Arg, At, Command, CpuLevel, ImageSettings, Name, PlatformName, Repository, Secret, Span, Spec, Status,
-    Suite, TagSchema, Test, Version, list, normal_name,
+    Arg, At, Command, ContextPath, CpuLevel, ImageSettings, Name, PlatformName, Repository, Secret, Span,
+    Spec, Status, Suite, TagSchema, Test, Version, list, normal_name,
 };
 
 /// A spec in which nothing is left to choose.
@@ -78,6 +78,8 @@ pub struct Node {
 pub struct Inputs {
     /// The texts of the files that the spec [reads](Spec::reads), as far as they are there.
     pub files: BTreeMap<String, String>,
+    /// Whether what the spec [compares](Spec::compared) is a directory, by its path, as far as it is there.
+    pub directories: BTreeMap<String, bool>,
     /// The client's build arguments.
     pub build_args: BTreeMap<String, String>,
     /// The indexes of the archives that the spec [takes packages from](Spec::indexes), by their addresses.
@@ -497,6 +499,20 @@ impl<'a> Context<'a> {
     /// The text of a file of the build context that the spec reads; `None` where there is no such file.
     pub fn file(&self, path: &str) -> Option<&str> {
         self.inputs.files.get(path).map(String::as_str)
+    }
+
+    /// Whether a path of the build context that the spec compares is a directory; `None` where nobody knows.
+    pub fn is_directory(&self, path: &ContextPath) -> Option<bool> {
+        self.inputs.directories.get(path.as_str()).copied()
+    }
+
+    /// The files that components certainly put into the image, each with its component, at that one's place.
+    pub fn installed(&self) -> Vec<At<(&'static str, String)>> {
+        let files = |component: &At<&'a dyn Declared>| {
+            let (key, span) = (component.value.key(), component.span);
+            component.value.installs(self).into_iter().map(move |path| At::new((key, path), span))
+        };
+        self.components.iter().flat_map(files).collect()
     }
 
     /// What the index at an address lists; `None` where nobody asked for it.

@@ -113,6 +113,11 @@ impl Spec {
         self.catalog.iter().cloned().chain(components).collect()
     }
 
+    /// What of the build context is a file or a directory must be known before versions are chosen.
+    pub fn compared(&self) -> Vec<At<ContextPath>> {
+        self.components.iter().flat_map(|component| component.value.compared()).collect()
+    }
+
     /// What of the build context the image's steps copy or read, and those of its tests, if they run.
     pub fn copied(&self, with_tests: bool) -> Vec<At<ContextPath>> {
         let components = self.components.iter().flat_map(|component| component.value.copied());

@@ -95,6 +95,43 @@ fn files_that_are_not_in_the_build_context() {
 }
 
 #[test]
+fn two_files_at_one_place() {
+    let build = |files: &str| {
+        let build = Build::new(&format!("{GOOD}files: [{files}]\n"));
+        for path in ["one/x", "other/y", "a.conf", "b.conf"] {
+            let path = build.dir().join(path);
+            fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+            fs::write(path, "text").expect("written");
+        }
+        build
+    };
+    let log = build("{from: a.conf, to: /etc/app}, {from: b.conf, to: /etc/app}")
+        .fail(&["`/etc/app` would be both `a.conf` (line 4) and `b.conf`; take one of them out", "4 | >>>"])
+        .log;
+    assert!(!log.contains("[files]"), "{log}");
+    let merged = "{from: one, to: /etc/app}, {from: other, to: /etc/app}, {from: b.conf, to: /etc/app}";
+    let files = build(merged).listing();
+    for name in ["x", "y", "b.conf"] {
+        assert!(files.contains_key(&format!("etc/app/{name}")), "{name} is not in {files:?}");
+    }
+}
+
+#[test]
+fn a_file_that_a_component_has() {
+    let spec = format!(
+        "{GOOD}docker: distribution\nfiles:\n  - {{from: start.sh, to: /usr/local/bin/entrypoint.sh}}\n"
+    );
+    refused(
+        &spec,
+        &["node.yaml:6:26: `/usr/local/bin/entrypoint.sh` is a file of `docker` (line 4)", "6 | >>>"],
+    );
+    refused(
+        &format!("{GOOD}files:\n  - {{from: x.rules, to: /lib/udev/rules.d/x.rules}}\n"),
+        &["node.yaml:5:25: `/lib` is a link in debian 13", "write `/usr/lib/udev/rules.d/x.rules`"],
+    );
+}
+
+#[test]
 fn a_missing_file_without_the_builtin_frontend() {
     let build = Build::new(GOOD);
     let dir = build.dir().display().to_string();

@@ -114,6 +114,12 @@ pub(crate) fn inputs(spec: &Spec, facts: &BaseFacts) -> Inputs {
         wheelhouse: false,
         lock: Default::default(),
         explain: false,
+        directories: [
+            ("conf".to_owned(), true),
+            ("app.conf".to_owned(), false),
+            ("site.conf".to_owned(), false),
+        ]
+        .into(),
         build_args: [("EDGENODE_ARCHIVED".to_owned(), "true".to_owned())].into(),
         files: [
             ("good.txt".to_owned(), "six\n".to_owned()),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use buildkit_llb::{Definition, Platform, Range, SourceFile};
+use buildkit_proto::fsutil::Stat;
 use buildkit_proto::resources::SolveRequest;
 use buildkit_proto::{caps, frontend, pb};
 use serde_json::Value;
@@ -14,6 +15,9 @@ use crate::{Capabilities, Error, Options, Reference};
 
 /// How long the daemon may take to answer calls that ask for nothing that takes time; as in BuildKit's own client.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What directories have in the modes that the daemon tells. Source: `ModeDir` of Go's `io/fs`.
+const GO_MODE_DIR: u32 = 1 << 31;
 
 /// A handle to the daemon. Clones share the connection, and calls may run at the same time.
 #[derive(Clone, Debug)]
@@ -162,19 +166,29 @@ impl Gateway {
 
     /// Whether a file or directory is there. What it depends on runs first.
     pub async fn has(&self, from: &Reference, path: &str) -> Result<bool, Error> {
-        Ok(if_there(self.file_size(from, path).await)?.is_some())
+        Ok(if_there(self.stat(from, path).await)?.is_some())
+    }
+
+    /// Whether what is at a path is a directory; `None` where nothing is. What it depends on runs first.
+    pub async fn is_directory_opt(&self, from: &Reference, path: &str) -> Result<Option<bool>, Error> {
+        let stat = if_there(self.stat(from, path).await)?;
+        Ok(stat.map(|stat| stat.is_some_and(|stat| stat.mode & GO_MODE_DIR != 0)))
     }
 
     /// The number of bytes of a file. What the file depends on runs first.
     pub async fn file_size(&self, from: &Reference, path: &str) -> Result<u64, Error> {
+        let stat = self.stat(from, path).await?;
+        Ok(stat.and_then(|stat| u64::try_from(stat.size).ok()).unwrap_or_default())
+    }
+
+    async fn stat(&self, from: &Reference, path: &str) -> Result<Option<Stat>, Error> {
         let request = frontend::StatFileRequest {
             r#ref: from.id.clone(),
             path: path.to_owned(),
             ..frontend::StatFileRequest::default()
         };
         let answer = self.client.calls().stat_file(request).await;
-        let stat = answer.map_err(|error| Error::from(error).located(&from.graph))?.into_inner().stat;
-        Ok(stat.and_then(|stat| u64::try_from(stat.size).ok()).unwrap_or_default())
+        Ok(answer.map_err(|error| Error::from(error).located(&from.graph))?.into_inner().stat)
     }
 
     /// Asks the registry what a reference stands for. `log` is the line that progress shows.

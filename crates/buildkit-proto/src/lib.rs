@@ -19,6 +19,9 @@ pub use bollard_buildkit_proto::moby::buildkit::v1::sourcepolicy;
 /// Worker records (package `moby.buildkit.v1.types`).
 pub use bollard_buildkit_proto::moby::buildkit::v1::types;
 
+/// What is said of a file (package `fsutil.types`).
+pub use bollard_buildkit_proto::fsutil::types as fsutil;
+
 /// gRPC status with details (package `google.rpc`).
 pub use bollard_buildkit_proto::google::rpc;
 
