@@ -454,6 +454,84 @@ fn what_works_is_not_refused() {
 }
 
 #[test]
+fn requirements_do_not_contradict_components() {
+    let torch = "torch: {version: 2.9.1, channel: cu128}\n";
+    let numpy = "sdists: [{name: numpy, version: 2.3.5}]\n";
+    let cases = [
+        (
+            torch,
+            "requirements: [torch==2.8.0]",
+            "5:25: `torch==2.8.0` does not admit torch 2.9.1, which `torch` (line 4) brings; `torch` (line 4) and `wheels` \
+             (line 5) clash; what would work: `torch.version: 2.8.0`, or ",
+        ),
+        (torch, "requirements: [torch==2.8.0]", ", or `wheels` without a requirement of `torch`"),
+        (torch, "requirements: [Torchvision<0.24]", "`Torchvision<0.24` does not admit torchvision 0.24.1"),
+        (
+            torch,
+            "requirements: ['torchaudio[x]~=2.8.0']",
+            "does not admit torchaudio 2.9.1, which `torch` (line 4) brings",
+        ),
+        (
+            torch,
+            "files: [old.txt]",
+            "5:18: `old.txt`, line 3: `torch<2.9` does not admit torch 2.9.1, which `torch` (line 4) brings",
+        ),
+        (torch, "files: [old.txt]", ", or `wheels` without a requirement of `torch`"),
+        (
+            "torch: {version: auto, channel: cpu}\n",
+            "requirements: [torch==2.8.0]",
+            "what would work: `torch.version: 2.8.0`, or",
+        ),
+        (
+            "onnxruntime: 1.23.2\n",
+            "requirements: [onnxruntime==1.22.0]",
+            "`onnxruntime==1.22.0` does not admit onnxruntime 1.23.2, which `onnxruntime` (line 4) brings",
+        ),
+        ("openvino: 2025.4.1\n", "requirements: ['openvino<2025']", "does not admit openvino 2025.4.1"),
+        ("transformers: 4.57.1\n", "requirements: ['transformers>=5']", "does not admit transformers 4.57.1"),
+        (
+            numpy,
+            "requirements: [numpy==2.2.6]",
+            "`numpy==2.2.6` does not admit numpy 2.3.5, which `sdists` (line 4) brings; `sdists` (line 4) and `wheels` (line \
+             5) clash; what would work: `wheels` without a requirement of `numpy`",
+        ),
+    ];
+    let refusal_of = |component: &str, wheels: &str| {
+        refusal(&format!("python: {{version: 3.13.5}}\n{component}wheels: {{{wheels}}}\n"), "amd64")
+    };
+    for (component, wheels, expected) in cases {
+        let found = refusal_of(component, wheels);
+        assert!(found.contains(expected), "{component}{wheels}: {expected:?} is not in {found:?}");
+    }
+    let tensorrt = format!("{torch}tensorrt: 10.13.3.9\n");
+    for (package, version) in [("tensorrt", "10.9.0.34"), ("tensorrt-cu12-bindings", "10.9.0.34")] {
+        let found = refusal_of(&tensorrt, &format!("requirements: [{package}=={version}]"));
+        assert!(
+            found.contains(&format!("does not admit {package} 10.13.3.9, which `tensorrt` (line 5)")),
+            "{found}"
+        );
+    }
+    for (component, wheels) in [
+        (torch, "requirements: [torch==2.9.1, 'torchvision>=0.20', torchaudio, 'torch==2.9.1+cu128']"),
+        // A marker may leave it out.
+        (torch, "requirements: [\"torch==2.8.0; python_version < '3.12'\"]"),
+        (torch, "files: [good.txt], requirements: [torchao==0.1, numpy==2.2.6]"),
+        ("torch: {version: 2.9.1, channel: cpu, vision: false}\n", "requirements: [torchvision==0.20.0]"),
+        ("torch: {version: 2.8.0, channel: cpu}\n", "files: [old.txt]"),
+        (
+            "torch: {version: 2.9.1, channel: cu128}\nonnxruntime: {version: 1.23.2, flavour: gpu}\n",
+            "requirements: [onnxruntime==1.20.0]",
+        ),
+        ("transformers: 4.57.1\n", "requirements: ['transformers[torch]>=4.57']"),
+        ("openvino: 2025.4.0\n", "requirements: [openvino==2025.4]"),
+        (numpy, "requirements: ['numpy>=2.1,<2.4']"),
+        (&tensorrt, "requirements: [tensorrt-cu12-bindings==10.13.3.9]"),
+    ] {
+        assert_eq!(refusal_of(component, wheels), "", "{component}{wheels}");
+    }
+}
+
+#[test]
 fn files_may_lie_beside_others() {
     let lists = [
         // Directories are merged, files go into them, and take the place of what comes with them.

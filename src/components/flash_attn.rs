@@ -93,6 +93,11 @@ impl Declared for FlashAttnSpec {
         self.source.keep(REGISTRATION.key, PACKAGE, lock);
     }
 
+    fn brings(&self, _: &Context<'_>) -> Vec<(String, At<String>)> {
+        let version = &self.source.version;
+        vec![(PACKAGE.to_owned(), At::new(version.to_string(), version.span))]
+    }
+
     fn choice(&self, _: &Context<'_>) -> Option<(At<Wish>, String)> {
         Some((self.source.wish.clone(), self.source.version.to_string()))
     }

@@ -200,6 +200,11 @@ pub trait Declared: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// The Python packages of which it brings a release of its own choice, each with that, at the field that names it.
+    fn brings(&self, _context: &Context<'_>) -> Vec<(String, At<String>)> {
+        Vec::new()
+    }
+
     /// What of it can be built alone: nothing of what the base image has.
     fn targets(&self) -> Vec<&'static str> {
         if self.is_vendor() { Vec::new() } else { vec![self.key()] }

@@ -63,6 +63,14 @@ impl Declared for OnnxRuntimeSpec {
         lock.keep(REGISTRATION.key, &mut self.version, &[package]);
     }
 
+    fn brings(&self, context: &Context<'_>) -> Vec<(String, At<String>)> {
+        let version = self.version(context, &mut Problems::default());
+        version
+            .map(|version| (self.package().to_owned(), At::new(version, self.version.span)))
+            .into_iter()
+            .collect()
+    }
+
     fn choice(&self, context: &Context<'_>) -> Option<(At<Wish>, String)> {
         let version = self.version(context, &mut Problems::default())?;
         Some((self.version.clone(), version))

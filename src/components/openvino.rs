@@ -39,6 +39,14 @@ impl Declared for OpenVinoSpec {
         CONSENT.map(str::to_owned).into()
     }
 
+    fn brings(&self, context: &Context<'_>) -> Vec<(String, At<String>)> {
+        let version = self.version(context, &mut Problems::default());
+        version
+            .map(|version| (REGISTRATION.key.to_owned(), At::new(version, self.version.span)))
+            .into_iter()
+            .collect()
+    }
+
     fn choice(&self, context: &Context<'_>) -> Option<(At<Wish>, String)> {
         let version = self.version(context, &mut Problems::default())?;
         Some((self.version.clone(), version))

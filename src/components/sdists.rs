@@ -173,6 +173,11 @@ impl Declared for Sdists {
         self.0.iter().any(|sdist| sdist.name.value == package)
     }
 
+    fn brings(&self, _: &Context<'_>) -> Vec<(String, At<String>)> {
+        let packages = self.0.iter().map(|sdist| (sdist.name.value.clone(), &sdist.source.version));
+        packages.map(|(package, version)| (package, At::new(version.to_string(), version.span))).collect()
+    }
+
     fn resolve(&self, context: &Context<'_>, _: Span, problems: &mut Problems) -> Option<Box<dyn Component>> {
         for name in self.0.iter().map(|sdist| &sdist.name) {
             if let Some(key) = context.called(&name.value) {

@@ -125,6 +125,15 @@ impl Declared for TensorRtSpec {
         context.python_home().iter().map(module).collect()
     }
 
+    fn brings(&self, context: &Context<'_>) -> Vec<(String, At<String>)> {
+        let Some(release) = self.release(context, &mut Problems::default()) else { return Vec::new() };
+        // The package of this name is another way to get the others, in the same release.
+        let mut packages = vec![REGISTRATION.key.to_owned()];
+        packages.extend(context.cuda().map(|cuda| release.package(cuda, "bindings")));
+        let version = At::new(release.wheels, self.version.span);
+        packages.into_iter().map(|package| (package, version.clone())).collect()
+    }
+
     fn choice(&self, context: &Context<'_>) -> Option<(At<Wish>, String)> {
         let release = self.release(context, &mut Problems::default())?;
         Some((self.version.clone(), release.tensorrt))

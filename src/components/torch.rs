@@ -103,6 +103,13 @@ impl Declared for TorchSpec {
         Some(self.choose(context)?.0.torch)
     }
 
+    fn brings(&self, context: &Context<'_>) -> Vec<(String, At<String>)> {
+        let Some((release, _)) = self.choose(context) else { return Vec::new() };
+        let packages = self.packages(&release).into_iter();
+        let at = |version: &str| At::new(version.to_owned(), self.version.span);
+        packages.map(|(package, version)| (package.to_owned(), at(version))).collect()
+    }
+
     fn choice(&self, context: &Context<'_>) -> Option<(At<Wish>, String)> {
         Some((self.version.clone(), self.choose(context)?.0.torch))
     }
@@ -156,13 +163,8 @@ impl Declared for TorchSpec {
         if let Some(unknown) = unknown_gpus(&release, &channel, context) {
             problems.warning(self.channel.span, unknown, "try it on such a node before it matters");
         }
-        let mut requirements = vec![format!("torch=={}", release.torch)];
-        if self.vision {
-            requirements.push(format!("torchvision=={}", release.vision));
-        }
-        if self.audio {
-            requirements.push(format!("torchaudio=={}", release.audio));
-        }
+        let requirements = self.packages(&release).into_iter();
+        let requirements = requirements.map(|(package, version)| format!("{package}=={version}")).collect();
         let channel = Some(channel).filter(|channel| channel != INDEX_CHANNEL);
         let torch = WheelRequest {
             requirements,
@@ -194,6 +196,17 @@ impl Component for Torch {
 }
 
 impl TorchSpec {
+    /// The packages that are asked for, and their versions.
+    fn packages<'r>(&self, release: &'r TorchRelease) -> Vec<(&'static str, &'r str)> {
+        let all = [
+            ("torch", &release.torch, true),
+            ("torchvision", &release.vision, self.vision),
+            ("torchaudio", &release.audio, self.audio),
+        ];
+        let wanted = all.into_iter().filter(|(_, _, is_wanted)| *is_wanted);
+        wanted.map(|(package, version, _)| (package, version.as_str())).collect()
+    }
+
     /// The newest release that the spec admits, with its channel. Where something is left open, those that fit the rest of
     /// the spec come before those that do not.
     fn choose(&self, context: &Context<'_>) -> Option<(TorchRelease, String)> {

@@ -31,6 +31,14 @@ impl Declared for TransformersSpec {
         lock.keep(REGISTRATION.key, &mut self.version, &["transformers"]);
     }
 
+    fn brings(&self, context: &Context<'_>) -> Vec<(String, At<String>)> {
+        let version = self.version(context, &mut Problems::default());
+        version
+            .map(|version| (REGISTRATION.key.to_owned(), At::new(version, self.version.span)))
+            .into_iter()
+            .collect()
+    }
+
     fn choice(&self, context: &Context<'_>) -> Option<(At<Wish>, String)> {
         let version = self.version(context, &mut Problems::default())?;
         Some((self.version.clone(), version))

@@ -221,6 +221,8 @@ struct WheelsSpec {
     wheel_files: Vec<WheelFile>,
     groups: Vec<Group>,
     cpu_baseline: Option<CpuBaseline>,
+    /// A package that nothing is required of, to see whether the rest fits then.
+    without: Option<String>,
 }
 
 /// Packages that the spec keeps together.
@@ -358,7 +360,16 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
         }
     }
     requirements.sort_by(|a, b| a.value.cmp(&b.value));
-    Some(Box::new(WheelsSpec { requirements, files, exclude, indexes, wheel_files, groups, cpu_baseline }))
+    Some(Box::new(WheelsSpec {
+        requirements,
+        files,
+        exclude,
+        indexes,
+        wheel_files,
+        groups,
+        cpu_baseline,
+        without: None,
+    }))
 }
 
 fn baseline(node: &Node, problems: &mut Problems) -> Option<CpuBaseline> {
@@ -409,6 +420,12 @@ impl Declared for WheelsSpec {
                 declared: Box::new(declared),
             });
         }
+        let (wanted, _) = self.wanted(context, &mut Problems::default());
+        for package in contradicting(&wanted, context).map(|(wanted, ..)| wanted.requirement.package()) {
+            let change = format!("`wheels` without a requirement of `{package}`");
+            let declared = Self { without: Some(package), ..self.clone() };
+            all.push(Alternative { change, version: None, declared: Box::new(declared) });
+        }
         if self.cpu_baseline == Some(CpuBaseline::X86_64) {
             let declared = Self { cpu_baseline: Some(CpuBaseline::X86_64V2), ..self.clone() };
             let change = "`wheels.cpu_baseline: x86-64-v2`".to_owned();
@@ -424,17 +441,14 @@ impl Declared for WheelsSpec {
         problems: &mut Problems,
     ) -> Option<Box<dyn Component>> {
         let installer = installer(REGISTRATION.key, context, span, problems);
-        let mut wanted: Vec<_> = self.requirements.iter().map(Wanted::of_spec).collect();
-        let mut wheel_files = self.wheel_files.clone();
-        for path in &self.files {
-            read_file(path, context, &mut wanted, &mut wheel_files, problems);
-        }
+        let (wanted, mut wheel_files) = self.wanted(context, problems);
         wheel_files.retain(|wheel| wheel.is_wanted(context));
         let wheel_files = wheel_files::join(wheel_files);
         if let Some(limit) = context.numpy_limit() {
             check_numpy(&wanted, &wheel_files, limit, problems);
         }
         check_torch(&wanted, &wheel_files, context, problems);
+        check_brought(&wanted, context, problems);
         let mut requirements: Vec<_> = wanted.into_iter().map(|wanted| wanted.line).collect();
         wheel_files::check(&wheel_files, &self.exclude, context, problems);
         check_groups(&self.groups, &wheel_files, context, problems);
@@ -455,6 +469,21 @@ impl Declared for WheelsSpec {
             ..WheelRequest::new(group.name.value.as_str(), "group", installer.clone(), group.name.span)
         });
         Some(Box::new(AllWheels { requests: groups.chain([rest]).collect(), wheel_files }))
+    }
+}
+
+impl WheelsSpec {
+    /// All that is required, by the spec and by files, and the wheels that are named by their files.
+    fn wanted(&self, context: &Context<'_>, problems: &mut Problems) -> (Vec<Wanted>, Vec<WheelFile>) {
+        let mut wanted: Vec<_> = self.requirements.iter().map(Wanted::of_spec).collect();
+        let mut wheel_files = self.wheel_files.clone();
+        for path in &self.files {
+            read_file(path, context, &mut wanted, &mut wheel_files, problems);
+        }
+        if let Some(without) = &self.without {
+            wanted.retain(|wanted| wanted.requirement.package() != *without);
+        }
+        (wanted, wheel_files)
     }
 }
 
@@ -536,6 +565,34 @@ fn check_torch(wanted: &[Wanted], wheels: &[WheelFile], context: &Context<'_>, p
             "take it out and write it as a component, such as `torch: {version: auto, channel: auto}`, whose wheels \
              are chosen for the target",
         );
+    }
+}
+
+/// The requirements that do not admit the release of a package which a component brings, each with the component and that
+/// release. One with a marker may count for nothing.
+fn contradicting<'w>(
+    wanted: &'w [Wanted],
+    context: &Context<'_>,
+) -> impl Iterator<Item = (&'w Wanted, &'static str, At<String>)> {
+    let brought = context.brought();
+    wanted.iter().filter_map(move |wanted| {
+        let requirement = &wanted.requirement;
+        let (key, release) = brought.get(&requirement.package())?;
+        let contradicts = !requirement.has_marker() && !requirement.admits_build_of(&release.value);
+        contradicts.then(|| (wanted, *key, release.clone()))
+    })
+}
+
+/// Reports requirements that contradict a component: both cannot be had, and the resolver would say so late, or where the
+/// component builds the package nobody.
+fn check_brought(wanted: &[Wanted], context: &Context<'_>, problems: &mut Problems) {
+    for (Wanted { requirement, span, place, .. }, key, release) in contradicting(wanted, context) {
+        let package = requirement.package();
+        let line = release.span.start.0;
+        let message = format!(
+            "{place}`{requirement}` does not admit {package} {release}, which `{key}` (line {line}) brings"
+        );
+        problems.error(*span, message);
     }
 }
 

@@ -506,6 +506,16 @@ impl<'a> Context<'a> {
         self.inputs.directories.get(path.as_str()).copied()
     }
 
+    /// The Python packages that components bring, each with the component and the release, at the field that names it.
+    pub fn brought(&self) -> BTreeMap<String, (&'static str, At<String>)> {
+        let brought = |component: &At<&'a dyn Declared>| {
+            let key = component.value.key();
+            let packages = component.value.brings(self).into_iter();
+            packages.map(move |(package, version)| (package, (key, version)))
+        };
+        self.components.iter().flat_map(brought).collect()
+    }
+
     /// The files that components certainly put into the image, each with its component, at that one's place.
     pub fn installed(&self) -> Vec<At<(&'static str, String)>> {
         let files = |component: &At<&'a dyn Declared>| {

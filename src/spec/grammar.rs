@@ -393,6 +393,30 @@ impl Requirement {
         }
     }
 
+    /// Whether some build of a release meets the requirement. What a build is called, behind a `+`, is not looked at, and a
+    /// release that Python has no word for is met by anything.
+    pub fn admits_build_of(&self, release: &str) -> bool {
+        let Some(pep508_rs::VersionOrUrl::VersionSpecifier(specifiers)) =
+            self.known().and_then(|requirement| requirement.version_or_url)
+        else {
+            return true;
+        };
+        let Ok(release) = pep508_rs::pep440_rs::Version::from_str(release) else { return true };
+        specifiers.iter().all(|specifier| {
+            let version = specifier.version();
+            match (version.is_local(), specifier.operator()) {
+                (false, _) => specifier.contains(&release),
+                (true, pep508_rs::pep440_rs::Operator::NotEqual) => true,
+                (true, _) => version.clone().without_local() == release,
+            }
+        })
+    }
+
+    /// Whether it counts only where a marker says so.
+    pub fn has_marker(&self) -> bool {
+        self.known().is_some_and(|requirement| !requirement.marker.is_true())
+    }
+
     /// The oldest version that is admitted, where the requirement names one.
     pub fn lower_bound(&self) -> Option<String> {
         let Some(pep508_rs::VersionOrUrl::VersionSpecifier(specifiers)) = self.known()?.version_or_url else {
@@ -931,5 +955,35 @@ mod tests {
             &["", "-r x", "--index-url x", "./a.whl", "a\nb", "a b", "$(id)"],
         );
         check(Requirement::parse, &[], &["a @ https://example.org/a.whl", "0-+", "a- >1", "a.[x]"]);
+    }
+
+    #[test]
+    fn requirements_admit_builds_of_releases() {
+        let admits = |text: &str| Requirement::parse(text).expect("a requirement").admits_build_of("2.9.1");
+        for text in [
+            "torch",
+            "torch==2.9.1",
+            "torch==2.9.*",
+            "torch~=2.8",
+            "torch>=2.9,<3",
+            "torch==2.9.1+cu128",
+            "torch!=2.9.1+cpu",
+        ] {
+            assert!(admits(text), "{text}");
+        }
+        for text in [
+            "torch==2.8.0",
+            "torch<2.9",
+            "torch>2.9.1",
+            "torch!=2.9.*",
+            "torch==2.8.0+cu128",
+            "torch>=2,!=2.9.1",
+        ] {
+            assert!(!admits(text), "{text}");
+        }
+        let odd = Requirement::parse("a==1").expect("a requirement");
+        assert!(odd.admits_build_of("no-version") && odd.admits_build_of("1.0"));
+        let marked = |text: &str| Requirement::parse(text).expect("a requirement").has_marker();
+        assert!(marked("a==1; python_version < '3.12'") && !marked("a[b]==1"));
     }
 }

@@ -123,6 +123,7 @@ pub(crate) fn inputs(spec: &Spec, facts: &BaseFacts) -> Inputs {
         build_args: [("EDGENODE_ARCHIVED".to_owned(), "true".to_owned())].into(),
         files: [
             ("good.txt".to_owned(), "six\n".to_owned()),
+            ("old.txt".to_owned(), "six\n\ntorch<2.9  # why\n".to_owned()),
             ("bad.txt".to_owned(), "six\n-r x\n".to_owned()),
         ]
         .into(),
