@@ -588,9 +588,9 @@ fn contradicting<'w>(
 fn check_brought(wanted: &[Wanted], context: &Context<'_>, problems: &mut Problems) {
     for (Wanted { requirement, span, place, .. }, key, release) in contradicting(wanted, context) {
         let package = requirement.package();
-        let line = release.span.start.0;
+        let line = release.span.line();
         let message = format!(
-            "{place}`{requirement}` does not admit {package} {release}, which `{key}` (line {line}) brings"
+            "{place}`{requirement}` does not admit {package} {release}, which `{key}` ({line}) brings"
         );
         problems.error(*span, message);
     }
