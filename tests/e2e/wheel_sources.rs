@@ -156,6 +156,8 @@ fn sources_that_are_not_what_the_spec_says_are_told() {
     let mut files: Vec<_> = files.into();
     files.push(("empty/README".to_owned(), String::new()));
     files.extend(project(&name, "", SCM).map(|(path, text)| (format!("good/{path}"), text)));
+    let lines = "['setuptools', \"six>=1\\n--no-binary six\"]";
+    files.extend(project(&name, "", lines).map(|(path, text)| (format!("lines/{path}"), text)));
     let repository = Repository::of(&files, 1_700_000_000);
     let server = repository.serve_for_token(TOKEN);
     let (address, commit) = (server.address.trim_end_matches("#main"), repository.commit());
@@ -165,6 +167,10 @@ fn sources_that_are_not_what_the_spec_says_are_told() {
         (
             format!("{name} @ git+{address}@{commit}#subdirectory=empty"),
             "neither pyproject.toml nor setup.py",
+        ),
+        (
+            format!("{name} @ git+{address}@{commit}#subdirectory=lines"),
+            "--no-binary six', which is no release",
         ),
         (format!("{name} @ git+{address}@{commit}#subdirectory=gone"), "neither pyproject.toml nor setup.py"),
         (

@@ -30,7 +30,8 @@ def requires(project):
 
 for requirement in requires(Path(sys.argv[1])):
     release = RELEASE.fullmatch(requirement) if isinstance(requirement, str) else None
-    if not release:
+    # What is not printable may end a line, and begin an option on the next.
+    if not release or not requirement.isprintable():
         sys.exit(f"edgenode: the project is built with {requirement!r}, which is no release of a package")
     if release[1].lower() == "torch":
         # It must be the image's own, which is not there yet.
