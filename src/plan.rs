@@ -383,12 +383,23 @@ pub const PACKAGE_LABEL: &str = "ai.ratio1.edgenode.package.";
 pub const TAG_LABEL: &str = "ai.ratio1.tag";
 
 impl Plan {
-    /// Has what is pending resolved anew in each session of a client. To tell BuildKit to take no earlier result would
-    /// have it throw away all that is in the caches of these steps, which other builds share.
+    /// Has what is pending resolved anew in each session of a client, and what that needs of a network. To tell BuildKit
+    /// to take no earlier result would have it throw away all that is in the caches of these steps, which other builds
+    /// share.
     pub fn resolve_for(&mut self, session: &str) {
+        let mut needed = vec![false; self.steps.len()];
         for pending in &self.pending {
-            if let Action::Run(run) = &mut self.steps[pending.step.0].action {
-                run.env.push(("SESSION".to_owned(), session.to_owned()));
+            needed[pending.step.0] = true;
+        }
+        // Steps only refer to earlier ones.
+        for (number, step) in self.steps.iter_mut().enumerate().rev() {
+            if !needed[number] {
+                continue;
+            }
+            step.action.inputs().iter().for_each(|input| needed[input.0] = true);
+            match &mut step.action {
+                Action::Run(run) if run.network => run.env.push(("SESSION".to_owned(), session.to_owned())),
+                _ => {}
             }
         }
     }

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use edgenode::catalog::Catalog;
 use edgenode::diagnostic::{Diagnostic, Problems};
-use edgenode::plan::{Action, Plan, plan};
+use edgenode::lock::{LockUse, PlatformLock};
+use edgenode::plan::{Action, Plan, Run, plan};
 use edgenode::resolve::{BaseFacts, Inputs, Node, OsRelease, resolve};
 use edgenode::spec::{Node as Yaml, Spec, decode, document, merge};
 
@@ -23,6 +24,11 @@ fn spec(root: &Yaml) -> Spec {
 }
 
 fn try_resolve(root: &Yaml, architecture: &str, site: &str) -> Result<Node, Vec<Diagnostic>> {
+    let files = [("site.yaml".to_owned(), site.to_owned())].into();
+    resolve_with(root, architecture, &Inputs { files, ..Inputs::default() })
+}
+
+fn resolve_with(root: &Yaml, architecture: &str, inputs: &Inputs) -> Result<Node, Vec<Diagnostic>> {
     let spec = spec(root);
     let release = match spec.base.value.as_str() {
         base if base.contains("ubuntu:20.04") => "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=20.04\n",
@@ -37,8 +43,7 @@ fn try_resolve(root: &Yaml, architecture: &str, site: &str) -> Result<Node, Vec<
         env: Vec::new(),
         files: BTreeMap::new(),
     };
-    let files = [("site.yaml".to_owned(), site.to_owned())].into();
-    resolve(spec, facts, &Inputs { files, ..Inputs::default() })
+    resolve(spec, facts, inputs)
 }
 
 fn lines(found: &[Diagnostic]) -> String {
@@ -888,6 +893,8 @@ fn sources_by_their_addresses_are_built_and_looked_at_like_wheels() {
     let (own, archive) = (graph(&own), graph(&archive));
     for (graph, words) in [
         (&own, "[my-app 0123456789ab] check out https://example.org/own.git (check out)"),
+        (&own, "[my-app 0123456789ab] install first build requirements (run with a network, needs"),
+        (&own, "[my-app 0123456789ab] ask for build requirements (run, needs"),
         (&own, "[my-app 0123456789ab] install build requirements (run with a network, needs"),
         (&own, "[my-app 0123456789ab] build wheel (run, needs"),
         (&own, "[my-app 0123456789ab] install wheel (run, needs"),
@@ -895,6 +902,51 @@ fn sources_by_their_addresses_are_built_and_looked_at_like_wheels() {
         (&archive, "[my-app 1.0] build wheel (run, needs"),
     ] {
         assert!(graph.contains(words), "{words} is not in:\n{graph}");
+    }
+}
+
+#[test]
+fn sources_by_their_addresses_are_asked_what_they_are_built_with_until_a_lock_has_it() {
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let spec = format!(
+        "{PYTHON}wheels:\n  requirements:\n    - my-app @ git+https://example.org/own.git@{commit}\n"
+    );
+    let by = |lock: LockUse| {
+        let node = resolve_with(&yaml(&spec, 0), "amd64", &Inputs { lock, ..Inputs::default() });
+        plan(&node.unwrap_or_else(|found| panic!("{}", lines(&found))))
+    };
+    // The package's own steps that run something: whether they have a network, and what variables they are told.
+    let runs = |plan: &Plan| {
+        let own = plan.steps.iter().filter_map(|step| match &step.action {
+            Action::Run(run) => Some((step.name.strip_prefix("[my-app 0123456789ab] ")?.to_owned(), run)),
+            _ => None,
+        });
+        let names = |run: &Run| run.env.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        own.map(|(step, run)| (step, run.network, names(run))).collect::<Vec<_>>()
+    };
+    let steps = |plan: &Plan| -> Vec<String> {
+        let network = |network: bool| if network { " with a network" } else { "" };
+        runs(plan).into_iter().map(|(step, has, _)| format!("{step}{}", network(has))).collect()
+    };
+    let told = |plan: &Plan, name: &str| -> Vec<String> {
+        let told = runs(plan).into_iter().filter(|(_, _, env)| env.iter().any(|known| known == name));
+        told.map(|(step, ..)| step).collect()
+    };
+    let [first, ask] = ["install first build requirements with a network", "ask for build requirements"];
+    let last = ["build wheel", "install wheel"];
+    let install = "install build requirements with a network";
+    assert_eq!(steps(&by(LockUse::None)), [first, ask, install, last[0], last[1]]);
+    let mut making = by(LockUse::Making(PlatformLock::default()));
+    assert_eq!(steps(&making), [first, ask, "find versions with a network", last[0], last[1]]);
+    // Just the step that looks at each of them is told where the list is.
+    assert_eq!(told(&making, "ASKED"), ["find versions"]);
+    making.resolve_for("client");
+    assert_eq!(told(&making, "SESSION"), ["install first build requirements", "find versions"]);
+
+    let builds = [("my-app".to_owned(), BTreeMap::new())].into();
+    let known = PlatformLock { builds, ..PlatformLock::default() };
+    for lock in [LockUse::Making(known.clone()), LockUse::Fixed(known)] {
+        assert_eq!(steps(&by(lock)), ["install build requirements", last[0], last[1]]);
     }
 }
 

@@ -249,7 +249,9 @@ impl Sdist {
         let requires = self.requires(&label, tools, planner);
         let used = planner.all_provided().iter().filter(|provided| self.is_used(provided));
         let trees = used.map(|provided| provided.tree).chain([requires]).collect();
-        let root = build_root(&label, &interpreter, &spec.packages, trees, span, planner);
+        let compilers = compilers(&label, &interpreter, &spec.packages, span, planner);
+        let name = format!("[{label}] assemble what it is built with");
+        let root = build_root(name, &interpreter, compilers, trees, span, planner);
         let source = planner.source(&label, &self.archive);
         let mut run = planner.compile(&BUILD, root, source, interpreter.home.packages_prefix());
         run.argv.extend(spec.settings.iter().cloned());
@@ -294,13 +296,11 @@ impl Sdist {
     }
 }
 
-/// A root in which packages are built for an interpreter: compilers, these packages of the distribution, Python, and on
-/// them these trees.
-pub(super) fn build_root(
+/// Compilers and these packages of the distribution, for packages of an interpreter.
+pub(super) fn compilers(
     label: &str,
     interpreter: &Interpreter,
     packages: &[String],
-    trees: Vec<StepId>,
     span: Span,
     planner: &mut Planner,
 ) -> StepId {
@@ -309,7 +309,18 @@ pub(super) fn build_root(
         // The environment of the distribution's Python lacks its headers.
         packages.push("python3-dev");
     }
-    let root = planner.toolchain(label, &packages, span);
-    let action = Action::Assemble { root, trees: interpreter.tree.into_iter().chain(trees).collect() };
-    planner.step(format!("[{label}] assemble what it is built with"), span, action)
+    planner.toolchain(label, &packages, span)
+}
+
+/// A root in which packages are built for an interpreter: compilers, Python, and on them these trees.
+pub(super) fn build_root(
+    name: String,
+    interpreter: &Interpreter,
+    compilers: StepId,
+    trees: Vec<StepId>,
+    span: Span,
+    planner: &mut Planner,
+) -> StepId {
+    let trees = interpreter.tree.into_iter().chain(trees).collect();
+    planner.step(name, span, Action::Assemble { root: compilers, trees })
 }

@@ -13,7 +13,7 @@
 
 mod locked;
 
-pub(super) use locked::BuildRequires;
+pub(super) use locked::{BuildRequires, PROJECT, Project};
 
 use std::collections::BTreeMap;
 
@@ -772,6 +772,7 @@ fn pin(requirement: &str) -> Option<(String, String)> {
 }
 
 /// What all steps with uv have.
+#[derive(Clone)]
 pub(super) struct Tools {
     interpreter: Interpreter,
     uv: StepId,
@@ -890,7 +891,9 @@ impl Tools {
     /// Frees what is installed of what nothing loads, if the interpreter is slim.
     pub(super) fn slim(&self, run: &mut Run, planner: &mut Planner) {
         if let Some(root) = self.interpreter.slim {
-            bring(&SLIM, "SLIM", &format!("{RUN_DIR}/slim"), run, planner);
+            let at = format!("{RUN_DIR}/slim");
+            bring(&[SLIM], &at, run, planner);
+            run.env.push(("SLIM".to_owned(), format!("{at}/{}", SLIM.name)));
             run.root = root;
         }
     }
@@ -901,11 +904,15 @@ impl Tools {
     }
 }
 
-/// Mounts a script in a directory, and tells a run in a variable where it is.
-fn bring(script: &Script, variable: &str, at: &str, run: &mut Run, planner: &mut Planner) {
-    let file = TextFile { path: format!("/{}", script.name), mode: 0o644, text: script.text.to_owned() };
-    let from = planner.files(format!("[internal] {}", script.name), vec![file]);
-    run.env.push((variable.to_owned(), format!("{at}/{}", script.name)));
+/// Mounts scripts in a directory.
+fn bring(scripts: &[Script], at: &str, run: &mut Run, planner: &mut Planner) {
+    let file = |script: &Script| TextFile {
+        path: format!("/{}", script.name),
+        mode: 0o644,
+        text: script.text.to_owned(),
+    };
+    let name = scripts.first().map_or("", |script| script.name);
+    let from = planner.files(format!("[internal] {name}"), scripts.iter().map(file).collect());
     run.mounts.push(Mount { at: at.to_owned(), from, part: "/".to_owned() });
 }
 

@@ -550,12 +550,19 @@ impl Planner {
     /// A run that compiles the unpacked `source` with `script`, offline, for installation under `prefix`.
     pub fn compile(&mut self, script: &Script, root: StepId, source: StepId, prefix: &str) -> Run {
         let source = Mount { at: format!("{RUN_DIR}/source"), from: source, part: "/".to_owned() };
-        self.compile_mounted(script, root, source, prefix)
+        self.compile_mounted(script, &[], root, source, prefix)
     }
 
-    /// The same of a source that is mounted at `source` in [`RUN_DIR`] or below.
-    pub fn compile_mounted(&mut self, script: &Script, root: StepId, source: Mount, prefix: &str) -> Run {
-        let mut run = self.script(script, root, Vec::new());
+    /// The same of a source that is mounted at `source` in [`RUN_DIR`] or below, with a script that sources `others`.
+    pub fn compile_mounted(
+        &mut self,
+        script: &Script,
+        others: &[Script],
+        root: StepId,
+        source: Mount,
+        prefix: &str,
+    ) -> Run {
+        let mut run = self.script_with(script, others, root, Vec::new());
         let build = format!("{RUN_DIR}-build");
         let cache = format!("{RUN_DIR}-ccache");
         run.mounts.push(source);

@@ -131,21 +131,101 @@ def build_wheel(directory, *rest):
     return name
 ";
 
+/// A project with its backend beside it.
+const IN_TREE: &str = "[build-system]\nrequires = []\nbuild-backend = 'own'\nbackend-path = ['build']\n";
+
+/// A project of one module that says less than it is built with: before its release 70 setuptools asks for `wheel`.
+const LATE: &str = "[build-system]\nrequires = ['setuptools==69.5.1']\nbuild-backend = 'setuptools.build_meta'\n\
+                    [project]\nname = 'NAME'\nversion = '1.0'\n[tool.setuptools]\npy-modules = ['NAME']\n";
+
 #[test]
 fn what_sources_are_built_with_comes_from_the_wheelhouse_if_there_is_one() {
     let id = std::process::id();
-    let [name, backend] = ["housed", "backend"].map(|name| format!("edgenode_{name}_{id}"));
+    let [name, backend, helper] = ["housed", "backend", "helper"].map(|name| format!("edgenode_{name}_{id}"));
     let toml = format!("[build-system]\nrequires = ['{backend}']\nbuild-backend = '{backend}'\n");
     let packed = archive(&[(&format!("{name}-1.0/pyproject.toml"), &toml)]);
     let (url, sum) = Server::start().put(&format!("/{name}-1.0.tar.gz"), packed);
-    let code = BACKEND.replace("NAME", &name).into_bytes();
-    let made = wheel(&backend, "1.0", "", &[(&format!("{backend}.py"), code)]);
-    let house = wheelhouse(&[(&backend, made)]);
     let spec = format!("{}wheels:\n  requirements:\n    - {name} @ {url}#sha256={sum}\n", node());
-    let build = Build::new(&spec).with("--build-context", &format!("wheelhouse={}", house.path().display()));
-    let files = python_files(build);
+    let plain = BACKEND.replace("NAME", &name);
+    let hook = format!("\ndef get_requires_for_build_wheel(settings):\n    return ['{helper}']\n");
+    let asking = plain.replace("    info =", &format!("    import {helper}\n    info =")) + &hook;
+    for code in [plain, asking] {
+        let made = wheel(&backend, "1.0", "", &[(&format!("{backend}.py"), code.into_bytes())]);
+        let helping = wheel(&helper, "1.0", "", &[(&format!("{helper}.py"), Vec::new())]);
+        let house = wheelhouse(&[(&backend, made), (&helper, helping)]);
+        let build = Build::new(&spec);
+        let build = build.with("--build-context", &format!("wheelhouse={}", house.path().display()));
+        let files = python_files(build);
+        assert!(files.keys().any(|path| path.ends_with(&format!("/{name}.py"))), "{files:?}");
+        let is_left = |path: &String| path.contains(&backend) || path.contains(&helper);
+        assert!(!files.keys().any(is_left), "{files:?}");
+    }
+}
+
+#[test]
+fn sources_are_asked_what_else_they_are_built_with() {
+    let id = std::process::id();
+    let name = format!("edgenode_asked_{id}");
+    let files = [("pyproject.toml", LATE), ("NAME.py", "told = 'NAME'\n")];
+    let files = files.map(|(path, text)| (path.replace("NAME", &name), text.replace("NAME", &name)));
+    let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let (url, sum) = Server::start().put(&format!("/{name}-1.0.tar.gz"), archive(&files));
+    let spec = format!("{}wheels:\n  requirements:\n    - {name} @ {url}#sha256={sum}\n", node());
+    let unlocked = Build::new(&spec);
+    let lock = Build::new(&spec).with("--target", "lock").files();
+    let lock = fs::read_to_string(lock.path().join("node.lock")).expect("a lock");
+    for part in ["setuptools-69.5.1", "/wheel-"] {
+        assert!(lock.contains(part), "{part} is not in:\n{lock}");
+    }
+    let locked = || {
+        let build = Build::new(&spec);
+        fs::write(build.dir().join("node.lock"), &lock).expect("written");
+        build
+    };
+    let files = python_files(unlocked);
     assert!(files.keys().any(|path| path.ends_with(&format!("/{name}.py"))), "{files:?}");
-    assert!(!files.keys().any(|path| path.contains(&backend)), "{files:?}");
+    assert_eq!(python_files(locked()), files);
+    let graph = |build: Build| {
+        let graph = build.with("--target", "graph").files();
+        fs::read_to_string(graph.path().join("graph.txt")).expect("a graph")
+    };
+    let (asking, known) = (graph(Build::new(&spec)), graph(locked()));
+    for step in ["] install first build requirements (run with", "] ask for build requirements (run,"] {
+        assert!(asking.contains(step), "{step} is not in:\n{asking}");
+    }
+    for words in ["] install first build requirements", "] ask for", "(run with a network"] {
+        assert!(!known.contains(words), "{words} is in:\n{known}");
+    }
+}
+
+#[test]
+fn what_sources_ask_for_is_looked_at() {
+    let id = std::process::id();
+    let name = format!("edgenode_asking_{id}");
+    let server = Server::start();
+    let open = format!("__import__('urllib.request').request.urlopen('{}/{name}')", server.address());
+    for (number, (hook, words)) in [
+        ("['NAME @ https://example.org/x.whl']", "'NAME @ https://example.org/x.whl', which is no release"),
+        ("['six>=1\\n--index-url=x']", "'--index-url=x', which is no release"),
+        ("['Torch']", "write an entry of `sdists` with `uses: [torch]` for it"),
+        ("'six'", "asks for 'six', which is no list of requirements"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        (open.as_str(), "URLError"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let backend = format!(
+            "{BACKEND}\ndef get_requires_for_build_wheel(settings):\n    print('on the way')\n    return {hook}\n"
+        );
+        let packed =
+            archive(&[("pyproject.toml", IN_TREE), ("build/own.py", &backend.replace("NAME", &name))]);
+        let (url, sum) = server.put(&format!("/{name}-1.{number}.tar.gz"), packed);
+        let requirement = format!("{name} @ {url}#sha256={sum}");
+        let build = Build::new(&format!("{}wheels:\n  requirements:\n    - {requirement}\n", node()));
+        build.fail(&["on the way", &words.replace("NAME", &name), "node.yaml:7", "7 | >>>     - "]);
+    }
+    assert_eq!(server.asked(&format!("/{name}")), 0);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-"""Prints what the Python project in a directory is built with, a requirement in a line (PEP 518)."""
+"""Prints what the Python project in a directory is built with, a requirement in a line (PEP 518), and after that the lines of
+a second argument, if there is one: the file of those that its build backend asks for (PEP 517)."""
 
 import re
 import sys
@@ -28,7 +29,8 @@ def requires(project):
     return said if isinstance(said, list) else [said]
 
 
-for requirement in requires(Path(sys.argv[1])):
+asked = [line for file in sys.argv[2:] for line in Path(file).read_text().splitlines()]
+for requirement in requires(Path(sys.argv[1])) + asked:
     release = RELEASE.fullmatch(requirement) if isinstance(requirement, str) else None
     # What is not printable may end a line, and begin an option on the next.
     if not release or not requirement.isprintable():

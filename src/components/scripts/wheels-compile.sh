@@ -10,7 +10,8 @@ work=$(mktemp -d)
 pages=
 
 # Completes $INPUTS/requirements.txt: with the names that built wheels have, which stand there as the pattern `*.whl`, and
-# with what the project in $SOURCE is built with, if $BUILT_WITH is a program that prints it.
+# with what the project in $SOURCE is built with, if $BUILT_WITH is a directory of the programs that find it: what it says,
+# and the lines of the file $ASKED, if it was asked for more.
 complete_requirements() {
     mkdir "$work/inputs"
     cp "$INPUTS"/* "$work/inputs"
@@ -25,10 +26,11 @@ complete_requirements() {
             echo "edgenode: the base image's Python has no pip, which builds packages; install python3-pip there" >&2
             exit 1
         }
-        set -- "$SOURCE"/*
-        # Archives have all in one directory, or nothing around it.
-        if [ $# -ne 1 ] || [ ! -d "$1" ]; then set -- "$SOURCE"; fi
-        "$PYTHON" -B "$BUILT_WITH" "$1/$SUBDIRECTORY" >>"$work/inputs/requirements.txt"
+        # shellcheck source-path=SCRIPTDIR source=wheel-project.sh
+        . "$BUILT_WITH/wheel-project.sh"
+        find_whole
+        "$PYTHON" -B "$BUILT_WITH/wheel-requires.py" "$whole/$SUBDIRECTORY" ${ASKED:+"$ASKED"} \
+            >>"$work/inputs/requirements.txt"
     fi
     INPUTS=$work/inputs
 }

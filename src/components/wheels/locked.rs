@@ -16,6 +16,10 @@ const BUILT_WITH: Script =
 const REQUIRES: Script =
     Script { name: "sdist-requires.sh", text: include_str!("../scripts/sdist-requires.sh") };
 
+/// What the scripts that read, ask and build a project have in common.
+pub(in crate::components) const PROJECT: Script =
+    Script { name: "wheel-project.sh", text: include_str!("../scripts/wheel-project.sh") };
+
 /// Plans the packages if there is a lock, or one is being made; says whether that is so.
 pub(super) fn take_over(
     requests: &[WheelRequest],
@@ -209,8 +213,18 @@ fn with_digests(text: &str) -> Option<(Requirement, Vec<&str>)> {
 pub(in crate::components) enum BuildRequires<'a> {
     /// These (PEP 508).
     Listed(&'a [String]),
-    /// What its project says (PEP 518), which is a source, its only directory, or a directory in that; empty for none.
-    OfProject { source: Mount, subdirectory: String },
+    /// What its project says (PEP 518).
+    OfProject(&'a Project),
+    /// That, and what it asks for (PEP 517), as the result of a step has it.
+    Asked(&'a Project, StepId),
+}
+
+/// A Python project: a source, its only directory, or a directory in that.
+pub(in crate::components) struct Project {
+    /// Where scripts find the source.
+    pub source: Mount,
+    /// The directory in it, empty for none.
+    pub subdirectory: String,
 }
 
 impl BuildRequires<'_> {
@@ -218,17 +232,24 @@ impl BuildRequires<'_> {
     fn listed(&self) -> Vec<String> {
         match self {
             Self::Listed(requirements) => requirements.to_vec(),
-            Self::OfProject { .. } => Vec::new(),
+            Self::OfProject(_) | Self::Asked(..) => Vec::new(),
         }
     }
 
     /// Has a run read the others.
-    fn apply(self, run: &mut Run, planner: &mut Planner) {
-        if let Self::OfProject { source, subdirectory } = self {
-            bring(&BUILT_WITH, "BUILT_WITH", &format!("{RUN_DIR}/built-with"), run, planner);
-            run.env.push(("SOURCE".to_owned(), format!("{RUN_DIR}/source")));
-            run.env.push(("SUBDIRECTORY".to_owned(), subdirectory));
-            run.mounts.push(source);
+    fn apply(&self, run: &mut Run, planner: &mut Planner) {
+        let (Self::OfProject(project) | Self::Asked(project, _)) = self else { return };
+        let at = format!("{RUN_DIR}/built-with");
+        bring(&[BUILT_WITH, PROJECT], &at, run, planner);
+        run.env.push(("BUILT_WITH".to_owned(), at));
+        run.env.push(("SOURCE".to_owned(), format!("{RUN_DIR}/source")));
+        run.env.push(("SUBDIRECTORY".to_owned(), project.subdirectory.clone()));
+        run.mounts.push(project.source.clone());
+        if let Self::Asked(_, from) = self {
+            // Just the file: what the project's own code wrote may be a link, which leads out of a directory.
+            let (at, part) = (format!("{RUN_DIR}/asked.txt"), "/requirements.txt".to_owned());
+            run.env.push(("ASKED".to_owned(), at.clone()));
+            run.mounts.push(Mount { at, from: *from, part });
         }
     }
 }
@@ -280,7 +301,7 @@ impl Tools {
     /// A tree of what a package is built with and what that depends on, for a step that is thrown away. `package` is what
     /// the lock calls it.
     pub(in crate::components) fn install_requirements(
-        self,
+        &self,
         package: &str,
         label: &str,
         requires: BuildRequires<'_>,
@@ -295,12 +316,9 @@ impl Tools {
                 return planner.run(name, span, run);
             }
             (None, LockUse::Making(lock)) => {
-                let earlier = &lock.earlier;
-                let versions = earlier.builds.get(package).filter(|_| !earlier.is_updated(package));
-                let preferred =
-                    versions.map(|versions| preferences(versions, |name| earlier.is_updated(name)));
+                let preferred = kept_of(package, &lock.earlier);
                 let wanted = Requirements { requirements: requires.listed(), ..Requirements::default() };
-                let mut run = self.resolve(label, wanted, &preferred.unwrap_or_default(), planner);
+                let mut run = self.resolve(label, wanted, &preferred, planner);
                 requires.apply(&mut run, planner);
                 let step = planner.run(format!("[{label}] find versions"), span, run);
                 return planner.pend(Unlocked::Requires(package.to_owned()), step);
@@ -308,13 +326,56 @@ impl Tools {
             (None, LockUse::Fixed(_)) => planner.unlocked(&format!("what `{package}` is built with"), span),
             (None, LockUse::None) => {}
         }
-        let file = lines("/requirements.txt", requires.listed());
+        self.install_unlocked(name, label, &requires, Vec::new(), span, planner)
+    }
+
+    /// A tree of what a project says that it is built with, in which it can be asked for the rest; nothing where the lock
+    /// has all of it, or should.
+    pub(in crate::components) fn install_first(
+        &self,
+        package: &str,
+        label: &str,
+        project: &Project,
+        span: Span,
+        planner: &mut Planner,
+    ) -> Option<StepId> {
+        let preferred = match planner.lock() {
+            LockUse::None => Vec::new(),
+            LockUse::Making(lock) if lock.builds.contains_key(package) => return None,
+            // What another release asks for may be something else.
+            LockUse::Making(lock) => kept_of(package, &lock.earlier),
+            LockUse::Fixed(_) => return None,
+        };
+        let name = format!("[{label}] install first build requirements");
+        let requires = BuildRequires::OfProject(project);
+        Some(self.install_unlocked(name, label, &requires, preferred, span, planner))
+    }
+
+    fn install_unlocked(
+        &self,
+        name: String,
+        label: &str,
+        requires: &BuildRequires<'_>,
+        preferred: Vec<String>,
+        span: Span,
+        planner: &mut Planner,
+    ) -> StepId {
+        let mut files = vec![lines("/requirements.txt", requires.listed())];
+        if !preferred.is_empty() {
+            files.push(lines("/preferences.txt", preferred));
+        }
         let wheelhouse = Wheelhouse::open(self.interpreter.root, span, planner);
-        let tools = Self { wheelhouse, ..self };
-        let mut run = tools.run_with(&REQUIRES, label, vec![file], planner);
+        let tools = Self { wheelhouse, ..self.clone() };
+        let mut run = tools.run_with(&REQUIRES, label, files, planner);
         requires.apply(&mut run, planner);
         planner.run(name, span, run)
     }
+}
+
+/// What a package was built with and is kept if it still fits.
+fn kept_of(package: &str, earlier: &Earlier) -> Vec<String> {
+    let versions = earlier.builds.get(package).filter(|_| !earlier.is_updated(package));
+    versions.map_or_else(Vec::new, |versions| preferences(versions, |name| earlier.is_updated(name)))
 }
 
 #[cfg(test)]
