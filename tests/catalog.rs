@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use edgenode::catalog::Catalog;
 use edgenode::diagnostic::{Diagnostic, Problems};
-use edgenode::lock::{LockUse, PlatformLock};
+use edgenode::lock::{LockUse, LockedPackages, PlatformLock};
 use edgenode::plan::{Action, Plan, Run, plan};
 use edgenode::resolve::{BaseFacts, Inputs, Node, OsRelease, resolve};
 use edgenode::spec::{Node as Yaml, Spec, decode, document, merge};
@@ -948,6 +948,37 @@ fn sources_by_their_addresses_are_asked_what_they_are_built_with_until_a_lock_ha
     for lock in [LockUse::Making(known.clone()), LockUse::Fixed(known)] {
         assert_eq!(steps(&by(lock)), ["install build requirements", last[0], last[1]]);
     }
+}
+
+#[test]
+fn a_lock_may_have_the_programs_that_read_libraries_among_the_compilers() {
+    let entry = |key: &str, asked: &[&str]| {
+        let asked = asked.iter().map(|package| (*package).to_owned()).collect();
+        (key.to_owned(), LockedPackages { asked, ..LockedPackages::default() })
+    };
+    let compilers = entry("toolchain", &["build-essential", "ccache", "pkg-config", "xz-utils"]);
+    let by = |packages: Vec<(String, LockedPackages)>| {
+        let lock = LockUse::Fixed(PlatformLock {
+            packages: packages.into_iter().collect(),
+            ..PlatformLock::default()
+        });
+        let node = resolve_with(&yaml(PYTHON, 0), "amd64", &Inputs { lock, ..Inputs::default() });
+        plan(&node.unwrap_or_else(|found| panic!("{}", lines(&found))))
+    };
+    let root_of = |plan: &Plan, name: &str| {
+        let step = plan.steps.iter().find(|step| step.name == name).unwrap_or_else(|| panic!("{name}"));
+        let Action::Run(run) = &step.action else { panic!("{step:?}") };
+        plan.steps[run.root.0].name.clone()
+    };
+    let look = "[python] find needed libraries";
+    let old = by(vec![compilers.clone()]);
+    assert_eq!(root_of(&old, look), "[toolchain] install compilers");
+    assert!(root_of(&old, "[toolchain] install compilers").starts_with("[base]"));
+    assert!(!lines(&old.problems).contains("binutils"), "{}", lines(&old.problems));
+    let new = by(vec![compilers, entry("binutils", &["binutils"])]);
+    assert_eq!(root_of(&new, look), "[binutils] install packages");
+    assert_eq!(root_of(&new, "[toolchain] install compilers"), "[binutils] install packages");
+    assert!(lines(&by(Vec::new()).problems).contains("no entry for `binutils"));
 }
 
 #[test]
