@@ -247,7 +247,8 @@ fn is_program(step: &str) -> bool {
         "[test] ",
         "] list",
     ];
-    PROGRAMS.iter().any(|program| step.contains(program))
+    // What is collected is copied.
+    PROGRAMS.iter().any(|program| step.contains(program)) && !step.contains("[test] collect ")
 }
 
 /// How a build ended.
