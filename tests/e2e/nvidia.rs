@@ -9,9 +9,16 @@ use crate::lock::{lock, locked};
 
 /// A shared library whose file is named like its soname, as NVIDIA's are.
 fn library(soname: &str) -> Vec<u8> {
+    library_with(soname, &[])
+}
+
+/// The same with functions that do nothing.
+fn library_with(soname: &str, functions: &[&str]) -> Vec<u8> {
     let dir = tempfile::tempdir().expect("a directory");
     let (source, out) = (dir.path().join("l.c"), dir.path().join(soname));
-    fs::write(&source, "int answer(void) { return 42; }\n").expect("written");
+    let functions: String =
+        functions.iter().map(|name| format!("void *{name}(void) {{ return 0; }}\n")).collect();
+    fs::write(&source, format!("int answer(void) {{ return 42; }}\n{functions}")).expect("written");
     let cc = Command::new("cc")
         .args(["-shared", "-fPIC", &format!("-Wl,-soname,{soname}"), "-o"])
         .args([&out, &source])
@@ -70,6 +77,27 @@ fn deb_in(
 
 const LIB: &str = "usr/local/cuda-12.8/targets/x86_64-linux/lib";
 
+/// TensorRT's libraries: packages, sonames, and the functions that NVIDIA's bindings link with. They build no engine.
+const TENSORRT: [(&str, &str, &[&str]); 3] = [
+    (
+        "libnvinfer10",
+        "libnvinfer.so.10",
+        &[
+            "createInferBuilder_INTERNAL",
+            "createInferRefitter_INTERNAL",
+            "createInferRuntime_INTERNAL",
+            "getBuilderPluginRegistry",
+            "getPluginRegistry",
+        ],
+    ),
+    ("libnvinfer-plugin10", "libnvinfer_plugin.so.10", &["initLibNvInferPlugins"]),
+    (
+        "libnvonnxparsers10",
+        "libnvonnxparser.so.10",
+        &["createNvOnnxParser_INTERNAL", "createNvOnnxParserRefitter_INTERNAL", "getNvOnnxParserVersion"],
+    ),
+];
+
 /// NVIDIA's archive; gives its address.
 pub(crate) fn archive(server: &Server) -> String {
     let text = |text: &str| text.as_bytes().to_vec();
@@ -85,7 +113,13 @@ pub(crate) fn archive(server: &Server) -> String {
     let cublas = format!("{LIB}/libcublas.so.12");
     let cublas_dev = format!("{LIB}/libcublas.so");
     let trt = "10.13.3.9-1+cuda12.9";
+    let tensorrt = TENSORRT.map(|(package, soname, functions)| {
+        let path = format!("usr/lib/x86_64-linux-gnu/{soname}");
+        deb(server, package, trt, "libc6 (>= 2.27)", vec![(&path, library_with(soname, functions))])
+    });
+    let depends = TENSORRT.map(|(package, ..)| format!("{package} (= {trt})")).join(", ");
     let packages = [
+        tensorrt.concat(),
         deb(server, "cuda-cudart-12-8", "12.8.90-1", "", vec![(&cudart, library("libcudart.so.12"))]),
         deb(server, "cuda-cudart-dev-12-8", "12.8.90-1", "cuda-cudart-12-8 (>= 12.8.90)", cudart_dev),
         deb(server, "libcublas-12-8", "12.8.5.5-1", "", vec![(&cublas, library("libcublas.so.12"))]),
@@ -106,13 +140,12 @@ pub(crate) fn archive(server: &Server) -> String {
                 text("#!/bin/sh\necho 'Cuda compilation tools, release 12.8'\n"),
             )],
         ),
-        deb(server, "libnvinfer10", trt, "libc6 (>= 2.27)", vec![(nvinfer, library("libnvinfer.so.10"))]),
         deb(server, "libnvinfer10", "10.16.1.11-1+cuda13.2", "", vec![(nvinfer, text("another"))]),
         deb(
             server,
             "libnvinfer-bin",
             trt,
-            &format!("libnvinfer10 (= {trt})"),
+            &depends,
             vec![("usr/src/tensorrt/bin/trtexec", text("#!/bin/sh\necho 'TensorRT v101303'\n"))],
         ),
     ];
@@ -357,6 +390,8 @@ fn the_toolkit_has_one_copy_of_each_library() {
          tests:\n\
          \x20 - {{name: nvcc, run: [nvcc, --version], stdout_contains: [release 12.8]}}\n\
          \x20 - {{name: trtexec, run: [trtexec], stdout_contains: [TensorRT v101303]}}\n\
+         \x20 - {{name: bindings, run: [python3, -c, 'import tensorrt; print(tensorrt.__version__, tensorrt.OnnxParser)'], \
+         stdout_contains: [10.13.3.9, OnnxParser]}}\n\
          \x20 - {{name: home, run: [sh, -c, 'ls $CUDA_HOME/lib64/ /usr/local/cuda/include'], \
          stdout_contains: [libcudart.so, libcudart.so.12, libcublas.so, libcublas.so.12, libcudart_static.a, cuda_runtime.h]}}\n\
          \x20 - {{name: linked, run: [readlink, -f, /usr/local/cuda-12.8/lib64/libcublas.so], \
