@@ -303,6 +303,7 @@ impl Build<'_> {
         let node = self.resolve(spec, &base, lock).await?;
         self.warn(&node.warnings).await;
         let first = self.checked_plan(&node)?;
+        self.warn(&first.warnings).await;
         self.show_unused(&first, node.base.span).await;
         let devices = devices::wanted(&first, target);
         devices::check(&self.gateway, self.sources, &devices)?;
@@ -346,6 +347,7 @@ impl Build<'_> {
         let mut whole = async |branches| {
             node.wheel_branches = branches;
             let plan = plan(&node);
+            self.warn(&plan.warnings).await;
             let lowered = self.lower(&plan, base, platform, false).await?;
             self.build_target(&plan, &lowered, base, platform, target).await
         };
@@ -440,7 +442,8 @@ impl Build<'_> {
         let mirror = self.mirror.clone();
         let wheelhouse = self.has_wheelhouse();
         let (lock, explain) = (LockUse::None, self.explain);
-        Inputs { files, directories, build_args, indexes, mirror, wheelhouse, lock, explain }
+        let replaced = self.gateway.options().named_contexts().map(str::to_owned).collect();
+        Inputs { files, directories, replaced, build_args, indexes, mirror, wheelhouse, lock, explain }
     }
 
     /// What would be done, without doing it. Only the base image is looked at.

@@ -198,6 +198,8 @@ fn place(from: &Output, parts: &[Part], meta: Meta) -> Output {
     for part in parts {
         let copy = Copy::new(from, &part.from, &part.to).create_dest_path();
         let copy = if part.directory { copy.dir_contents() } else { copy };
+        // What nothing matches is no error.
+        let copy = if part.optional { copy.wildcard(true) } else { copy };
         op = op.copy(match part.mode {
             Some(mode) => copy.mode(mode),
             None => copy,

@@ -67,6 +67,8 @@ pub struct Plan {
     pub archives: BTreeMap<String, LockedArchive>,
     /// What the lock should have and does not.
     pub problems: Vec<Diagnostic>,
+    /// What may be a mistake.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// What an image's name and labels are made of.
@@ -217,17 +219,24 @@ pub struct Part {
     pub mode: Option<u32>,
     /// Whether it is, or may be, a directory.
     pub directory: bool,
+    /// Whether it may be missing.
+    pub optional: bool,
 }
 
 impl Part {
     /// A directory with all that is in it.
     pub fn directory(from: String, to: String) -> Self {
-        Self { from, to, mode: None, directory: true }
+        Self { from, to, mode: None, directory: true, optional: false }
     }
 
     /// A program.
     pub fn program(from: String, to: String) -> Self {
-        Self { from, to, mode: Some(0o755), directory: false }
+        Self { from, to, mode: Some(0o755), directory: false, optional: false }
+    }
+
+    /// The same, if it is there.
+    pub fn if_there(self) -> Self {
+        Self { optional: true, ..self }
     }
 }
 

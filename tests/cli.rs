@@ -179,10 +179,12 @@ fn what_a_spec_cannot_extend_is_told_at_its_line() {
 #[test]
 fn validate_sees_which_files_are_directories() {
     let spec = |files: &str| format!("name: n\nbase: debian:13\nfiles: [{files}]\n");
-    let two = spec("{from: a.conf, to: /etc/app}, {from: b.conf, to: /etc/app}");
+    let two = spec("{from: a.conf, to: /etc/app}, {from: one, to: /etc/app}");
+    let lost = spec("{from: a.conf, to: /etc/app}, {from: b.conf, to: /etc/app}");
     let merged = spec("{from: one, to: /etc/app}, {from: other, to: /etc/app}, {from: b.conf, to: /etc/app}");
     let directory = directory(&[
         ("two.yaml", &two),
+        ("lost.yaml", &lost),
         ("merged.yaml", &merged),
         ("a.conf", ""),
         ("b.conf", ""),
@@ -191,7 +193,13 @@ fn validate_sees_which_files_are_directories() {
     ]);
     let (code, text) = edgenode(directory.path(), &["validate", "two.yaml"]);
     assert!(
-        code != Some(0) && text.contains("`/etc/app` would be both `a.conf` (line 3) and `b.conf`"),
+        code != Some(0)
+            && text.contains("`/etc/app` cannot be both the file `a.conf` (line 3) and the directory `one`"),
+        "{text}"
+    );
+    let (code, text) = edgenode(directory.path(), &["validate", "lost.yaml"]);
+    assert!(
+        code == Some(0) && text.contains("`/etc/app` is `b.conf`, and nothing is left of `a.conf` (line 3)"),
         "{text}"
     );
     let (code, text) = edgenode(directory.path(), &["validate", "merged.yaml"]);

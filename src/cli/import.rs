@@ -358,8 +358,10 @@ impl Import {
         let (to, sources) = words.split_last()?;
         let place = self.absolute(to)?;
         let is_directory = matches!(to.rsplit('/').next(), Some("" | "." | ".."))
+            || LINKS_TO_USR.contains(&place.trim_end_matches('/'))
             || self.settings.workdir.as_ref() == Some(&place);
         let place = behind_links(place);
+        let is_of_programs = matches!(place.trim_end_matches('/').rsplit('/').next(), Some("bin" | "sbin"));
         if sources.is_empty() || (sources.len() > 1 && !is_directory) {
             return None;
         }
@@ -369,9 +371,9 @@ impl Import {
                 return None;
             }
             let from = from.trim_start_matches("./").trim_matches('/').to_owned();
-            // What is in a directory is copied into the other; a file keeps its name in one.
+            // What is in a directory is copied into the other; a file keeps its name in one, and so do programs.
             let name = from.rsplit('/').next().unwrap_or_default();
-            let to = match is_directory && name.contains('.') {
+            let to = match is_directory && (is_of_programs || name.contains('.')) {
                 true => format!("{}/{name}", place.trim_end_matches('/')),
                 false => place.clone(),
             };
@@ -590,6 +592,8 @@ CMD bash -l
             ("COPY a.rules /lib/", "{from: \"a.rules\", to: \"/usr/lib/a.rules\"}"),
             ("WORKDIR /bin\nCOPY a.sh b.sh .", "{from: \"b.sh\", to: \"/usr/bin/b.sh\"}"),
             ("COPY a /library", "to: \"/library\""),
+            ("COPY run /bin", "{from: \"run\", to: \"/usr/bin/run\"}"),
+            ("COPY run /usr/local/bin/", "to: \"/usr/local/bin/run\""),
             ("ARG TARGETARCH=arm64\nENV A=$TARGETARCH", "\"A\": \"${TARGETARCH}\""),
             ("ENV A='${B}' C=\\$D", "\"A\": \"$${B}\"\n  \"C\": \"$D\""),
             ("ENV PATH=/a\nENV PATH=$PATH:/b", "\"PATH\": \"/a:/b\""),

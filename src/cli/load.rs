@@ -1,6 +1,6 @@
 //! Specs from the disk: with all that they extend, and without a builder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -295,6 +295,7 @@ impl Loaded {
         let inputs = Inputs {
             files: texts,
             directories,
+            replaced: BTreeSet::new(),
             build_args,
             indexes,
             mirror: None,

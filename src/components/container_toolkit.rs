@@ -62,10 +62,6 @@ impl Declared for ToolkitSpec {
         vec![self.archive(facts).index]
     }
 
-    fn installs(&self, _: &Context<'_>) -> Vec<String> {
-        vec![SETTINGS.to_owned()]
-    }
-
     fn choice(&self, context: &Context<'_>) -> Option<(At<Wish>, String)> {
         let version = self.archive(context.facts).newest(PACKAGE, &self.version, context);
         (!version.is_empty()).then(|| (self.version.clone(), version))

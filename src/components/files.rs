@@ -59,12 +59,14 @@ struct Placed<'f> {
 }
 
 /// Where entries come to lie, one after another: a file goes into what is a directory by then, as in Dockerfiles. What
-/// nobody knows the kind of is taken for a directory, which can lie almost anywhere.
+/// nobody knows the kind of is taken for a directory, which can lie almost anywhere; so is a file in what an earlier entry
+/// may have brought, where there may be a directory of that name.
 fn place<'f>(files: &'f [File], context: &Context<'_>) -> Vec<Placed<'f>> {
     let mut placed: Vec<Placed<'f>> = Vec::new();
     for file in files {
         let (from, to) = (&file.from.value, file.to.value.as_str());
-        let is_file = context.is_directory(from) == Some(false);
+        let is_in_tree = placed.iter().any(|other| !other.is_file && is_below(to, &other.at));
+        let is_file = context.is_directory(from) == Some(false) && !is_in_tree;
         let holds = |other: &Placed<'_>| is_below(&other.at, to) || other.at == to && !other.is_file;
         let name = from.as_str().rsplit('/').next().unwrap_or_default();
         let at = match is_file && placed.iter().any(holds) {
@@ -81,20 +83,26 @@ fn is_below(path: &str, directory: &str) -> bool {
     path.strip_prefix(directory.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Reports an entry at or below the place of an earlier one that is a file, which would be gone, or be in the way.
-/// Directories are merged, and a file may take the place of one that comes with a directory: that is how a whole tree is
-/// copied with one file of it changed.
-fn check_each_other(placed: &[Placed<'_>], problems: &mut Problems) {
+/// Reports an entry below the place of an earlier one that is a file, which is in the way, and warns of a file that takes
+/// the place of an earlier one. Directories are merged, and a file may take the place of one that comes with a directory:
+/// that is how a whole tree is copied with one file of it changed.
+fn check_each_other(placed: &[Placed<'_>], context: &Context<'_>, problems: &mut Problems) {
+    let help = "take one of them out, or give it another `to`, which for a file is the file's own place";
     for (i, Placed { file, at, .. }) in placed.iter().enumerate() {
         let in_the_way = |first: &&Placed<'_>| first.is_file && (first.at == *at || is_below(at, &first.at));
         let Some(first) = placed[..i].iter().find(in_the_way) else { continue };
-        let line = first.file.to.span.line();
-        let message = match first.at == *at {
-            true => format!("`{at}` would be both `{}` ({line}) and `{}`", first.file.from, file.from),
-            false => format!("`{at}` cannot lie below `{}`, which is a file ({line})", first.at),
-        };
-        let help = "take one of them out, or give it another `to`, which for a file is the file's own place";
-        problems.error_with_help(file.to.span, message, help);
+        let (line, from) = (first.file.to.span.line(), &first.file.from);
+        if first.at != *at {
+            let message = format!("`{at}` cannot lie below `{}`, which is a file ({line})", first.at);
+            problems.error_with_help(file.to.span, message, help);
+        } else if context.is_directory(&file.from.value) == Some(true) {
+            let message =
+                format!("`{at}` cannot be both the file `{from}` ({line}) and the directory `{}`", file.from);
+            problems.error_with_help(file.to.span, message, help);
+        } else {
+            let message = format!("`{at}` is `{}`, and nothing is left of `{from}` ({line})", file.from);
+            problems.warning(file.to.span, message, help);
+        }
     }
 }
 
@@ -129,7 +137,13 @@ fn check_links(placed: &[Placed<'_>], context: &Context<'_>, problems: &mut Prob
         let release = &context.facts.os_release;
         let message =
             format!("`{link}` is a link in {} {}, which this would replace", release.id, release.version_id);
-        problems.error_with_help(file.to.span, message, format!("write `/usr{}`", file.to));
+        let help = match (at == link, file.from.value.as_str().rsplit('/').next()) {
+            (true, Some(name)) => {
+                format!("write `/usr{at}/{name}` for a file, and `/usr{at}` for what is in a directory")
+            }
+            _ => format!("write `/usr{}`", file.to),
+        };
+        problems.error_with_help(file.to.span, message, help);
     }
 }
 
@@ -155,7 +169,7 @@ impl Declared for Files {
 
     fn resolve(&self, context: &Context<'_>, _: Span, problems: &mut Problems) -> Option<Box<dyn Component>> {
         let placed = place(&self.0, context);
-        check_each_other(&placed, problems);
+        check_each_other(&placed, context, problems);
         check_components(&placed, context, problems);
         check_links(&placed, context, problems);
         Some(Box::new(self.clone()))
@@ -173,6 +187,7 @@ impl Component for Files {
             to: file.to.to_string(),
             mode: file.mode.map(FileMode::bits),
             directory: true,
+            optional: false,
         });
         let action = Action::Place { from, parts: parts.collect() };
         let tree = planner.step("[files] put in place".to_owned(), span, action);

@@ -35,10 +35,6 @@ impl Declared for OpenVinoSpec {
         lock.keep(REGISTRATION.key, &mut self.version, &["openvino"]);
     }
 
-    fn installs(&self, _: &Context<'_>) -> Vec<String> {
-        CONSENT.map(str::to_owned).into()
-    }
-
     fn brings(&self, context: &Context<'_>) -> Vec<(String, At<String>)> {
         let version = self.version(context, &mut Problems::default());
         version

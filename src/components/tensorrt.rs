@@ -121,10 +121,6 @@ impl Declared for TensorRtSpec {
         }
     }
 
-    fn installs(&self, context: &Context<'_>) -> Vec<String> {
-        context.python_home().iter().map(module).collect()
-    }
-
     fn brings(&self, context: &Context<'_>) -> Vec<(String, At<String>)> {
         let Some(release) = self.release(context, &mut Problems::default()) else { return Vec::new() };
         // The package of this name is another way to get the others, in the same release.

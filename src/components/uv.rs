@@ -10,7 +10,7 @@ use crate::spec::Node;
 /// The component's entry in the registry.
 pub(super) const REGISTRATION: Registration = Registration { key: "uv", decode };
 
-const PROGRAM: Program = Program { key: "uv", archive: true, parts, programs: &["uv", "uvx"], packages: &[] };
+const PROGRAM: Program = Program { key: "uv", archive: true, parts, programs: &["uv"], packages: &[] };
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     PROGRAM.decode(node, problems)
@@ -19,5 +19,6 @@ fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
 fn parts(file_name: &str) -> Vec<Part> {
     let folder = file_name.trim_end_matches(".tar.gz");
     let part = |name: &str| Part::program(format!("/{folder}/{name}"), format!("/usr/local/bin/{name}"));
-    ["uv", "uvx"].map(part).into()
+    // Old releases have no `uvx`.
+    vec![part("uv"), part("uvx").if_there()]
 }

@@ -343,6 +343,7 @@ pub(super) fn gather(wheels: &[WheelFile], rest: &WheelRequest, planner: &mut Pl
             to: format!("/{}", wheel.file_name),
             mode: None,
             directory: false,
+            optional: false,
         });
         let action = Action::Place { from, parts: parts.collect() };
         let step = planner.step("[wheels] gather local wheels".to_owned(), rest.span, action);

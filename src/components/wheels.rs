@@ -15,7 +15,7 @@ mod locked;
 
 pub(super) use locked::{BuildRequires, PROJECT, Project};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::wheel_files::{self, WheelFile};
 use super::wheelhouse::Wheelhouse;
@@ -421,7 +421,9 @@ impl Declared for WheelsSpec {
             });
         }
         let (wanted, _) = self.wanted(context, &mut Problems::default());
-        for package in contradicting(&wanted, context).map(|(wanted, ..)| wanted.requirement.package()) {
+        let contradicting = contradicting(&wanted, &self.exclude, context);
+        let packages: BTreeSet<_> = contradicting.map(|(wanted, ..)| wanted.requirement.package()).collect();
+        for package in packages {
             let change = format!("`wheels` without a requirement of `{package}`");
             let declared = Self { without: Some(package), ..self.clone() };
             all.push(Alternative { change, version: None, declared: Box::new(declared) });
@@ -448,7 +450,7 @@ impl Declared for WheelsSpec {
             check_numpy(&wanted, &wheel_files, limit, problems);
         }
         check_torch(&wanted, &wheel_files, context, problems);
-        check_brought(&wanted, context, problems);
+        check_brought(&wanted, &self.exclude, context, problems);
         let mut requirements: Vec<_> = wanted.into_iter().map(|wanted| wanted.line).collect();
         wheel_files::check(&wheel_files, &self.exclude, context, problems);
         check_groups(&self.groups, &wheel_files, context, problems);
@@ -569,30 +571,37 @@ fn check_torch(wanted: &[Wanted], wheels: &[WheelFile], context: &Context<'_>, p
 }
 
 /// The requirements that do not admit the release of a package which a component brings, each with the component and that
-/// release. One with a marker may count for nothing.
+/// release. One with a marker, or of an excluded package, may count for nothing.
 fn contradicting<'w>(
     wanted: &'w [Wanted],
+    exclude: &'w [At<Name>],
     context: &Context<'_>,
 ) -> impl Iterator<Item = (&'w Wanted, &'static str, At<String>)> {
     let brought = context.brought();
     wanted.iter().filter_map(move |wanted| {
         let requirement = &wanted.requirement;
         let (key, release) = brought.get(&requirement.package())?;
-        let contradicts = !requirement.has_marker() && !requirement.admits_build_of(&release.value);
+        let is_excluded =
+            exclude.iter().any(|name| normal_name(name.value.as_str()) == requirement.package());
+        let counts = !requirement.has_marker() && !is_excluded;
+        let contradicts = counts && !requirement.admits_build_of(&release.value);
         contradicts.then(|| (wanted, *key, release.clone()))
     })
 }
 
-/// Reports requirements that contradict a component: both cannot be had, and the resolver would say so late, or where the
-/// component builds the package nobody.
-fn check_brought(wanted: &[Wanted], context: &Context<'_>, problems: &mut Problems) {
-    for (Wanted { requirement, span, place, .. }, key, release) in contradicting(wanted, context) {
+/// Reports requirements that contradict a component: both cannot be had, and the resolver would say so late. Of a package that
+/// is built the published releases are left out, whoever asks for them, so that such a requirement is passed over.
+fn check_brought(wanted: &[Wanted], exclude: &[At<Name>], context: &Context<'_>, problems: &mut Problems) {
+    for (Wanted { requirement, span, place, .. }, key, release) in contradicting(wanted, exclude, context) {
         let package = requirement.package();
         let line = release.span.line();
         let message = format!(
             "{place}`{requirement}` does not admit {package} {release}, which `{key}` ({line}) brings"
         );
-        problems.error(*span, message);
+        match context.builds(&package) {
+            true => problems.warning(*span, message, "take the requirement out: it counts for nothing"),
+            false => problems.error(*span, message),
+        }
     }
 }
 

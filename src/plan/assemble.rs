@@ -12,6 +12,7 @@ use super::{
     component_label,
 };
 use crate::components::{System, install_wheels};
+use crate::diagnostic::Severity;
 use crate::lock::LockUse;
 use crate::resolve::{Node, machine};
 use crate::spec::{Command, Span, Status};
@@ -73,6 +74,8 @@ pub fn plan(node: &Node) -> Plan {
     let site = planner.interpreter().map(|interpreter| interpreter.home.site());
     let Collected { steps, provided: components, pending, sources, archives, problems } =
         planner.into_collected();
+    let (problems, warnings): (Vec<_>, _) =
+        problems.into_iter().partition(|problem| problem.severity == Severity::Error);
     let problems = match &lock {
         // What is missing names itself.
         Some(lock) if problems.is_empty() => lock.doubts.clone(),
@@ -96,6 +99,7 @@ pub fn plan(node: &Node) -> Plan {
         sources,
         archives,
         problems,
+        warnings,
     }
 }
 

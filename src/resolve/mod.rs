@@ -13,7 +13,7 @@ pub use facts::{BaseFacts, LINKS_TO_USR, OsRelease, USERS, machine};
 pub use fleet::{Fleet, is_older};
 pub use source::{SourceArchive, SourceFields, package, pinned};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Catalog, NumpyBaseline};
 use crate::components::{Component, CudaRelease, Declared, PythonHome, System, WheelBranch};
@@ -78,6 +78,8 @@ pub struct Node {
 pub struct Inputs {
     /// The texts of the files that the spec [reads](Spec::reads), as far as they are there.
     pub files: BTreeMap<String, String>,
+    /// The components that the client brings as named build contexts, among other names.
+    pub replaced: BTreeSet<String>,
     /// Whether what the spec [compares](Spec::compared) is a directory, by its path, as far as it is there.
     pub directories: BTreeMap<String, bool>,
     /// The client's build arguments.
@@ -522,7 +524,9 @@ impl<'a> Context<'a> {
             let (key, span) = (component.value.key(), component.span);
             component.value.installs(self).into_iter().map(move |path| At::new((key, path), span))
         };
-        self.components.iter().flat_map(files).collect()
+        let own =
+            self.components.iter().filter(|component| !self.inputs.replaced.contains(component.value.key()));
+        own.flat_map(files).collect()
     }
 
     /// What the index at an address lists; `None` where nobody asked for it.

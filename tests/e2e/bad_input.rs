@@ -98,20 +98,26 @@ fn files_that_are_not_in_the_build_context() {
 fn two_files_at_one_place() {
     let build = |files: &str| {
         let build = Build::new(&format!("{GOOD}files: [{files}]\n"));
-        for path in ["one/x", "other/y", "a.conf", "b.conf"] {
+        for path in ["one/x", "one/in/z", "other/y", "a.conf", "b.conf"] {
             let path = build.dir().join(path);
             fs::create_dir_all(path.parent().expect("a directory")).expect("made");
             fs::write(path, "text").expect("written");
         }
         build
     };
-    let log = build("{from: a.conf, to: /etc/app}, {from: b.conf, to: /etc/app}")
-        .fail(&["`/etc/app` would be both `a.conf` (line 4) and `b.conf`; take one of them out", "4 | >>>"])
+    let log = build("{from: a.conf, to: /etc/app}, {from: one, to: /etc/app}")
+        .fail(&[
+            "`/etc/app` cannot be both the file `a.conf` (line 4) and the directory `one`; take one",
+            "4 | >>>",
+        ])
         .log;
     assert!(!log.contains("[files]"), "{log}");
-    let merged = "{from: one, to: /etc/app}, {from: other, to: /etc/app}, {from: b.conf, to: /etc/app}";
+    let log = build("{from: a.conf, to: /etc/app}, {from: b.conf, to: /etc/app}").succeed().log;
+    assert!(log.contains("`/etc/app` is `b.conf`, and nothing is left of `a.conf` (line 4)"), "{log}");
+    let merged = "{from: one, to: /etc/app}, {from: other, to: /etc/app}, {from: b.conf, to: /etc/app}, \
+                  {from: a.conf, to: /etc/app/in}, {from: b.conf, to: /etc/app/in}";
     let files = build(merged).listing();
-    for name in ["x", "y", "b.conf"] {
+    for name in ["x", "y", "b.conf", "in/z", "in/a.conf", "in/b.conf"] {
         assert!(files.contains_key(&format!("etc/app/{name}")), "{name} is not in {files:?}");
     }
 }

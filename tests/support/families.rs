@@ -114,6 +114,7 @@ pub(crate) fn inputs(spec: &Spec, facts: &BaseFacts) -> Inputs {
         wheelhouse: false,
         lock: Default::default(),
         explain: false,
+        replaced: Default::default(),
         directories: [
             ("conf".to_owned(), true),
             ("app.conf".to_owned(), false),

@@ -8,6 +8,8 @@ set -eu
 # shellcheck source-path=SCRIPTDIR source=wheels-compile.sh
 . "${0%/*}/wheels-compile.sh"
 complete_requirements
+# A lock is made of what indexes have now.
+[ -z "${SESSION:-}" ] || pages=--refresh
 # uv keeps the versions that its output file has already.
 [ ! -e "$INPUTS/preferences.txt" ] || cp "$INPUTS/preferences.txt" "$work/chosen.txt"
 compile "$work/chosen.txt" --generate-hashes "$INPUTS/requirements.txt"
