@@ -114,9 +114,10 @@ fn file_lines(text: &mut String, file: &pb::FileOp, inputs: &[String]) {
         let _ = match &action.action {
             Some(Action::Copy(copy)) => {
                 let unpack = if copy.attempt_unpack_docker_compatibility { " unpacked" } else { "" };
+                let optional = if copy.allow_empty_wildcard { " if there" } else { "" };
                 writeln!(
                     text,
-                    "copy {} of {} to {}{unpack}",
+                    "copy {} of {} to {}{unpack}{optional}",
                     copy.src,
                     tree(action.secondary_input),
                     copy.dest
