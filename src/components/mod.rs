@@ -307,6 +307,11 @@ pub trait Declared: Debug + Send + Sync {
     ) -> Option<Box<dyn Component>>;
 }
 
+/// What [`Declared::brings`] tells of one package, if its release is known.
+fn one_brought(package: &str, release: Option<String>, at: Span) -> Vec<(String, At<String>)> {
+    release.map(|release| (package.to_owned(), At::new(release, at))).into_iter().collect()
+}
+
 /// A component with nothing left to choose.
 pub trait Component: Debug + Send + Sync {
     /// Adds the component's branch of steps, and what it provides.

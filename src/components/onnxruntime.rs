@@ -2,7 +2,7 @@
 
 use super::releases::{alternatives, choose, is_outside, row_of};
 use super::wheels::{WheelRequest, Wheels, installer, patterns};
-use super::{Alternative, Component, Declared, Registration, torch};
+use super::{Alternative, Component, Declared, Registration, one_brought, torch};
 use crate::catalog::OnnxRuntimeReleases;
 use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
@@ -64,11 +64,8 @@ impl Declared for OnnxRuntimeSpec {
     }
 
     fn brings(&self, context: &Context<'_>) -> Vec<(String, At<String>)> {
-        let version = self.version(context, &mut Problems::default());
-        version
-            .map(|version| (self.package().to_owned(), At::new(version, self.version.span)))
-            .into_iter()
-            .collect()
+        let release = self.version(context, &mut Problems::default());
+        one_brought(self.package(), release, self.version.span)
     }
 
     fn choice(&self, context: &Context<'_>) -> Option<(At<Wish>, String)> {

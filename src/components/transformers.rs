@@ -2,7 +2,7 @@
 
 use super::releases::{alternatives, choose, row_of};
 use super::wheels::{WheelRequest, Wheels, installer, patterns};
-use super::{Alternative, Component, Declared, Registration};
+use super::{Alternative, Component, Declared, Registration, one_brought};
 use crate::catalog::{TransformersReleases, compare};
 use crate::diagnostic::Problems;
 use crate::lock::PlatformLock;
@@ -32,11 +32,8 @@ impl Declared for TransformersSpec {
     }
 
     fn brings(&self, context: &Context<'_>) -> Vec<(String, At<String>)> {
-        let version = self.version(context, &mut Problems::default());
-        version
-            .map(|version| (REGISTRATION.key.to_owned(), At::new(version, self.version.span)))
-            .into_iter()
-            .collect()
+        let release = self.version(context, &mut Problems::default());
+        one_brought(REGISTRATION.key, release, self.version.span)
     }
 
     fn choice(&self, context: &Context<'_>) -> Option<(At<Wish>, String)> {
