@@ -196,9 +196,9 @@ fn lower_files(files: &[TextFile], meta: Meta) -> Output {
 fn place(from: &Output, parts: &[Part], meta: Meta) -> Output {
     let mut op = File::on(&Output::scratch());
     for part in parts {
-        let copy = Copy::new(from, &part.from, &part.to).create_dest_path();
+        let path = if part.optional { pattern(&part.from) } else { part.from.clone() };
+        let copy = Copy::new(from, &path, &part.to).create_dest_path();
         let copy = if part.directory { copy.dir_contents() } else { copy };
-        // What nothing matches is no error.
         let copy = if part.optional { copy.wildcard(true) } else { copy };
         op = op.copy(match part.mode {
             Some(mode) => copy.mode(mode),
@@ -206,6 +206,14 @@ fn place(from: &Output, parts: &[Part], meta: Meta) -> Output {
         });
     }
     op.meta(meta).output()
+}
+
+/// A pattern that only this path matches: BuildKit takes for one, which may match nothing, just what has a wildcard.
+fn pattern(path: &str) -> String {
+    match path.char_indices().next_back() {
+        Some((end, last)) => format!("{}[{last}]", &path[..end]),
+        None => String::new(),
+    }
 }
 
 fn lower_run(run: &Run, done: &Lowered, target: &Target<'_>, meta: Meta) -> Output {

@@ -6,7 +6,7 @@ use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::contexts::config;
-use crate::harness::{Build, wheel};
+use crate::harness::{Build, Server, archive, wheel};
 
 const BELOW: &str = "
 base: debian:13
@@ -282,5 +282,22 @@ fn a_slim_system_has_no_texts_but_licences() {
     assert!(whole.contains_key(zlib) && !slim.contains_key(zlib));
     for path in ["usr/share/doc/nano/copyright", "etc/dpkg/dpkg.cfg.d/edgenode-slim", "usr/bin/nano"] {
         assert!(slim.contains_key(path), "{path}");
+    }
+}
+
+#[test]
+fn releases_of_uv_with_and_without_uvx() {
+    let server = Server::start();
+    for programs in [&["uv"][..], &["uv", "uvx"]] {
+        let paths: Vec<_> =
+            programs.iter().map(|name| format!("uv-x86_64-unknown-linux-gnu/{name}")).collect();
+        let files: Vec<_> = paths.iter().map(|path| (path.as_str(), "#!/bin/sh\n")).collect();
+        let name = format!("/{}/uv-x86_64-unknown-linux-gnu.tar.gz", programs.len());
+        let (url, sha256) = server.put(&name, archive(&files));
+        let spec =
+            format!("name: node\nbase: debian:13\nuv: {{version: 0.1.0, url: '{url}', sha256: {sha256}}}\n");
+        let image = Build::new(&spec).listing();
+        let has = |name: &str| image.contains_key(&format!("usr/local/bin/{name}"));
+        assert_eq!([has("uv"), has("uvx")], [true, programs.contains(&"uvx")]);
     }
 }
