@@ -303,7 +303,6 @@ impl Build<'_> {
         let node = self.resolve(spec, &base, lock).await?;
         self.warn(&node.warnings).await;
         let first = self.checked_plan(&node)?;
-        self.warn(&first.warnings).await;
         self.show_unused(&first, node.base.span).await;
         let devices = devices::wanted(&first, target);
         devices::check(&self.gateway, self.sources, &devices)?;
@@ -347,7 +346,6 @@ impl Build<'_> {
         let mut whole = async |branches| {
             node.wheel_branches = branches;
             let plan = plan(&node);
-            self.warn(&plan.warnings).await;
             let lowered = self.lower(&plan, base, platform, false).await?;
             self.build_target(&plan, &lowered, base, platform, target).await
         };
@@ -636,6 +634,7 @@ impl Build<'_> {
     ) -> Result<Built, Error> {
         let output = match kind {
             Kind::Image => {
+                self.warn(&plan.warnings).await;
                 if plan.require_tests {
                     self.test(plan, lowered, true).await?;
                 }

@@ -308,7 +308,8 @@ impl Loaded {
         if !plan.problems.is_empty() {
             return Err(wrong(plan.problems).into());
         }
-        Ok(Some(Resolved { plan, found: node.warnings }))
+        let found = [node.warnings, plan.warnings.clone()].concat();
+        Ok(Some(Resolved { plan, found }))
     }
 
     /// What there is to say where there is no plan.
