@@ -13,7 +13,7 @@ use self::dockerfile::{instructions, items, pairs, split, value};
 use super::init::{list, quote};
 use super::load::values;
 use super::{Failure, Told};
-use crate::resolve::LINKS_TO_USR;
+use crate::resolve::{LINKS_TO_USR, link_of};
 use crate::spec::{
     ContextPath, DebianPackage, Duration, EnvName, ImagePath, ImageReference, Name, Port, Requirement,
     Signal, User,
@@ -528,9 +528,10 @@ fn arguments(text: &str) -> Vec<String> {
 
 /// The place that a path means in an image: Dockerfiles write through the distribution's links, specs do not.
 fn behind_links(path: String) -> String {
-    let is_behind =
-        |link: &str| path.strip_prefix(link).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    if LINKS_TO_USR.into_iter().any(is_behind) { format!("/usr{path}") } else { path }
+    match link_of(&path, &LINKS_TO_USR) {
+        Some(_) => format!("/usr{path}"),
+        None => path,
+    }
 }
 
 #[cfg(test)]

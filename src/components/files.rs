@@ -3,7 +3,7 @@
 use super::{Component, Declared, Registration, docker};
 use crate::diagnostic::Problems;
 use crate::plan::{Action, Part, Planner, Provided};
-use crate::resolve::Context;
+use crate::resolve::{Context, link_of};
 use crate::spec::{At, ContextPath, Fields, FileMode, ImagePath, Node, Span, checked, items};
 
 /// The component's entry in the registry.
@@ -132,8 +132,7 @@ fn check_components(placed: &[Placed<'_>], context: &Context<'_>, problems: &mut
 /// that lies behind it.
 fn check_links(placed: &[Placed<'_>], context: &Context<'_>, problems: &mut Problems) {
     for Placed { file, at, .. } in placed {
-        let links = context.facts.links_to_usr().iter();
-        let Some(link) = links.copied().find(|link| at == link || is_below(at, link)) else { continue };
+        let Some(link) = link_of(at, context.facts.links_to_usr()) else { continue };
         let release = &context.facts.os_release;
         let message =
             format!("`{link}` is a link in {} {}, which this would replace", release.id, release.version_id);
@@ -160,8 +159,8 @@ impl Declared for Files {
     fn compared(&self) -> Vec<At<ContextPath>> {
         let touches = |one: &str, other: &str| one == other || is_below(one, other) || is_below(other, one);
         let is_compared = |(place, file): &(usize, &File)| {
-            let others = self.0.iter().enumerate().filter(|(other, _)| other != place);
-            others.into_iter().any(|(_, other)| touches(file.to.value.as_str(), other.to.value.as_str()))
+            let mut others = self.0.iter().enumerate().filter(|(other, _)| other != place);
+            others.any(|(_, other)| touches(file.to.value.as_str(), other.to.value.as_str()))
         };
         let compared = self.0.iter().enumerate().filter(is_compared);
         compared.map(|(_, file)| file.from.clone()).collect()

@@ -14,6 +14,7 @@ use crate::plan::{Interpreter, Mount, Planner, Provided, RUN_DIR, Script, Vendor
 use crate::resolve::{Context, SourceArchive, SourceFields};
 use crate::spec::{
     At, Fields, ImagePath, Node, Scalar, Span, Value, Version, Wish, boolean, checked, checked_version,
+    not_a_mapping,
 };
 use crate::suggest::nearest;
 
@@ -86,7 +87,7 @@ fn place_help(node: &Node) -> Option<&'static str> {
 
 fn decode(node: &Node, problems: &mut Problems) -> Option<Box<dyn Declared>> {
     if let Some(help) = place_help(node) {
-        problems.error_with_help(node.span, "`python` is a mapping of fields, this is a single value", help);
+        problems.error_with_help(node.span, not_a_mapping("`python`", node), help);
         return None;
     }
     let mut fields = Fields::open_versioned("`python`", node, problems)?;

@@ -112,6 +112,7 @@ const MOST_ALONE: usize = 64;
 /// Over so many branches the wheels of a group that are not parted from it are spread by their names, where they have so
 /// many times [`Parting::apart`] together.
 const PARTS: usize = 4;
+
 /// Packages that are a branch of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WheelBranch {
@@ -915,13 +916,9 @@ impl Tools {
 
 /// Mounts scripts in a directory.
 fn bring(scripts: &[Script], at: &str, run: &mut Run, planner: &mut Planner) {
-    let file = |script: &Script| TextFile {
-        path: format!("/{}", script.name),
-        mode: 0o644,
-        text: script.text.to_owned(),
-    };
+    let files = scripts.iter().map(|script| script.file(0o644)).collect();
     let name = scripts.first().map_or("", |script| script.name);
-    let from = planner.files(format!("[internal] {name}"), scripts.iter().map(file).collect());
+    let from = planner.files(format!("[internal] {name}"), files);
     run.mounts.push(Mount { at: at.to_owned(), from, part: "/".to_owned() });
 }
 

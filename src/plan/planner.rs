@@ -27,6 +27,13 @@ pub struct Script {
     pub text: &'static str,
 }
 
+impl Script {
+    /// Its file, with these permission bits, in the directory that it is mounted as.
+    pub fn file(&self, mode: u32) -> TextFile {
+        TextFile { path: format!("/{}", self.name), mode, text: self.text.to_owned() }
+    }
+}
+
 /// What a component gives to the image.
 #[derive(Debug)]
 pub struct Provided {
@@ -513,12 +520,7 @@ impl Planner {
         arguments: Vec<String>,
     ) -> Run {
         let at = format!("{RUN_DIR}/scripts");
-        let file = |script: &Script| TextFile {
-            path: format!("/{}", script.name),
-            mode: 0o755,
-            text: script.text.to_owned(),
-        };
-        let files = std::iter::once(script).chain(others).map(file).collect();
+        let files = std::iter::once(script).chain(others).map(|script| script.file(0o755)).collect();
         let files = self.files(format!("[internal] {}", script.name), files);
         let mut argv = vec!["/bin/sh".to_owned(), format!("{at}/{}", script.name)];
         argv.extend(arguments);

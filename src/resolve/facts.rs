@@ -73,6 +73,13 @@ pub fn machine(architecture: &str) -> &str {
 /// (5.1.6), which have no other layout; Ubuntu's images since 21.10.
 pub const LINKS_TO_USR: [&str; 4] = ["/bin", "/lib", "/sbin", "/lib64"];
 
+/// The one of these links at which a path lies, or behind it.
+pub fn link_of(path: &str, links: &[&'static str]) -> Option<&'static str> {
+    let leads =
+        |link: &&str| path.strip_prefix(*link).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    links.iter().copied().find(leads)
+}
+
 impl BaseFacts {
     /// What caches of the distribution's packages are known by.
     pub fn cache_key(&self) -> String {

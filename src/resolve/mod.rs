@@ -9,7 +9,7 @@ mod source;
 
 pub use debian::{DebPackage, INSTALLED, PackageIndex, Selection, compare_versions, installed};
 pub use explain::Decision;
-pub use facts::{BaseFacts, LINKS_TO_USR, OsRelease, USERS, machine};
+pub use facts::{BaseFacts, LINKS_TO_USR, OsRelease, USERS, link_of, machine};
 pub use fleet::{Fleet, is_older};
 pub use source::{SourceArchive, SourceFields, package, pinned};
 

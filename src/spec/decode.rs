@@ -78,7 +78,8 @@ impl<'n> Fields<'n> {
     }
 }
 
-fn not_a_mapping(of: &str, node: &Node) -> String {
+/// What is wrong with a value that is no mapping.
+pub fn not_a_mapping(of: &str, node: &Node) -> String {
     format!("{of} is a mapping of fields, this is {}", node.value.kind())
 }
 

@@ -23,7 +23,7 @@ mod wish;
 pub(crate) use args::nearest_name;
 pub use args::{Arg, Values};
 pub use command::Command;
-pub use decode::{Fields, boolean, checked, checked_version, entries, items, list, text};
+pub use decode::{Fields, boolean, checked, checked_version, entries, items, list, not_a_mapping, text};
 pub use edition::EDITIONS;
 pub use extend::{Document, document, merge, normal_name, to_text};
 pub use grammar::{
